@@ -1,0 +1,54 @@
+import tseslint from 'typescript-eslint'
+
+const onlyDbMayUseDrizzle = {
+  regex: '^(drizzle-orm|drizzle-kit|@neondatabase)(/|$)',
+  message: 'Only db/ talks to Postgres: call a verb or a read from db/ instead.',
+}
+const kmsStaysInOneBundle = {
+  regex: '^@aws-sdk/|/kms\\.ts$|^aws4fetch$',
+  message: 'KMS code belongs to functions/spot-withdraw-request.ts alone; no other bundle may carry it.',
+}
+const noZodObject = {
+  name: 'zod',
+  message: "Use `import * as z from 'zod/mini'`: the classic build costs every function 20 KB.",
+}
+const noOtherEndpoint = {
+  regex: '^\\./(?!_lib/)',
+  message: 'No endpoint imports another: move what both need to functions/_lib.',
+}
+const functionsStayBelow = {
+  regex: '^\\.\\./(?!\\.\\./db/|db/)',
+  message: 'functions/_lib may import db/ and its own siblings, nothing above.',
+}
+const dbImportsNothingAbove = {
+  regex: '(^|/)(functions|scripts|tests)/',
+  message: 'db/ is the bottom layer: it imports nothing of this project.',
+}
+const restrict = (patterns, paths = []) => ({
+  'no-restricted-imports': ['error', { patterns, paths: [noZodObject, ...paths] }],
+})
+
+export default tseslint.config(
+  { ignores: ['node_modules/', '.local/', '.wrangler/', 'dist/'] },
+  ...tseslint.configs.recommendedTypeChecked,
+  {
+    languageOptions: {
+      parserOptions: { project: ['tsconfig.json', 'tsconfig.functions.json'], tsconfigRootDir: process.cwd() },
+    },
+    rules: {
+      '@typescript-eslint/no-floating-promises': 'error',
+      '@typescript-eslint/return-await': ['error', 'always'],
+      '@typescript-eslint/switch-exhaustiveness-check': 'error',
+      '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],
+      '@typescript-eslint/require-await': 'off',
+      eqeqeq: 'error',
+      'no-console': 'off',
+    },
+  },
+  { files: ['functions/*.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, noOtherEndpoint]) },
+  { files: ['functions/spot-withdraw-request.ts'], rules: restrict([onlyDbMayUseDrizzle, noOtherEndpoint]) },
+  { files: ['functions/index.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle]) },
+  { files: ['functions/_lib/*.ts'], rules: restrict([onlyDbMayUseDrizzle, functionsStayBelow]) },
+  { files: ['db/**/*.ts'], rules: restrict([dbImportsNothingAbove]) },
+  { files: ['**/*.js'], ...tseslint.configs.disableTypeChecked },
+)
