@@ -1,0 +1,281 @@
+-- Why: the ledger and everything around it. transfers and entries are partitioned by month through their uuid v7 (drizzle-kit
+-- cannot express PARTITION BY: it was added by hand).
+CREATE TABLE "agent_wallets" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"agent_wallet" text NOT NULL,
+	"bound_at" timestamp with time zone NOT NULL,
+	"revoked_at" timestamp with time zone,
+	CONSTRAINT "agent_wallets_not_itself" CHECK ("agent_wallets"."agent_wallet" <> "agent_wallets"."account")
+);
+--> statement-breakpoint
+CREATE TABLE "alerts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"key" text NOT NULL,
+	"kind" text NOT NULL,
+	"detail" jsonb NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"last_seen_at" timestamp with time zone NOT NULL,
+	"times_seen" integer DEFAULT 1 NOT NULL,
+	"notified_at" timestamp with time zone,
+	"resolved_at" timestamp with time zone
+);
+--> statement-breakpoint
+CREATE TABLE "api_keys" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"label" text,
+	"key_hash" "bytea" NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"revoked_at" timestamp with time zone,
+	CONSTRAINT "api_keys_hash_is_sha256" CHECK (length("api_keys"."key_hash") = 32),
+	CONSTRAINT "api_keys_label_short" CHECK (length("api_keys"."label") <= 100)
+);
+--> statement-breakpoint
+CREATE TABLE "balances" (
+	"account" text NOT NULL,
+	"wallet" text NOT NULL,
+	"token" text NOT NULL,
+	"available" numeric(38, 18) DEFAULT '0' NOT NULL,
+	"frozen" numeric(38, 18) DEFAULT '0' NOT NULL,
+	"version" bigint DEFAULT 0 NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "balances_account_wallet_token_pk" PRIMARY KEY("account","wallet","token"),
+	CONSTRAINT "balances_account_is_an_address" CHECK ("balances"."account" ~ '^(0x[0-9a-f]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})$'),
+	CONSTRAINT "balances_wallet_is_known" CHECK ("balances"."wallet" in ('perp', 'spot')),
+	CONSTRAINT "balances_available_not_negative" CHECK ("balances"."available" >= 0 and "balances"."available" < 'NaN'),
+	CONSTRAINT "balances_frozen_not_negative" CHECK ("balances"."frozen" >= 0 and "balances"."frozen" < 'NaN')
+);
+--> statement-breakpoint
+CREATE TABLE "chain_cursors" (
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"block_number" bigint NOT NULL,
+	"block_hash" text NOT NULL,
+	"block_timestamp" bigint NOT NULL,
+	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "chain_cursors_chain_id_vault_pk" PRIMARY KEY("chain_id","vault")
+);
+--> statement-breakpoint
+CREATE TABLE "chain_logs" (
+	"chain_id" bigint NOT NULL,
+	"tx_hash" text NOT NULL,
+	"log_index" integer NOT NULL,
+	"vault" text NOT NULL,
+	"block_number" bigint NOT NULL,
+	"block_hash" text NOT NULL,
+	"block_timestamp" bigint NOT NULL,
+	"topics" text[] NOT NULL,
+	"data" text NOT NULL,
+	"event" text NOT NULL,
+	"account" text,
+	"status" text DEFAULT 'pending' NOT NULL,
+	"reason" text,
+	"stored_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"processed_at" timestamp with time zone,
+	CONSTRAINT "chain_logs_chain_id_tx_hash_log_index_pk" PRIMARY KEY("chain_id","tx_hash","log_index"),
+	CONSTRAINT "chain_logs_status_is_known" CHECK ("chain_logs"."status" in ('pending', 'processed', 'quarantined', 'resolved')),
+	CONSTRAINT "chain_logs_quarantine_has_a_reason" CHECK ("chain_logs"."status" <> 'quarantined' or "chain_logs"."reason" is not null)
+);
+--> statement-breakpoint
+CREATE TABLE "debts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"token" text NOT NULL,
+	"amount" numeric(38, 18) NOT NULL,
+	"withdrawal_id" uuid NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"tx_hash" text NOT NULL,
+	"log_index" integer NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "debts_amount_not_negative" CHECK ("debts"."amount" >= 0 and "debts"."amount" < 'NaN')
+);
+--> statement-breakpoint
+CREATE TABLE "deposits" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"token" text,
+	"contract" text NOT NULL,
+	"amount" numeric(38, 18),
+	"amount_in_wei" numeric(78, 0) NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"tx_hash" text NOT NULL,
+	"log_index" integer NOT NULL,
+	"block_number" bigint NOT NULL,
+	"status" text NOT NULL,
+	"transfer_id" uuid,
+	"created_at" timestamp with time zone NOT NULL,
+	"confirmed_at" timestamp with time zone,
+	CONSTRAINT "deposits_status_is_known" CHECK ("deposits"."status" in ('credited', 'unsupported')),
+	CONSTRAINT "deposits_credited_has_its_movement" CHECK (("deposits"."status" = 'credited') = ("deposits"."transfer_id" is not null and "deposits"."token" is not null and "deposits"."amount" is not null))
+);
+--> statement-breakpoint
+CREATE TABLE "entries" (
+	"account" text NOT NULL,
+	"id" uuid NOT NULL,
+	"transfer_id" uuid NOT NULL,
+	"wallet" text NOT NULL,
+	"token" text NOT NULL,
+	"available_delta" numeric(38, 18) NOT NULL,
+	"frozen_delta" numeric(38, 18) NOT NULL,
+	"available_after" numeric(38, 18),
+	"frozen_after" numeric(38, 18),
+	"version" bigint,
+	CONSTRAINT "entries_account_id_pk" PRIMARY KEY("account","id"),
+	CONSTRAINT "entries_move_something" CHECK ("entries"."available_delta" <> 0 or "entries"."frozen_delta" <> 0),
+	CONSTRAINT "entries_are_numbers" CHECK ("entries"."available_delta" < 'NaN' and "entries"."frozen_delta" < 'NaN'),
+	CONSTRAINT "entries_users_carry_the_balance_after" CHECK (("entries"."wallet" = 'system') = ("entries"."version" is null) and ("entries"."wallet" = 'system') = ("entries"."available_after" is null) and ("entries"."wallet" = 'system') = ("entries"."frozen_after" is null))
+) PARTITION BY RANGE ("id");
+--> statement-breakpoint
+CREATE TABLE "idempotency_keys" (
+	"account" text NOT NULL,
+	"endpoint" text NOT NULL,
+	"key" text NOT NULL,
+	"request_hash" "bytea" NOT NULL,
+	"transfer_id" uuid,
+	"withdrawal_id" uuid,
+	"answer" json,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	CONSTRAINT "idempotency_keys_account_endpoint_key_pk" PRIMARY KEY("account","endpoint","key"),
+	CONSTRAINT "idempotency_keys_length" CHECK (length("idempotency_keys"."key") between 1 and 255)
+);
+--> statement-breakpoint
+CREATE TABLE "login_nonces" (
+	"account" text PRIMARY KEY NOT NULL,
+	"next_nonce" bigint NOT NULL,
+	"last_login_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "signed_messages" (
+	"digest" "bytea" PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"transfer_id" uuid,
+	"expires_at" timestamp with time zone NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "signed_messages_digest_is_sha256" CHECK (length("signed_messages"."digest") = 32)
+);
+--> statement-breakpoint
+CREATE TABLE "spot_admin_credits" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"user_address" text NOT NULL,
+	"token" text NOT NULL,
+	"amount" numeric(38, 18) NOT NULL,
+	"reason" text,
+	"admin_actor" text NOT NULL,
+	"transfer_id" uuid NOT NULL,
+	"request_id" text,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "spot_admin_credits_amount_positive" CHECK ("spot_admin_credits"."amount" > 0 and "spot_admin_credits"."amount" < 'NaN'),
+	CONSTRAINT "spot_admin_credits_reason_short" CHECK (length("spot_admin_credits"."reason") <= 500)
+);
+--> statement-breakpoint
+CREATE TABLE "subaccounts" (
+	"subaccount" text PRIMARY KEY NOT NULL,
+	"main_account" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "subaccounts_not_of_itself" CHECK ("subaccounts"."subaccount" <> "subaccounts"."main_account")
+);
+--> statement-breakpoint
+CREATE TABLE "switches" (
+	"name" text PRIMARY KEY NOT NULL,
+	"engaged" boolean NOT NULL,
+	"reason" text,
+	"changed_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "tokens" (
+	"symbol" text PRIMARY KEY NOT NULL,
+	"decimals" smallint NOT NULL,
+	"chain_id" bigint,
+	"contract" text,
+	"transferable" boolean DEFAULT false NOT NULL,
+	"withdrawable" boolean DEFAULT false NOT NULL,
+	"min_withdraw" numeric(38, 18) DEFAULT '0' NOT NULL,
+	CONSTRAINT "tokens_symbol_is_plain" CHECK ("tokens"."symbol" ~ '^[A-Za-z0-9._-]{1,32}$'),
+	CONSTRAINT "tokens_decimals_fit_the_ledger" CHECK ("tokens"."decimals" between 0 and 18),
+	CONSTRAINT "tokens_contract_is_an_address" CHECK ("tokens"."contract" ~ '^0x[0-9a-f]{40}$'),
+	CONSTRAINT "tokens_withdrawable_has_a_contract" CHECK (not "tokens"."withdrawable" or ("tokens"."contract" is not null and "tokens"."chain_id" is not null)),
+	CONSTRAINT "tokens_min_withdraw_not_negative" CHECK ("tokens"."min_withdraw" >= 0 and "tokens"."min_withdraw" < 'NaN')
+);
+--> statement-breakpoint
+CREATE TABLE "transfers" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"kind" text NOT NULL,
+	"token" text NOT NULL,
+	"amount" numeric(38, 18) NOT NULL,
+	"from_account" text NOT NULL,
+	"from_wallet" text NOT NULL,
+	"to_account" text NOT NULL,
+	"to_wallet" text NOT NULL,
+	"reference" jsonb,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "transfers_amount_positive" CHECK ("transfers"."amount" > 0 and "transfers"."amount" < 'NaN'),
+	CONSTRAINT "transfers_wallets_are_known" CHECK ("transfers"."from_wallet" in ('perp', 'spot', 'system') and "transfers"."to_wallet" in ('perp', 'spot', 'system'))
+) PARTITION BY RANGE ("id");
+--> statement-breakpoint
+CREATE TABLE "withdrawal_nonces" (
+	"account" text NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"next_on_chain" bigint NOT NULL,
+	CONSTRAINT "withdrawal_nonces_account_chain_id_vault_pk" PRIMARY KEY("account","chain_id","vault"),
+	CONSTRAINT "withdrawal_nonces_not_negative" CHECK ("withdrawal_nonces"."next_on_chain" >= 0)
+);
+--> statement-breakpoint
+CREATE TABLE "withdrawals" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" text NOT NULL,
+	"token" text NOT NULL,
+	"amount" numeric(38, 18) NOT NULL,
+	"amount_in_wei" numeric(78, 0) NOT NULL,
+	"fee" numeric(38, 18) DEFAULT '0' NOT NULL,
+	"recipient" text NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"contract" text NOT NULL,
+	"nonce" bigint NOT NULL,
+	"deadline" bigint NOT NULL,
+	"status" text NOT NULL,
+	"signature" text,
+	"release_reason" text,
+	"idempotency_key" text,
+	"tx_hash" text,
+	"block_number" bigint,
+	"log_index" integer,
+	"requested_at" timestamp with time zone NOT NULL,
+	"signed_at" timestamp with time zone,
+	"confirmed_at" timestamp with time zone,
+	"closed_at" timestamp with time zone,
+	CONSTRAINT "withdrawals_amount_positive" CHECK ("withdrawals"."amount" > 0 and "withdrawals"."amount" < 'NaN'),
+	CONSTRAINT "withdrawals_wei_positive" CHECK ("withdrawals"."amount_in_wei" > 0 and "withdrawals"."amount_in_wei" < 'NaN'),
+	CONSTRAINT "withdrawals_fee_not_negative" CHECK ("withdrawals"."fee" >= 0 and "withdrawals"."fee" < 'NaN'),
+	CONSTRAINT "withdrawals_nonce_not_negative" CHECK ("withdrawals"."nonce" >= 0),
+	CONSTRAINT "withdrawals_status_is_known" CHECK ("withdrawals"."status" in ('reserved', 'signed', 'confirmed', 'expired', 'released')),
+	CONSTRAINT "withdrawals_addresses" CHECK ("withdrawals"."account" ~ '^0x[0-9a-f]{40}$' and "withdrawals"."recipient" ~ '^0x[0-9a-f]{40}$' and "withdrawals"."vault" ~ '^0x[0-9a-f]{40}$' and "withdrawals"."contract" ~ '^0x[0-9a-f]{40}$'),
+	CONSTRAINT "withdrawals_signature_belongs_to_state" CHECK (("withdrawals"."signature" is not null) = ("withdrawals"."status" in ('signed', 'confirmed', 'expired')) and "withdrawals"."signature" ~ '^0x[0-9a-f]{130}$'),
+	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = ("withdrawals"."tx_hash" is not null and "withdrawals"."block_number" is not null and "withdrawals"."log_index" is not null and "withdrawals"."confirmed_at" is not null))
+);
+--> statement-breakpoint
+ALTER TABLE "balances" ADD CONSTRAINT "balances_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "entries" ADD CONSTRAINT "entries_transfer" FOREIGN KEY ("transfer_id") REFERENCES "public"."transfers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "spot_admin_credits" ADD CONSTRAINT "spot_admin_credits_transfer" FOREIGN KEY ("transfer_id") REFERENCES "public"."transfers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "withdrawals" ADD CONSTRAINT "withdrawals_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "agent_wallets_one_account_a_key" ON "agent_wallets" USING btree ("agent_wallet") WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
+CREATE INDEX "agent_wallets_by_account" ON "agent_wallets" USING btree ("account","id" DESC NULLS LAST) WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
+CREATE UNIQUE INDEX "alerts_one_open_a_key" ON "alerts" USING btree ("key") WHERE "alerts"."resolved_at" is null;--> statement-breakpoint
+CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--> statement-breakpoint
+CREATE INDEX "api_keys_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
+CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" = 'quarantined';--> statement-breakpoint
+CREATE UNIQUE INDEX "debts_once_a_log" ON "debts" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
+CREATE UNIQUE INDEX "deposits_once_a_log" ON "deposits" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
+CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "subaccounts_by_main" ON "subaccounts" USING btree ("main_account","created_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "tokens_chain_contract" ON "tokens" USING btree ("chain_id","contract");--> statement-breakpoint
+CREATE UNIQUE INDEX "withdrawals_one_live_row_a_nonce" ON "withdrawals" USING btree ("chain_id","vault","account","nonce") WHERE "withdrawals"."status" in ('reserved', 'signed', 'confirmed');--> statement-breakpoint
+CREATE UNIQUE INDEX "withdrawals_one_unsigned_an_account" ON "withdrawals" USING btree ("chain_id","vault","account") WHERE "withdrawals"."status" = 'reserved';--> statement-breakpoint
+CREATE INDEX "withdrawals_by_account" ON "withdrawals" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "withdrawals_signed_by_deadline" ON "withdrawals" USING btree ("deadline","id") WHERE "withdrawals"."status" = 'signed';--> statement-breakpoint
+CREATE INDEX "withdrawals_reserved_by_time" ON "withdrawals" USING btree ("requested_at") WHERE "withdrawals"."status" = 'reserved';

@@ -1,0 +1,312 @@
+-- source: db/ledger/core.sql
+-- The only code that writes balances, transfers and entries. Every verb calls ledger.post; nobody else may.
+
+-- How a verb refuses: a SQLSTATE of class TG, never a text to be matched. db/client.ts has the same list.
+create or replace function ledger.refuse(p_code text, p_detail text default null) returns void
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_detail is null then
+    raise exception using errcode = p_code, message = 'refused';
+  end if;
+  raise exception using errcode = p_code, message = 'refused', detail = p_detail;
+end $$;
+
+-- uuid v7 of a moment: 48 bits of milliseconds, 12 of what is below, the rest random.
+create or replace function ledger.new_id(p_at timestamptz) returns uuid
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_us bigint := floor(extract(epoch from p_at) * 1000000);
+begin
+  return (lpad(to_hex(v_us / 1000), 12, '0') || '7' || lpad(to_hex((v_us % 1000) * 4096 / 1000), 3, '0')
+    || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid;
+end $$;
+
+-- Decimal text as the wire has it: no trailing zeros, zero is "0", never an exponent.
+create or replace function ledger.amount_text(p_amount numeric) returns text
+language sql immutable parallel safe as $$ select trim_scale(p_amount)::text $$;
+
+create or replace function ledger.unix_seconds(p_at timestamptz) returns bigint
+language sql stable parallel safe as $$ select floor(extract(epoch from p_at))::bigint $$;
+
+-- Refuses an amount the token cannot express. Returns the token's row.
+create or replace function ledger.checked_token(p_token text, p_amount numeric) returns public.tokens
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  v_token public.tokens;
+begin
+  select * into v_token from public.tokens t where t.symbol = p_token;
+  if not found then
+    perform ledger.refuse('TG001');
+  end if;
+  if p_amount is null or p_amount = 'NaN' or p_amount in ('Infinity', '-Infinity') or p_amount <> round(p_amount, v_token.decimals)
+     or abs(p_amount) >= 1e20 then
+    perform ledger.refuse('TG002');
+  end if;
+  if p_amount <= 0 then
+    perform ledger.refuse('TG003');
+  end if;
+  return v_token;
+end $$;
+
+-- Takes from one balance row; the guard stands on the row being locked, so no waiter slips past it.
+create or replace function ledger.take(p_account text, p_wallet text, p_token text, p_amount numeric, p_frozen boolean)
+returns public.balances
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.balances;
+begin
+  if p_frozen then
+    update public.balances b set frozen = b.frozen - p_amount, version = b.version + 1, updated_at = clock_timestamp()
+      where b.account = p_account and b.wallet = p_wallet and b.token = p_token and b.frozen >= p_amount
+      returning * into v_row;
+  else
+    update public.balances b set available = b.available - p_amount, version = b.version + 1, updated_at = clock_timestamp()
+      where b.account = p_account and b.wallet = p_wallet and b.token = p_token and b.available >= p_amount
+      returning * into v_row;
+  end if;
+  if not found then
+    perform ledger.refuse('TG004');
+  end if;
+  return v_row;
+end $$;
+
+create or replace function ledger.give(p_account text, p_wallet text, p_token text, p_amount numeric)
+returns public.balances
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.balances;
+begin
+  update public.balances b set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
+    where b.account = p_account and b.wallet = p_wallet and b.token = p_token
+    returning * into v_row;
+  if found then
+    return v_row;
+  end if;
+  -- First use: two at once make one row, and both amounts arrive.
+  insert into public.balances as b (account, wallet, token, available, version, updated_at)
+    values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
+    on conflict (account, wallet, token) do update
+      set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
+    returning * into v_row;
+  return v_row;
+end $$;
+
+-- Moves an amount inside one balance row between available and frozen.
+create or replace function ledger.shift(p_account text, p_wallet text, p_token text, p_amount numeric, p_freeze boolean)
+returns public.balances
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_delta numeric := case when p_freeze then p_amount else -p_amount end;
+  v_row public.balances;
+begin
+  update public.balances b
+    set available = b.available - v_delta, frozen = b.frozen + v_delta, version = b.version + 1, updated_at = clock_timestamp()
+    where b.account = p_account and b.wallet = p_wallet and b.token = p_token
+      and (case when p_freeze then b.available else b.frozen end) >= p_amount
+    returning * into v_row;
+  if not found then
+    perform ledger.refuse('TG004');
+  end if;
+  return v_row;
+end $$;
+
+-- One movement: locks the balance rows in (account, wallet) order, writes the transfer and a leg for each side.
+-- A wallet 'system' has entries and no balance row, so it is never a hot row. p_kind 'freeze' and 'unfreeze' name the
+-- same row on both sides; any other kind takes from available, or from frozen when p_from_frozen.
+create or replace function ledger.post(
+  p_kind text, p_token text, p_amount numeric,
+  p_from_account text, p_from_wallet text, p_to_account text, p_to_wallet text,
+  p_from_frozen boolean default false, p_reference jsonb default null
+) returns ledger.posting
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_posting ledger.posting;
+  v_from public.balances;
+  v_to public.balances;
+  v_from_first boolean := (p_from_account collate "C", p_from_wallet collate "C") < (p_to_account collate "C", p_to_wallet collate "C");
+begin
+  if p_amount is null or not (p_amount > 0 and p_amount < 'NaN') then
+    perform ledger.refuse('TG003');
+  end if;
+
+  if p_from_account = p_to_account and p_from_wallet = p_to_wallet then
+    v_from := ledger.shift(p_from_account, p_from_wallet, p_token, p_amount, not p_from_frozen);
+  else
+    if p_from_wallet <> 'system' and v_from_first then
+      v_from := ledger.take(p_from_account, p_from_wallet, p_token, p_amount, p_from_frozen);
+    end if;
+    if p_to_wallet <> 'system' then
+      v_to := ledger.give(p_to_account, p_to_wallet, p_token, p_amount);
+    end if;
+    if p_from_wallet <> 'system' and not v_from_first then
+      v_from := ledger.take(p_from_account, p_from_wallet, p_token, p_amount, p_from_frozen);
+    end if;
+  end if;
+
+  -- After the locks: one account's movements carry times and ids in the order they happened.
+  v_posting.created_at := clock_timestamp();
+  v_posting.transfer_id := ledger.new_id(v_posting.created_at);
+  v_posting.from_balance := v_from;
+  v_posting.to_balance := v_to;
+
+  insert into public.transfers (id, kind, token, amount, from_account, from_wallet, to_account, to_wallet, reference, created_at)
+    values (v_posting.transfer_id, p_kind, p_token, p_amount, p_from_account, p_from_wallet, p_to_account, p_to_wallet, p_reference, v_posting.created_at);
+
+  if p_from_account = p_to_account and p_from_wallet = p_to_wallet then
+    insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
+      values (p_from_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_from_wallet, p_token,
+        case when p_from_frozen then p_amount else -p_amount end, case when p_from_frozen then -p_amount else p_amount end,
+        v_from.available, v_from.frozen, v_from.version);
+  else
+    insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
+      values
+        (p_from_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_from_wallet, p_token,
+          case when p_from_frozen then 0 else -p_amount end, case when p_from_frozen then -p_amount else 0 end,
+          v_from.available, v_from.frozen, v_from.version),
+        (p_to_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_to_wallet, p_token,
+          p_amount, 0, v_to.available, v_to.frozen, v_to.version);
+  end if;
+  return v_posting;
+end $$;
+
+-- What the stream tells the account after the commit.
+create or replace function ledger.push_of(p_balance public.balances) returns json
+language sql stable as $$
+  select json_build_object('account', p_balance.account, 'token', p_balance.token,
+    'available', ledger.amount_text(p_balance.available), 'frozen', ledger.amount_text(p_balance.frozen),
+    'version', p_balance.version, 'ts', ledger.unix_seconds(p_balance.updated_at))
+$$;
+
+-- Serializes callers of one idempotency key, then tells what the first one was answered (null: nobody was yet).
+-- The lock comes first and the look-up is a later statement, so a waiter sees what the winner committed.
+create or replace function ledger.claim_key(p_account text, p_endpoint text, p_key text, p_request_hash bytea)
+returns public.idempotency_keys
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_key public.idempotency_keys;
+begin
+  begin
+    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || p_endpoint || E'\n' || p_key, 0));
+  exception when lock_not_available then
+    perform ledger.refuse('TG006');
+  end;
+  select * into v_key from public.idempotency_keys k
+    where k.account = p_account and k.endpoint = p_endpoint and k.key = p_key;
+  if found and v_key.request_hash <> p_request_hash then
+    perform ledger.refuse('TG005');
+  end if;
+  return v_key;
+end $$;
+--> statement-breakpoint
+
+-- source: db/ledger/credit.sql
+-- Testnet faucet: issuance -> an account's spot wallet, with its audit row.
+create or replace function ledger.credit(
+  p_account text, p_token text, p_amount numeric, p_reason text, p_request_id text, p_key text, p_request_hash bytea
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_key public.idempotency_keys;
+  v_token public.tokens;
+  v_posting ledger.posting;
+  v_answer json := '{"ok":true}';
+begin
+  if p_key is not null then
+    v_key := ledger.claim_key('admin', 'admin-credit', p_key, p_request_hash);
+    if v_key.answer is not null then
+      return json_build_object('answer', v_key.answer, 'replayed', true, 'pushes', '[]'::json);
+    end if;
+  end if;
+
+  v_token := ledger.checked_token(p_token, p_amount);
+  v_posting := ledger.post('credit', p_token, p_amount, 'issuance', 'system', p_account, 'spot',
+    p_reference => case when p_reason is null then null else jsonb_build_object('reason', p_reason) end);
+
+  insert into public.spot_admin_credits (id, user_address, token, amount, reason, admin_actor, transfer_id, request_id, created_at)
+    values (ledger.new_id(v_posting.created_at), p_account, p_token, p_amount, p_reason, 'admin_api_key',
+      v_posting.transfer_id, p_request_id, v_posting.created_at);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
+      values ('admin', 'admin-credit', p_key, p_request_hash, v_posting.transfer_id, v_answer, v_posting.created_at);
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false,
+    'pushes', json_build_array(ledger.push_of(v_posting.to_balance)));
+end $$;
+
+revoke all on function ledger.credit(text, text, numeric, text, text, text, bytea) from public;
+grant execute on function ledger.credit(text, text, numeric, text, text, text, bytea) to tidegate_admin;
+--> statement-breakpoint
+
+-- source: db/ledger/login.sql
+-- Uses up a login nonce: the check and the step are one statement, so of two replays one wins. False: somebody was first.
+create or replace function ledger.use_login_nonce(p_account text, p_nonce bigint) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_nonce = 0 then
+    insert into public.login_nonces (account, next_nonce) values (p_account, 1) on conflict (account) do nothing;
+  else
+    update public.login_nonces n set next_nonce = n.next_nonce + 1, last_login_at = clock_timestamp()
+      where n.account = p_account and n.next_nonce = p_nonce;
+  end if;
+  return found;
+end $$;
+
+revoke all on function ledger.use_login_nonce(text, bigint) from public;
+grant execute on function ledger.use_login_nonce(text, bigint) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/transfer.sql
+-- Perp margin <-> spot wallet of one account: one movement, one database turn.
+create or replace function ledger.transfer(
+  p_account text, p_token text, p_direction text, p_amount numeric, p_key text, p_request_hash bytea
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_key public.idempotency_keys;
+  v_token public.tokens;
+  v_posting ledger.posting;
+  v_perp public.balances;
+  v_spot public.balances;
+  v_answer json;
+begin
+  if p_key is not null then
+    v_key := ledger.claim_key(p_account, 'spot-transfer', p_key, p_request_hash);
+    if v_key.answer is not null then
+      return json_build_object('answer', v_key.answer, 'replayed', true, 'pushes', '[]'::json);
+    end if;
+  end if;
+
+  if p_direction not in ('perp_to_spot', 'spot_to_perp') then
+    perform ledger.refuse('TG007');
+  end if;
+  if not exists (select from public.tokens t where t.symbol = p_token and t.transferable) then
+    perform ledger.refuse('TG001');
+  end if;
+  v_token := ledger.checked_token(p_token, p_amount);
+
+  if p_direction = 'perp_to_spot' then
+    v_posting := ledger.post('perp_to_spot', p_token, p_amount, p_account, 'perp', p_account, 'spot');
+    v_perp := v_posting.from_balance;
+    v_spot := v_posting.to_balance;
+  else
+    v_posting := ledger.post('spot_to_perp', p_token, p_amount, p_account, 'spot', p_account, 'perp');
+    v_spot := v_posting.from_balance;
+    v_perp := v_posting.to_balance;
+  end if;
+
+  v_answer := json_build_object(
+    'direction', p_direction, 'token', p_token, 'amount', ledger.amount_text(p_amount),
+    'perp_balance_after', ledger.amount_text(v_perp.available), 'spot_balance_after', ledger.amount_text(v_spot.available),
+    'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_seconds(v_posting.created_at));
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
+      values (p_account, 'spot-transfer', p_key, p_request_hash, v_posting.transfer_id, v_answer, v_posting.created_at);
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', json_build_array(ledger.push_of(v_spot)));
+end $$;
+
+revoke all on function ledger.transfer(text, text, text, numeric, text, bytea) from public;
+grant execute on function ledger.transfer(text, text, text, numeric, text, bytea) to tidegate_edge;
+--> statement-breakpoint
+
+revoke all on all functions in schema ledger from public;

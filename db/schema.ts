@@ -1,0 +1,475 @@
+/**
+ * Every table of the ledger. The edge's roles may read them and write none: all writes go through the verbs in
+ * `db/ledger/` (SECURITY DEFINER functions owned by the migration role).
+ *
+ * Units: `amount`, `available`, `frozen` are whole tokens with 18 decimals (never wei, never floats); `*_in_wei` is the
+ * token's smallest unit; `deadline` is unix seconds; `*_at` is a timestamp with time zone.
+ */
+import { sql } from 'drizzle-orm'
+import {
+  bigint,
+  boolean,
+  check,
+  customType,
+  foreignKey,
+  index,
+  integer,
+  json,
+  jsonb,
+  numeric,
+  pgTable,
+  primaryKey,
+  smallint,
+  text,
+  timestamp,
+  uniqueIndex,
+  uuid,
+} from 'drizzle-orm/pg-core'
+
+const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
+const amount = (name: string) => numeric(name, { precision: 38, scale: 18 })
+const uint256 = (name: string) => numeric(name, { precision: 78, scale: 0 })
+const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'string' })
+/** An EVM address in lower case or a Solana address; what the edge stores after checking. */
+const ACCOUNT_PATTERN = sql.raw(`'^(0x[0-9a-f]{40}|[1-9A-HJ-NP-Za-km-z]{32,44})$'`)
+
+export const tokens = pgTable(
+  'tokens',
+  {
+    symbol: text('symbol').primaryKey(),
+    decimals: smallint('decimals').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }),
+    /** Lower-case contract address; the zero address is the chain's native coin. */
+    contract: text('contract'),
+    transferable: boolean('transferable').notNull().default(false),
+    withdrawable: boolean('withdrawable').notNull().default(false),
+    minWithdraw: amount('min_withdraw').notNull().default('0'),
+  },
+  (t) => [
+    uniqueIndex('tokens_chain_contract').on(t.chainId, t.contract),
+    check('tokens_symbol_is_plain', sql`${t.symbol} ~ '^[A-Za-z0-9._-]{1,32}$'`),
+    check('tokens_decimals_fit_the_ledger', sql`${t.decimals} between 0 and 18`),
+    check('tokens_contract_is_an_address', sql`${t.contract} ~ '^0x[0-9a-f]{40}$'`),
+    check(
+      'tokens_withdrawable_has_a_contract',
+      sql`not ${t.withdrawable} or (${t.contract} is not null and ${t.chainId} is not null)`,
+    ),
+    check('tokens_min_withdraw_not_negative', sql`${t.minWithdraw} >= 0 and ${t.minWithdraw} < 'NaN'`),
+  ],
+)
+
+export const balances = pgTable(
+  'balances',
+  {
+    account: text('account').notNull(),
+    wallet: text('wallet', { enum: ['perp', 'spot'] }).notNull(),
+    token: text('token')
+      .notNull()
+      .references(() => tokens.symbol),
+    available: amount('available').notNull().default('0'),
+    frozen: amount('frozen').notNull().default('0'),
+    /** Grows by one with each change: a client sees a gap and reads again. */
+    version: bigint('version', { mode: 'number' }).notNull().default(0),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.wallet, t.token] }),
+    check('balances_account_is_an_address', sql`${t.account} ~ ${ACCOUNT_PATTERN}`),
+    check('balances_wallet_is_known', sql`${t.wallet} in ('perp', 'spot')`),
+    // numeric takes NaN, and Postgres sorts NaN above every number: "NaN >= 0" is true.
+    check('balances_available_not_negative', sql`${t.available} >= 0 and ${t.available} < 'NaN'`),
+    check('balances_frozen_not_negative', sql`${t.frozen} >= 0 and ${t.frozen} < 'NaN'`),
+  ],
+)
+
+/** One row a movement. Partitioned by time through its id (uuid v7). Append-only. */
+export const transfers = pgTable(
+  'transfers',
+  {
+    id: uuid('id').primaryKey(),
+    kind: text('kind').notNull(),
+    token: text('token').notNull(),
+    amount: amount('amount').notNull(),
+    fromAccount: text('from_account').notNull(),
+    fromWallet: text('from_wallet').notNull(),
+    toAccount: text('to_account').notNull(),
+    toWallet: text('to_wallet').notNull(),
+    /** What caused it: withdrawal id, chain log, credit reason … (small, for people and joins by id). */
+    reference: jsonb('reference'),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    check('transfers_amount_positive', sql`${t.amount} > 0 and ${t.amount} < 'NaN'`),
+    check(
+      'transfers_wallets_are_known',
+      sql`${t.fromWallet} in ('perp', 'spot', 'system') and ${t.toWallet} in ('perp', 'spot', 'system')`,
+    ),
+  ],
+)
+
+/** One row a balance row changed by a movement; system accounts have entries and no balance row. Append-only. */
+export const entries = pgTable(
+  'entries',
+  {
+    account: text('account').notNull(),
+    id: uuid('id').notNull(),
+    transferId: uuid('transfer_id').notNull(),
+    wallet: text('wallet').notNull(),
+    token: text('token').notNull(),
+    availableDelta: amount('available_delta').notNull(),
+    frozenDelta: amount('frozen_delta').notNull(),
+    availableAfter: amount('available_after'),
+    frozenAfter: amount('frozen_after'),
+    version: bigint('version', { mode: 'number' }),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.id] }),
+    foreignKey({ name: 'entries_transfer', columns: [t.transferId], foreignColumns: [transfers.id] }),
+    check('entries_move_something', sql`${t.availableDelta} <> 0 or ${t.frozenDelta} <> 0`),
+    check('entries_are_numbers', sql`${t.availableDelta} < 'NaN' and ${t.frozenDelta} < 'NaN'`),
+    check(
+      'entries_users_carry_the_balance_after',
+      sql`(${t.wallet} = 'system') = (${t.version} is null) and (${t.wallet} = 'system') = (${t.availableAfter} is null) and (${t.wallet} = 'system') = (${t.frozenAfter} is null)`,
+    ),
+  ],
+)
+
+/** Keys that moved money, for ever: written in the transaction of the movement. */
+export const idempotencyKeys = pgTable(
+  'idempotency_keys',
+  {
+    /** The caller's account, or `admin`. */
+    account: text('account').notNull(),
+    endpoint: text('endpoint').notNull(),
+    key: text('key').notNull(),
+    requestHash: bytea('request_hash').notNull(),
+    transferId: uuid('transfer_id'),
+    withdrawalId: uuid('withdrawal_id'),
+    /** The first answer; null while a withdrawal waits for its signature. */
+    answer: json('answer'),
+    createdAt: at('created_at').notNull().defaultNow(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.endpoint, t.key] }),
+    check('idempotency_keys_length', sql`length(${t.key}) between 1 and 255`),
+  ],
+)
+
+export const spotAdminCredits = pgTable(
+  'spot_admin_credits',
+  {
+    id: uuid('id').primaryKey(),
+    userAddress: text('user_address').notNull(),
+    token: text('token').notNull(),
+    amount: amount('amount').notNull(),
+    reason: text('reason'),
+    adminActor: text('admin_actor').notNull(),
+    transferId: uuid('transfer_id').notNull(),
+    requestId: text('request_id'),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    foreignKey({
+      name: 'spot_admin_credits_transfer',
+      columns: [t.transferId],
+      foreignColumns: [transfers.id],
+    }),
+    index('spot_admin_credits_by_account').on(t.userAddress, t.id.desc()),
+    check('spot_admin_credits_amount_positive', sql`${t.amount} > 0 and ${t.amount} < 'NaN'`),
+    check('spot_admin_credits_reason_short', sql`length(${t.reason}) <= 500`),
+  ],
+)
+
+export const withdrawals = pgTable(
+  'withdrawals',
+  {
+    id: uuid('id').primaryKey(),
+    account: text('account').notNull(),
+    token: text('token')
+      .notNull()
+      .references(() => tokens.symbol),
+    amount: amount('amount').notNull(),
+    amountInWei: uint256('amount_in_wei').notNull(),
+    fee: amount('fee').notNull().default('0'),
+    recipient: text('recipient').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    vault: text('vault').notNull(),
+    /** Token contract the signature names: kept on the row, since a token's row may change later. */
+    contract: text('contract').notNull(),
+    nonce: bigint('nonce', { mode: 'number' }).notNull(),
+    /** Unix seconds; the vault still pays in the deadline second itself. */
+    deadline: bigint('deadline', { mode: 'number' }).notNull(),
+    status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
+    signature: text('signature'),
+    /** Why a released row was given back: signer_unavailable, sign_failed, reservation_timeout. */
+    releaseReason: text('release_reason'),
+    idempotencyKey: text('idempotency_key'),
+    txHash: text('tx_hash'),
+    blockNumber: bigint('block_number', { mode: 'number' }),
+    logIndex: integer('log_index'),
+    requestedAt: at('requested_at').notNull(),
+    signedAt: at('signed_at'),
+    confirmedAt: at('confirmed_at'),
+    closedAt: at('closed_at'),
+  },
+  (t) => [
+    uniqueIndex('withdrawals_one_live_row_a_nonce')
+      .on(t.chainId, t.vault, t.account, t.nonce)
+      .where(sql`${t.status} in ('reserved', 'signed', 'confirmed')`),
+    uniqueIndex('withdrawals_one_unsigned_an_account')
+      .on(t.chainId, t.vault, t.account)
+      .where(sql`${t.status} = 'reserved'`),
+    index('withdrawals_by_account').on(t.account, t.id.desc()),
+    index('withdrawals_signed_by_deadline')
+      .on(t.deadline, t.id)
+      .where(sql`${t.status} = 'signed'`),
+    index('withdrawals_reserved_by_time')
+      .on(t.requestedAt)
+      .where(sql`${t.status} = 'reserved'`),
+    check('withdrawals_amount_positive', sql`${t.amount} > 0 and ${t.amount} < 'NaN'`),
+    check('withdrawals_wei_positive', sql`${t.amountInWei} > 0 and ${t.amountInWei} < 'NaN'`),
+    check('withdrawals_fee_not_negative', sql`${t.fee} >= 0 and ${t.fee} < 'NaN'`),
+    check('withdrawals_nonce_not_negative', sql`${t.nonce} >= 0`),
+    check(
+      'withdrawals_status_is_known',
+      sql`${t.status} in ('reserved', 'signed', 'confirmed', 'expired', 'released')`,
+    ),
+    check(
+      'withdrawals_addresses',
+      sql`${t.account} ~ '^0x[0-9a-f]{40}$' and ${t.recipient} ~ '^0x[0-9a-f]{40}$' and ${t.vault} ~ '^0x[0-9a-f]{40}$' and ${t.contract} ~ '^0x[0-9a-f]{40}$'`,
+    ),
+    check(
+      'withdrawals_signature_belongs_to_state',
+      sql`(${t.signature} is not null) = (${t.status} in ('signed', 'confirmed', 'expired')) and ${t.signature} ~ '^0x[0-9a-f]{130}$'`,
+    ),
+    check(
+      'withdrawals_confirmed_has_its_event',
+      sql`(${t.status} = 'confirmed') = (${t.txHash} is not null and ${t.blockNumber} is not null and ${t.logIndex} is not null and ${t.confirmedAt} is not null)`,
+    ),
+  ],
+)
+
+/** The vault's release counter as far as confirmed events have proved it; its row is the account's withdrawal lock. */
+export const withdrawalNonces = pgTable(
+  'withdrawal_nonces',
+  {
+    account: text('account').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    vault: text('vault').notNull(),
+    nextOnChain: bigint('next_on_chain', { mode: 'number' }).notNull(),
+  },
+  (t) => [
+    primaryKey({ columns: [t.account, t.chainId, t.vault] }),
+    check('withdrawal_nonces_not_negative', sql`${t.nextOnChain} >= 0`),
+  ],
+)
+
+/** How far the vault's logs have been stored. The hash detects a reorganisation below the safe head. */
+export const chainCursors = pgTable(
+  'chain_cursors',
+  {
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    vault: text('vault').notNull(),
+    blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
+    blockHash: text('block_hash').notNull(),
+    blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
+    updatedAt: at('updated_at').notNull().defaultNow(),
+  },
+  (t) => [primaryKey({ columns: [t.chainId, t.vault] })],
+)
+
+/** Raw logs of the vault, stored before anything is made of them. */
+export const chainLogs = pgTable(
+  'chain_logs',
+  {
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    txHash: text('tx_hash').notNull(),
+    logIndex: integer('log_index').notNull(),
+    vault: text('vault').notNull(),
+    blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
+    blockHash: text('block_hash').notNull(),
+    blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
+    topics: text('topics').array().notNull(),
+    data: text('data').notNull(),
+    /** withdrawal, deposit, or other (an event the ledger has no use for). */
+    event: text('event').notNull(),
+    /** The account the event concerns, when it could be read. */
+    account: text('account'),
+    status: text('status', { enum: ['pending', 'processed', 'quarantined', 'resolved'] })
+      .notNull()
+      .default('pending'),
+    reason: text('reason'),
+    storedAt: at('stored_at').notNull().defaultNow(),
+    processedAt: at('processed_at'),
+  },
+  (t) => [
+    primaryKey({ columns: [t.chainId, t.txHash, t.logIndex] }),
+    index('chain_logs_pending')
+      .on(t.chainId, t.blockNumber, t.logIndex)
+      .where(sql`${t.status} = 'pending'`),
+    index('chain_logs_quarantined')
+      .on(t.account)
+      .where(sql`${t.status} = 'quarantined'`),
+    check(
+      'chain_logs_status_is_known',
+      sql`${t.status} in ('pending', 'processed', 'quarantined', 'resolved')`,
+    ),
+    check('chain_logs_quarantine_has_a_reason', sql`${t.status} <> 'quarantined' or ${t.reason} is not null`),
+  ],
+)
+
+export const deposits = pgTable(
+  'deposits',
+  {
+    id: uuid('id').primaryKey(),
+    account: text('account').notNull(),
+    /** Null for a contract the ledger does not know. */
+    token: text('token'),
+    contract: text('contract').notNull(),
+    amount: amount('amount'),
+    amountInWei: uint256('amount_in_wei').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    txHash: text('tx_hash').notNull(),
+    logIndex: integer('log_index').notNull(),
+    blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
+    status: text('status', { enum: ['credited', 'unsupported'] }).notNull(),
+    transferId: uuid('transfer_id'),
+    createdAt: at('created_at').notNull(),
+    confirmedAt: at('confirmed_at'),
+  },
+  (t) => [
+    uniqueIndex('deposits_once_a_log').on(t.chainId, t.txHash, t.logIndex),
+    index('deposits_by_account').on(t.account, t.id.desc()),
+    check('deposits_status_is_known', sql`${t.status} in ('credited', 'unsupported')`),
+    check(
+      'deposits_credited_has_its_movement',
+      sql`(${t.status} = 'credited') = (${t.transferId} is not null and ${t.token} is not null and ${t.amount} is not null)`,
+    ),
+  ],
+)
+
+/** What a payment on chain for an already expired withdrawal left unpaid in the ledger. Must stay empty. */
+export const debts = pgTable(
+  'debts',
+  {
+    id: uuid('id').primaryKey(),
+    account: text('account').notNull(),
+    token: text('token').notNull(),
+    amount: amount('amount').notNull(),
+    withdrawalId: uuid('withdrawal_id').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    txHash: text('tx_hash').notNull(),
+    logIndex: integer('log_index').notNull(),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    uniqueIndex('debts_once_a_log').on(t.chainId, t.txHash, t.logIndex),
+    check('debts_amount_not_negative', sql`${t.amount} >= 0 and ${t.amount} < 'NaN'`),
+  ],
+)
+
+/** Operator switches; `withdrawals` engaged means signing is paused. */
+export const switches = pgTable('switches', {
+  name: text('name').primaryKey(),
+  engaged: boolean('engaged').notNull(),
+  reason: text('reason'),
+  changedAt: at('changed_at').notNull().defaultNow(),
+})
+
+/** What a person must see. One open row a key, so a fault that lasts does not flood. */
+export const alerts = pgTable(
+  'alerts',
+  {
+    id: uuid('id').primaryKey(),
+    key: text('key').notNull(),
+    kind: text('kind').notNull(),
+    detail: jsonb('detail').notNull(),
+    createdAt: at('created_at').notNull(),
+    lastSeenAt: at('last_seen_at').notNull(),
+    timesSeen: integer('times_seen').notNull().default(1),
+    notifiedAt: at('notified_at'),
+    resolvedAt: at('resolved_at'),
+  },
+  (t) => [
+    uniqueIndex('alerts_one_open_a_key')
+      .on(t.key)
+      .where(sql`${t.resolvedAt} is null`),
+  ],
+)
+
+/** The next login nonce of an account; no row means 0, so asking for a nonce writes nothing. */
+export const loginNonces = pgTable('login_nonces', {
+  account: text('account').primaryKey(),
+  nextNonce: bigint('next_nonce', { mode: 'number' }).notNull(),
+  lastLoginAt: at('last_login_at').notNull().defaultNow(),
+})
+
+/** User API keys: only the SHA-256 is kept. */
+export const apiKeys = pgTable(
+  'api_keys',
+  {
+    id: uuid('id').primaryKey(),
+    account: text('account').notNull(),
+    label: text('label'),
+    keyHash: bytea('key_hash').notNull(),
+    createdAt: at('created_at').notNull(),
+    revokedAt: at('revoked_at'),
+  },
+  (t) => [
+    uniqueIndex('api_keys_by_hash').on(t.keyHash),
+    index('api_keys_by_account').on(t.account, t.id.desc()),
+    check('api_keys_hash_is_sha256', sql`length(${t.keyHash}) = 32`),
+    check('api_keys_label_short', sql`length(${t.label}) <= 100`),
+  ],
+)
+
+export const subaccounts = pgTable(
+  'subaccounts',
+  {
+    subaccount: text('subaccount').primaryKey(),
+    mainAccount: text('main_account').notNull(),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    index('subaccounts_by_main').on(t.mainAccount, t.createdAt),
+    check('subaccounts_not_of_itself', sql`${t.subaccount} <> ${t.mainAccount}`),
+  ],
+)
+
+/** Delegated keys. A revoked row stays for the record. */
+export const agentWallets = pgTable(
+  'agent_wallets',
+  {
+    id: uuid('id').primaryKey(),
+    account: text('account').notNull(),
+    agentWallet: text('agent_wallet').notNull(),
+    boundAt: at('bound_at').notNull(),
+    revokedAt: at('revoked_at'),
+  },
+  (t) => [
+    uniqueIndex('agent_wallets_one_account_a_key')
+      .on(t.agentWallet)
+      .where(sql`${t.revokedAt} is null`),
+    index('agent_wallets_by_account')
+      .on(t.account, t.id.desc())
+      .where(sql`${t.revokedAt} is null`),
+    check('agent_wallets_not_itself', sql`${t.agentWallet} <> ${t.account}`),
+  ],
+)
+
+/** Signed messages that were carried out: the same message never counts twice while it could still be valid. */
+export const signedMessages = pgTable(
+  'signed_messages',
+  {
+    digest: bytea('digest').primaryKey(),
+    account: text('account').notNull(),
+    transferId: uuid('transfer_id'),
+    /** After this the message itself is refused as expired, so the row may be pruned a day later. */
+    expiresAt: at('expires_at').notNull(),
+    createdAt: at('created_at').notNull(),
+  },
+  (t) => [
+    index('signed_messages_by_expiry').on(t.expiresAt),
+    check('signed_messages_digest_is_sha256', sql`length(${t.digest}) = 32`),
+  ],
+)
