@@ -1,0 +1,109 @@
+import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { FetchHttpHandler } from '@smithy/fetch-http-handler'
+import type { Address } from 'viem'
+import { digestBytes, recoverableSignature, SignerError, type Signer } from './signer.ts'
+
+export interface KmsSignerOptions {
+  /** Key id, key ARN, or `alias/…`. */
+  keyId: string
+  region: string
+  /** Another address than AWS's own for the region. Nothing else differs. */
+  endpoint?: string | undefined
+  accessKeyId: string
+  secretAccessKey: string
+  sessionToken?: string | undefined
+  /** The address the vault knows; no other signature leaves this module. */
+  signerAddress: Address
+  /** Limit for the whole call, from the first byte sent to the last one read. */
+  timeoutMs: number
+}
+
+/** Signs with a KMS key of spec `ECC_SECG_P256K1`. The only module that knows KMS. */
+export function kmsSigner(options: KmsSignerOptions): Signer {
+  const client = kmsClient(options)
+  return {
+    async signDigest(digest) {
+      const der = await withDeadline(options.timeoutMs, (signal) =>
+        askKms(client, options.keyId, digestBytes(digest), signal),
+      )
+      return recoverableSignature(digest, der, options.signerAddress)
+    },
+  }
+}
+
+function kmsClient(options: KmsSignerOptions): KMSClient {
+  const { region, endpoint, accessKeyId, secretAccessKey, sessionToken } = options
+  return new KMSClient({
+    region,
+    ...(endpoint === undefined ? {} : { endpoint }),
+    credentials: { accessKeyId, secretAccessKey, ...(sessionToken === undefined ? {} : { sessionToken }) },
+    // A second attempt inside the SDK would sign twice and use up the caller's time unseen.
+    maxAttempts: 1,
+    retryMode: 'standard',
+    // It would take one answer's Date header as the clock for all later requests of the isolate.
+    disableClockSkewCorrection: true,
+    // Named, so that Node and workerd take the same path; redirects would repeat the request elsewhere.
+    requestHandler: new FetchHttpHandler({
+      requestInit: () => ({ redirect: 'manual' }),
+      customFetch: bufferedFetch,
+    }),
+  })
+}
+
+/** Reads the body here, so that a connection lost halfway is a network error and not an unreadable answer. */
+async function bufferedFetch(...args: Parameters<typeof fetch>): Promise<Response> {
+  const response = await fetch(...args)
+  return new Response(await response.arrayBuffer(), response)
+}
+
+async function askKms(
+  client: KMSClient,
+  keyId: string,
+  digest: Uint8Array,
+  abortSignal: AbortSignal,
+): Promise<Uint8Array> {
+  const command = new SignCommand({
+    KeyId: keyId,
+    Message: digest,
+    MessageType: 'DIGEST',
+    SigningAlgorithm: 'ECDSA_SHA_256',
+  })
+  const { Signature } = await client.send(command, { abortSignal }).catch((error: unknown) => {
+    throw asSignerError(error)
+  })
+  if (!(Signature instanceof Uint8Array)) throw new SignerError('malformed', 'NoSignature')
+  return Signature
+}
+
+/** The SDK hands the signal to `fetch` only; the race covers what it does before and after as well. */
+async function withDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+  const controller = new AbortController()
+  const expired = new Promise<never>((_, reject) => {
+    controller.signal.addEventListener('abort', () => reject(new SignerError('unavailable', 'Timeout')))
+  })
+  const timer = setTimeout(() => controller.abort(), timeoutMs)
+  try {
+    return await Promise.race([work(controller.signal), expired])
+  } finally {
+    clearTimeout(timer)
+  }
+}
+
+/** A 200 that the SDK could not read is an answer; everything else that fails is the lack of one. */
+function asSignerError(error: unknown): SignerError {
+  const { $fault, $metadata, name } = error as SdkError
+  if ($metadata?.httpStatusCode === 200) return new SignerError('malformed', 'UnreadableAnswer')
+  if ($fault === undefined) return new SignerError('unavailable', 'NoAnswer')
+  return new SignerError('unavailable', serviceCode(name))
+}
+
+interface SdkError {
+  name?: unknown
+  $fault?: unknown
+  $metadata?: { httpStatusCode?: number }
+}
+
+/** The name comes from the other side of the wire and goes to a log. */
+function serviceCode(name: unknown): string {
+  return typeof name === 'string' && /^[A-Za-z.]{1,64}$/.test(name) ? name : 'UnknownError'
+}
