@@ -1,0 +1,226 @@
+import { existsSync, readFileSync } from 'node:fs'
+import {
+  formatUnits,
+  getAddress,
+  isAddress,
+  maxUint256,
+  parseEther,
+  parseUnits,
+  type Address,
+  type Hash,
+} from 'viem'
+import { tokenAbi, vaultAbi } from './stack/contract-abi.ts'
+import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
+
+const USAGE = `usage: npm run chain -- <command>
+  status                              head, finalized block, chain time, vault balances
+  mine <blocks>                       mines empty blocks, which makes earlier ones final
+  time +<seconds>                     moves the chain's clock on and mines one block
+  deposit <account> <token> <amount>  account: number of a dev account, or any address; token: a symbol, or ETH`
+
+const MANIFEST = new URL('../.local/dev.json', import.meta.url)
+const NATIVE: Address = '0x0000000000000000000000000000000000000000'
+const NOT_RUNNING = 'The local stack is not running; start it with `npm run dev`.'
+const MAX_BLOCKS = 10_000
+const MAX_SECONDS = 10 * 365 * 86_400
+
+interface Token {
+  address: Address
+  decimals: number
+}
+interface Stack {
+  client: ChainClient
+  vault: Address
+  tokens: Map<string, Token>
+  accounts: Address[]
+}
+interface Manifest {
+  rpcUrl: string
+  chainId: number
+  vault: string
+  tokens: Record<string, string | { address: string; decimals: number }>
+  accounts: { address: string }[]
+}
+
+/** A mistake of the caller or a stack that is down: one line, no stack trace. */
+class Refusal extends Error {}
+
+async function main(args: string[]): Promise<void> {
+  const [command, ...rest] = args
+  const run = command === undefined ? undefined : COMMANDS.get(command)
+  if (run === undefined || rest.length !== run.arguments) throw new Refusal(USAGE)
+  await run.go(await connect(), rest)
+}
+
+const COMMANDS = new Map<string, { arguments: number; go: (stack: Stack, args: string[]) => Promise<void> }>([
+  ['status', { arguments: 0, go: status }],
+  ['mine', { arguments: 1, go: mine }],
+  ['time', { arguments: 1, go: time }],
+  ['deposit', { arguments: 3, go: deposit }],
+])
+
+async function status({ client, vault, tokens }: Stack): Promise<void> {
+  const [head, finalized] = await Promise.all([client.getBlock(), client.getBlock({ blockTag: 'finalized' })])
+  const ahead = Number(head.timestamp) - Math.floor(Date.now() / 1000)
+  console.log(`head       ${head.number}`)
+  console.log(`finalized  ${finalized.number}`)
+  console.log(`time       ${at(head.timestamp)} (${ahead >= 0 ? '+' : ''}${ahead} s from the wall clock)`)
+  console.log(`vault      ${vault}`)
+  for (const [symbol, token] of tokens) {
+    const call = {
+      address: vault,
+      abi: vaultAbi,
+      functionName: 'vaultTokenBalance',
+      args: [token.address],
+    } as const
+    console.log(`  ${symbol.padEnd(8)} ${formatUnits(await client.readContract(call), token.decimals)}`)
+  }
+}
+
+async function mine({ client }: Stack, [text = '']: string[]): Promise<void> {
+  const blocks = wholeNumber(text, 'blocks', MAX_BLOCKS)
+  await client.mine({ blocks })
+  await report(client)
+}
+
+async function time({ client }: Stack, [text = '']: string[]): Promise<void> {
+  if (!text.startsWith('+')) throw new Refusal('time: give the seconds to move on with a plus, such as +3600')
+  await client.increaseTime({ seconds: wholeNumber(text.slice(1), 'seconds', MAX_SECONDS) })
+  await client.mine({ blocks: 1 })
+  await report(client)
+}
+
+/** Tokens are minted and ether is set as needed, so any address can deposit; the deposit itself is a real one. */
+async function deposit(stack: Stack, [who = '', symbol = '', text = '']: string[]): Promise<void> {
+  const { client, vault } = stack
+  const account = accountOf(stack, who)
+  const token = tokenOf(stack, symbol)
+  const amount = exactUnits(text, token.decimals)
+  await client.impersonateAccount({ address: account })
+  const from = { account, chain: client.chain } as const
+  const isNative = token.address === NATIVE
+  await topUpEther(client, account, isNative ? amount : 0n)
+  const call = { ...from, address: vault, abi: vaultAbi } as const
+  if (isNative) {
+    const hash = await client.writeContract({ ...call, functionName: 'depositNative', value: amount })
+    await confirm(client, hash, symbol, text, account)
+    return
+  }
+  const erc20 = { ...from, address: token.address, abi: tokenAbi } as const
+  const held = await client.readContract({ ...erc20, functionName: 'balanceOf', args: [account] })
+  if (held < amount) {
+    await succeed(
+      client,
+      await client.writeContract({ ...erc20, functionName: 'mint', args: [account, amount - held] }),
+    )
+  }
+  await succeed(
+    client,
+    await client.writeContract({ ...erc20, functionName: 'approve', args: [vault, amount] }),
+  )
+  const hash = await client.writeContract({ ...call, functionName: 'deposit', args: [token.address, amount] })
+  await confirm(client, hash, symbol, text, account)
+}
+
+async function topUpEther(client: ChainClient, account: Address, spend: bigint): Promise<void> {
+  const wanted = spend + parseEther('1')
+  const held = await client.getBalance({ address: account })
+  if (held < wanted) await client.setBalance({ address: account, value: wanted })
+}
+
+async function confirm(
+  client: ChainClient,
+  hash: Hash,
+  symbol: string,
+  amount: string,
+  account: Address,
+): Promise<void> {
+  const { blockNumber } = await succeed(client, hash)
+  console.log(`deposited ${amount} ${symbol} for ${account} in block ${blockNumber}: ${hash}`)
+  console.log('It is credited once the block is final: npm run chain -- mine 2')
+}
+
+async function report(client: ChainClient): Promise<void> {
+  const [head, finalized] = await Promise.all([client.getBlock(), client.getBlock({ blockTag: 'finalized' })])
+  console.log(`head ${head.number}, finalized ${finalized.number}, time ${at(head.timestamp)}`)
+}
+
+async function connect(): Promise<Stack> {
+  if (!existsSync(MANIFEST)) throw new Refusal(NOT_RUNNING)
+  const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8')) as Manifest
+  const client = chainClient(manifest.rpcUrl, manifest.chainId)
+  const chainId = await client.getChainId().catch(() => undefined)
+  if (chainId === undefined) throw new Refusal(NOT_RUNNING)
+  if (chainId !== manifest.chainId) {
+    throw new Refusal(
+      `${manifest.rpcUrl} is chain ${chainId}, not ${manifest.chainId}: restart the local stack`,
+    )
+  }
+  const tokens = new Map<string, Token>()
+  for (const [symbol, token] of Object.entries(manifest.tokens))
+    tokens.set(symbol, await readToken(client, token))
+  tokens.set('ETH', { address: NATIVE, decimals: 18 })
+  const accounts = manifest.accounts.map(({ address }) => getAddress(address))
+  return { client, vault: getAddress(manifest.vault), tokens, accounts }
+}
+
+async function readToken(
+  client: ChainClient,
+  token: string | { address: string; decimals: number },
+): Promise<Token> {
+  if (typeof token !== 'string') return { address: getAddress(token.address), decimals: token.decimals }
+  const address = getAddress(token)
+  return {
+    address,
+    decimals: await client.readContract({ address, abi: tokenAbi, functionName: 'decimals' }),
+  }
+}
+
+function accountOf({ accounts }: Stack, who: string): Address {
+  if (/^\d{1,4}$/.test(who)) {
+    const account = accounts[Number(who)]
+    if (account === undefined)
+      throw new Refusal(`account: there are dev accounts 0 to ${accounts.length - 1}`)
+    return account
+  }
+  if (!isAddress(who))
+    throw new Refusal(`account: ${who} is neither a number nor an address with a right checksum`)
+  return getAddress(who)
+}
+
+function tokenOf({ tokens }: Stack, symbol: string): Token {
+  const token = tokens.get(symbol)
+  if (token === undefined)
+    throw new Refusal(`token: ${symbol} is not one of ${[...tokens.keys()].join(', ')}`)
+  return token
+}
+
+/** parseUnits would round what does not fit, so the grammar is checked first. */
+function exactUnits(text: string, decimals: number): bigint {
+  const [, fraction = ''] = text.split('.')
+  if (!/^\d{1,60}(\.\d{1,60})?$/.test(text)) throw new Refusal(`amount: ${text} is not a decimal number`)
+  if (fraction.length > decimals) throw new Refusal(`amount: this token has ${decimals} decimals`)
+  const units = parseUnits(text, decimals)
+  if (units === 0n || units > maxUint256)
+    throw new Refusal('amount: must be more than zero and fit a uint256')
+  return units
+}
+
+function wholeNumber(text: string, what: string, max: number): number {
+  if (!/^[1-9]\d{0,9}$/.test(text) || Number(text) > max) {
+    throw new Refusal(`${what}: ${text} is not a whole number from 1 to ${max}`)
+  }
+  return Number(text)
+}
+
+function at(timestamp: bigint): string {
+  return `${new Date(Number(timestamp) * 1000).toISOString()} (${timestamp})`
+}
+
+try {
+  await main(process.argv.slice(2))
+} catch (error) {
+  const short = error instanceof Error && 'shortMessage' in error ? String(error.shortMessage) : undefined
+  console.error(error instanceof Refusal ? error.message : (short ?? error))
+  process.exitCode = 1
+}

@@ -1,0 +1,82 @@
+/** Migrations, the edge's logins and token rows: what a fresh Postgres needs before a function can use it. */
+import { join } from 'node:path'
+import { drizzle } from 'drizzle-orm/node-postgres'
+import { migrate } from 'drizzle-orm/node-postgres/migrator'
+import pg from 'pg'
+
+export const EDGE_ROLES = ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const
+export type EdgeRole = (typeof EDGE_ROLES)[number]
+
+export interface TokenSeed {
+  symbol: string
+  decimals: number
+  chainId: number | null
+  contract: string | null
+  transferable: boolean
+  withdrawable: boolean
+  minWithdraw: string
+}
+
+const MIGRATION_LOCK = 7_331_001
+
+async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
+  const client = new pg.Client({ connectionString: databaseUrl })
+  await client.connect()
+  try {
+    return await work(client)
+  } finally {
+    await client.end()
+  }
+}
+
+/** Brings the schema up to date; two at once run one after the other. Answers how many migrations were applied. */
+export async function migrateDatabase(databaseUrl: string): Promise<number> {
+  return await withClient(databaseUrl, async (client) => {
+    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
+    const before = await countMigrations(client)
+    await migrate(drizzle(client), { migrationsFolder: join(import.meta.dirname, '../../db/migrations') })
+    return (await countMigrations(client)) - before
+  })
+}
+
+async function countMigrations(client: pg.Client): Promise<number> {
+  const exists = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as yes`)
+  if (!(exists.rows[0] as { yes: boolean }).yes) return 0
+  const { rows } = await client.query('select count(*)::int as n from drizzle.__drizzle_migrations')
+  return (rows[0] as { n: number }).n
+}
+
+/** Gives the edge's logins their passwords. Only plain characters, so that they need no escaping in a connection string. */
+export async function setRolePasswords(
+  databaseUrl: string,
+  passwords: Record<EdgeRole, string>,
+): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    for (const role of EDGE_ROLES) {
+      await client.query(`alter role ${role} password ${client.escapeLiteral(passwords[role])}`)
+    }
+  })
+}
+
+/** Writes token rows; what a row says is brought up to date, and no row is removed. */
+export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    for (const token of tokens) {
+      await client.query(
+        `insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
+         values ($1, $2, $3, lower($4), $5, $6, $7)
+         on conflict (symbol) do update set chain_id = excluded.chain_id, contract = excluded.contract,
+           transferable = excluded.transferable, withdrawable = excluded.withdrawable, min_withdraw = excluded.min_withdraw`,
+        [
+          token.symbol,
+          token.decimals,
+          token.chainId,
+          token.contract,
+          token.transferable,
+          token.withdrawable,
+          token.minWithdraw,
+        ],
+      )
+    }
+  })
+}

@@ -1,0 +1,131 @@
+import { spawn } from 'node:child_process'
+import { createWriteStream } from 'node:fs'
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+
+export interface Gateway {
+  port: number
+  stop(): Promise<void>
+}
+
+export interface GatewayOptions {
+  root: string
+  port: number
+  /** Variables of the functions: `NAME=value` lines, readable by us alone. */
+  envFile: string
+  persistTo: string
+  logFile: string
+}
+
+const START_LIMIT_MS = 90_000
+const STOP_LIMIT_MS = 5_000
+
+/**
+ * Keeps wrangler and its workerd no longer than us: our end of the pipe closes when we exit in whatever way, SIGKILL
+ * too, and the whole process group is then stopped.
+ */
+const KEEPER = `exec 3<&0
+(cat <&3 >/dev/null; trap '' TERM; kill -TERM 0; sleep 3; kill -KILL 0) &
+"$0" "$@" </dev/null 3<&-
+`
+
+/** Is this port free on loopback? */
+export async function portIsFree(port: number): Promise<boolean> {
+  return await new Promise((resolve) => {
+    const probe = createServer()
+    probe.once('error', () => resolve(false))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+  })
+}
+
+export async function freePort(): Promise<number> {
+  return await new Promise((resolve, reject) => {
+    const probe = createServer()
+    probe.once('error', reject)
+    probe.listen(0, '127.0.0.1', () => {
+      const { port } = probe.address() as { port: number }
+      probe.close(() => resolve(port))
+    })
+  })
+}
+
+/**
+ * Runs all functions behind one origin with `wrangler dev`, and waits until the first request is answered.
+ * @throws Error with wrangler's last lines when it does not come up
+ */
+export async function startGateway(options: GatewayOptions): Promise<Gateway> {
+  const wrangler = join(options.root, 'node_modules/wrangler/bin/wrangler.js')
+  const args = [
+    ...['-c', KEEPER, process.execPath, wrangler, 'dev', '--config', join(options.root, 'wrangler.toml')],
+    ...[
+      '--ip',
+      '127.0.0.1',
+      '--port',
+      String(options.port),
+      '--inspector-port',
+      '0',
+      '--env-file',
+      options.envFile,
+    ],
+    ...['--persist-to', options.persistTo, '--show-interactive-dev-session=false', '--log-level', 'log'],
+  ]
+  const quiet = {
+    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
+    WRANGLER_SEND_METRICS: 'false',
+    WRANGLER_HIDE_BANNER: 'true',
+    NO_COLOR: '1',
+  }
+  const child = spawn('sh', args, {
+    cwd: options.root,
+    detached: true,
+    stdio: ['pipe', 'pipe', 'pipe'],
+    env: { ...process.env, ...quiet },
+  })
+  child.stdin.on('error', () => {})
+  const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 })
+  let last = ''
+  for (const stream of [child.stdout, child.stderr]) {
+    stream.on('data', (chunk: Buffer) => {
+      last = (last + chunk.toString()).slice(-2_000)
+      log.write(chunk)
+    })
+  }
+  const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
+  const stop = async () => {
+    signalGroup(child.pid, 'SIGTERM')
+    const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), STOP_LIMIT_MS)
+    await gone
+    clearTimeout(timer)
+    log.end()
+  }
+  try {
+    await answering(`http://127.0.0.1:${options.port}/health`, child)
+  } catch (error) {
+    await stop()
+    throw new Error(`the functions did not start: ${(error as Error).message}\n${last.trim()}`)
+  }
+  return { port: options.port, stop }
+}
+
+function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
+  try {
+    if (pid !== undefined) process.kill(-pid, signal)
+  } catch {
+    // The group is gone, which is what was wanted.
+  }
+}
+
+/** Polls until the functions answer: wrangler prints "Ready" before its first bundle can serve. */
+async function answering(url: string, child: { exitCode: number | null }): Promise<void> {
+  const deadline = Date.now() + START_LIMIT_MS
+  while (Date.now() < deadline) {
+    if (child.exitCode !== null) throw new Error(`wrangler exited with ${child.exitCode}`)
+    try {
+      if ((await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok) return
+    } catch {
+      // Not listening yet.
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50))
+  }
+  throw new Error(`no answer within ${START_LIMIT_MS / 1000} s`)
+}

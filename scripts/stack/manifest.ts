@@ -1,0 +1,68 @@
+/** `.local/dev.json`: what runs and how to reach it. Scripts and tests read it; it holds keys of the local stack only. */
+import { randomBytes } from 'node:crypto'
+import { existsSync, readFileSync } from 'node:fs'
+import { rename, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+
+export interface Manifest {
+  /** With `/api/v1`. */
+  baseUrl: string
+  wsUrl: string
+  /** The owner's connection string, straight to Postgres. */
+  databaseUrl: string
+  /** What the functions connect with, through the Neon proxy. */
+  edgeDatabaseUrl: string
+  adminDatabaseUrl: string
+  settleDatabaseUrl: string
+  neonProxyUrl: string
+  adminApiKey: string
+  accounts: { address: string; privateKey: string }[]
+  rpcUrl: string
+  chainId: number
+  vault: string
+  tokens: Record<string, { address: string; decimals: number }>
+  kmsUrl: string
+  kmsKeyId: string
+  signerAddress: string
+  settleUrl: string
+}
+
+/** Made once and kept, so that a second start goes on with the same data. */
+export interface LocalSecrets {
+  jwtSecret: string
+  adminApiKey: string
+  edgePassword: string
+  adminPassword: string
+  settlePassword: string
+}
+
+export const projectRoot = join(import.meta.dirname, '../..')
+export const localFolder = join(projectRoot, '.local')
+
+export async function localSecrets(folder: string): Promise<LocalSecrets> {
+  const file = join(folder, 'secrets.json')
+  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets
+  const random = () => randomBytes(32).toString('hex')
+  const secrets: LocalSecrets = {
+    jwtSecret: random(),
+    adminApiKey: random(),
+    edgePassword: random(),
+    adminPassword: random(),
+    settlePassword: random(),
+  }
+  await writePrivate(file, JSON.stringify(secrets, null, 2))
+  return secrets
+}
+
+/** Replaced in one step and readable by us alone: a reader never sees half a file. */
+export async function writePrivate(file: string, text: string): Promise<void> {
+  await writeFile(`${file}.new`, text + '\n', { mode: 0o600 })
+  await rename(`${file}.new`, file)
+}
+
+/** @throws Error with one line when the stack is not running */
+export function readManifest(folder = localFolder): Manifest {
+  const file = join(folder, 'dev.json')
+  if (!existsSync(file)) throw new Error('the local stack is not running: start it with `npm run dev`')
+  return JSON.parse(readFileSync(file, 'utf8')) as Manifest
+}

@@ -1,0 +1,179 @@
+/** What can go wrong with a node. Each chance is the probability per HTTP request, or per call, from 0 to 1. */
+export interface RpcFaults {
+  /** The connection is cut without an answer. */
+  down: number
+  /** The connection stays open and no answer ever comes. */
+  hang: number
+  /** HTTP 429, as hosted nodes answer past their rate. */
+  http429: number
+  /** HTTP 200 with a page that is not JSON. */
+  garbage: number
+  /** Every answer is this late. */
+  slowMs: number
+  /** `eth_getLogs` answers [] although there are logs: a node whose log index is behind. */
+  emptyLogs: number
+  /** `eth_chainId` and `net_version` answer 1. */
+  wrongChainId: number
+  /** The node is this many blocks behind: it does not know the newest ones. */
+  staleHead: number
+  /** `eth_getLogs` over more blocks than this is refused; 0 means no limit. */
+  maxLogRange: number
+}
+export interface RpcCall {
+  jsonrpc?: string
+  id?: unknown
+  method: string
+  params?: unknown[]
+}
+export interface RpcReply {
+  jsonrpc: '2.0'
+  id: unknown
+  result?: unknown
+  error?: { code: number; message: string }
+}
+interface LogFilter {
+  fromBlock?: string
+  toBlock?: string
+  blockHash?: string
+}
+export interface FaultContext {
+  faults: RpcFaults
+  /** True with the given probability; a seeded generator, so a run can be repeated. */
+  chance(probability: number): boolean
+  /** Index below `n` from the same generator. */
+  pick(n: number): number
+  hit(fault: keyof RpcFaults): void
+  /** Asks the real node. */
+  upstream(call: RpcCall): Promise<RpcReply>
+}
+
+export const NO_FAULTS: Readonly<RpcFaults> = {
+  down: 0,
+  hang: 0,
+  http429: 0,
+  garbage: 0,
+  slowMs: 0,
+  emptyLogs: 0,
+  wrongChainId: 0,
+  staleHead: 0,
+  maxLogRange: 0,
+}
+
+/** How hosted nodes word it: nobody agrees on code or text, so a client may rely on neither. */
+const RANGE_ERRORS = [
+  { code: -32005, message: 'query returned more than 10000 results' },
+  { code: -32005, message: 'limit exceeded' },
+  { code: -32600, message: 'block range too large' },
+  { code: -32602, message: 'exceed maximum block range: 50000' },
+]
+/** Position of the block argument of the methods that read state or blocks at one. */
+const BLOCK_ARGUMENT: Record<string, number> = {
+  eth_getBlockByNumber: 0,
+  eth_call: 1,
+  eth_getBalance: 1,
+  eth_getCode: 1,
+  eth_getTransactionCount: 1,
+  eth_getStorageAt: 2,
+}
+
+/** Answers one call as the faulty node would. */
+export async function answerCall(call: RpcCall, context: FaultContext): Promise<RpcReply> {
+  const { faults, chance, hit } = context
+  const asksForChain = call.method === 'eth_chainId' || call.method === 'net_version'
+  if (asksForChain && chance(faults.wrongChainId)) {
+    hit('wrongChainId')
+    return reply(call, call.method === 'eth_chainId' ? '0x1' : '1')
+  }
+  if (call.method === 'eth_getLogs') {
+    const refusal = await logFault(call, context)
+    if (refusal !== undefined) return refusal
+  }
+  if (faults.staleHead === 0) return await context.upstream(call)
+  return await answerStale(call, context)
+}
+
+async function logFault(call: RpcCall, context: FaultContext): Promise<RpcReply | undefined> {
+  const { faults, chance, pick, hit } = context
+  if (chance(faults.emptyLogs)) {
+    hit('emptyLogs')
+    return reply(call, [])
+  }
+  const filter = (call.params?.[0] ?? {}) as LogFilter
+  if (faults.maxLogRange === 0 || filter.blockHash !== undefined) return undefined
+  const from = await blockNumber(filter.fromBlock ?? 'latest', context)
+  const to = await blockNumber(filter.toBlock ?? 'latest', context)
+  if (to - from + 1 <= faults.maxLogRange) return undefined
+  hit('maxLogRange')
+  const error = RANGE_ERRORS[pick(RANGE_ERRORS.length)]
+  return { jsonrpc: '2.0', id: call.id ?? null, ...(error && { error }) }
+}
+
+/** Every tag is that many blocks back, and what lies beyond the lagging head does not exist yet. */
+async function answerStale(call: RpcCall, context: FaultContext): Promise<RpcReply> {
+  const head = await lagging('latest', context)
+  const hidden = (block: number): boolean => block > head
+  if (call.method === 'eth_blockNumber') return stale(reply(call, hex(head)), context)
+  if (call.method === 'eth_getLogs') return await staleLogs(call, head, context)
+  if (call.method === 'eth_getTransactionReceipt') {
+    const answer = await context.upstream(call)
+    const block = (answer.result as { blockNumber?: string } | null | undefined)?.blockNumber
+    return block !== undefined && hidden(Number(block)) ? stale(reply(call, null), context) : answer
+  }
+  const position = BLOCK_ARGUMENT[call.method]
+  if (position === undefined) return await context.upstream(call)
+  const block = await lagging(call.params?.[position], context)
+  if (hidden(block)) {
+    if (call.method === 'eth_getBlockByNumber') return stale(reply(call, null), context)
+    const error = { code: -32000, message: 'header not found' }
+    return stale({ jsonrpc: '2.0', id: call.id ?? null, error }, context)
+  }
+  const params = [...(call.params ?? [])]
+  params[position] = hex(block)
+  return stale(await context.upstream({ ...call, params }), context)
+}
+
+/** The dangerous one: a lagging node answers a range that it only knows in part, without saying so. */
+async function staleLogs(call: RpcCall, head: number, context: FaultContext): Promise<RpcReply> {
+  const filter = (call.params?.[0] ?? {}) as LogFilter
+  if (filter.blockHash !== undefined) return await context.upstream(call)
+  const from = await lagging(filter.fromBlock, context)
+  const to = Math.min(await lagging(filter.toBlock, context), head)
+  if (from > to) return stale(reply(call, []), context)
+  return stale(
+    await context.upstream({ ...call, params: [{ ...filter, fromBlock: hex(from), toBlock: hex(to) }] }),
+    context,
+  )
+}
+
+function stale(answer: RpcReply, context: FaultContext): RpcReply {
+  context.hit('staleHead')
+  return answer
+}
+
+/** A tag is moved back; a number is what it is. */
+async function lagging(block: unknown, context: FaultContext): Promise<number> {
+  const number = await blockNumber(block ?? 'latest', context)
+  return isNumber(block) ? number : Math.max(0, number - context.faults.staleHead)
+}
+
+async function blockNumber(block: unknown, context: FaultContext): Promise<number> {
+  if (isNumber(block)) return Number(block)
+  if (block === 'earliest') return 0
+  const params = [block === 'pending' ? 'latest' : block, false]
+  const answer = await context.upstream({ id: 0, method: 'eth_getBlockByNumber', params })
+  const number = (answer.result as { number?: string } | null | undefined)?.number
+  if (number === undefined) throw new Error(`the node does not know block ${JSON.stringify(block)}`)
+  return Number(number)
+}
+
+function isNumber(block: unknown): block is string {
+  return typeof block === 'string' && block.startsWith('0x')
+}
+
+function reply(call: RpcCall, result: unknown): RpcReply {
+  return { jsonrpc: '2.0', id: call.id ?? null, result }
+}
+
+function hex(block: number): string {
+  return `0x${block.toString(16)}`
+}

@@ -1,0 +1,19 @@
+/**
+ * `npm run verify`: prints each invariant of the ledger with its count of violations; exit 1 on any.
+ * Reads `OWNER_DATABASE_URL` or, without it, the local stack.
+ */
+import { checkInvariants } from './stack/invariants.ts'
+import { readManifest } from './stack/manifest.ts'
+
+try {
+  const results = await checkInvariants(process.env.OWNER_DATABASE_URL ?? readManifest().databaseUrl)
+  for (const { name, violations } of results) {
+    console.log(`${violations === 0 ? 'ok  ' : 'FAIL'} ${String(violations).padStart(6)}  ${name}`)
+  }
+  const broken = results.filter((result) => result.violations > 0)
+  console.log(broken.length === 0 ? 'the ledger is sound' : `${broken.length} invariants are broken`)
+  process.exit(broken.length === 0 ? 0 : 1)
+} catch (error) {
+  console.error((error as Error).message)
+  process.exit(2)
+}
