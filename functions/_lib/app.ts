@@ -1,0 +1,197 @@
+/** The router every function runs on: one Hono app made of endpoint objects, and the rules all of them share. */
+import { Hono, type Context } from 'hono'
+import { cors } from 'hono/cors'
+import { requestId } from 'hono/request-id'
+import { secureHeaders } from 'hono/secure-headers'
+import * as z from 'zod/mini'
+import { connect, type Database } from '../../db/client.ts'
+import { authenticate } from './auth.ts'
+import { readJsonObject } from './body.ts'
+import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
+import { parseEnv } from './env.ts'
+import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
+import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
+import { logFailure, logRequest } from './log.ts'
+
+type Bindings = Record<string, unknown>
+interface Variables {
+  requestId: string
+  functionName: string
+  outcome: string
+  account: string | null
+  db: Database | undefined
+  renderError: Endpoint['renderError']
+  internal: Endpoint['internal']
+}
+type Ctx = Context<{ Bindings: Bindings; Variables: Variables }>
+export type App = Hono<{ Bindings: Bindings; Variables: Variables }>
+
+/** A Worker: what `export default serve(...)` gives a function file. */
+export interface Worker {
+  fetch: App['fetch']
+  functionName: string
+  endpoints: Endpoint[]
+}
+
+export function serve(functionName: string, ...endpoints: Endpoint[]): Worker {
+  return { fetch: createApp([{ functionName, endpoints }]).fetch, functionName, endpoints }
+}
+
+export function createApp(workers: Pick<Worker, 'functionName' | 'endpoints'>[]): App {
+  const app: App = new Hono()
+  app.use(requestId({ limitLength: REQUEST_ID_LENGTH_MAX }), logged, secureHeaders(), crossOrigin)
+  for (const { functionName, endpoints } of workers) {
+    for (const endpoint of endpoints) {
+      app.on(endpoint.method, fullPath(endpoint), async (c) => await answer(c, functionName, endpoint))
+    }
+  }
+  for (const [path, methods] of methodsByPath(workers.flatMap((worker) => worker.endpoints))) {
+    app.all(path, (c) => {
+      const error = new ApiError('METHOD_NOT_ALLOWED', `use ${methods.join(' or ')}`, {
+        headers: { Allow: methods.join(', ') },
+      })
+      return renderError(c, error)
+    })
+  }
+  app.notFound((c) => renderError(c as Ctx, new ApiError('NOT_FOUND', 'there is no such route')))
+  app.onError((error, c) => failed(c as Ctx, error))
+  return app
+}
+
+function methodsByPath(endpoints: Endpoint[]): Map<string, string[]> {
+  const methods = new Map<string, string[]>()
+  for (const endpoint of endpoints) {
+    methods.set(fullPath(endpoint), [...(methods.get(fullPath(endpoint)) ?? []), endpoint.method])
+  }
+  return methods
+}
+
+async function answer(c: Ctx, functionName: string, endpoint: Endpoint): Promise<Response> {
+  c.set('functionName', functionName)
+  c.set('internal', endpoint.internal)
+  c.set('renderError', endpoint.renderError)
+  const env = parseEnv(endpoint.env, c.env) as object
+  endpoint.gate?.(env)
+  const db = () => {
+    const existing = c.get('db')
+    if (existing) return existing
+    if (!endpoint.databaseUrl) throw new Error(`${functionName} declares no database`)
+    const opened = connect(endpoint.databaseUrl(env), DATABASE_TIMEOUT_MS)
+    c.set('db', opened)
+    return opened
+  }
+  const now = Math.floor(Date.now() / 1000)
+  const caller = await callerOf(c, endpoint, env, db, now)
+  const result = await endpoint.handler({
+    env,
+    bindings: c.env,
+    caller,
+    body: endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined,
+    query: endpoint.query ? checked(endpoint.query, queryOf(c), 'query') : undefined,
+    params: endpoint.params ? checked(endpoint.params, c.req.param(), 'path') : undefined,
+    get db() {
+      return db()
+    },
+    requestId: c.get('requestId'),
+    url: new URL(c.req.url),
+    now,
+    header: (name: string) => c.req.header(name),
+    after: (work: Promise<unknown>) =>
+      c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
+  })
+  c.set('outcome', 'ok')
+  return result instanceof Response ? result : Response.json(result)
+}
+
+async function callerOf(
+  c: Ctx,
+  endpoint: Endpoint,
+  env: object,
+  db: () => Database,
+  now: number,
+): Promise<Caller> {
+  const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
+  const caller = await authenticate(endpoint.access, credentials, env, db, now)
+  if (caller.account) c.set('account', caller.account)
+  return caller
+}
+
+/** A repeated or unknown filter is refused, not ignored: a filter that does nothing shows the wrong money. */
+function queryOf(c: Ctx): Record<string, string> {
+  const query: Record<string, string> = {}
+  for (const [name, values] of Object.entries(c.req.queries())) {
+    if (values.length > 1) throw new ApiError('INVALID_REQUEST', `query: ${name} may be given once`)
+    query[name] = values[0] ?? ''
+  }
+  return query
+}
+
+function checked(schema: z.ZodMiniType, value: unknown, where: string): unknown {
+  const result = z.safeParse(schema, value)
+  if (result.success) return result.data
+  throw new ApiError('INVALID_REQUEST', `${where}: ${describeIssue(result.error.issues[0])}`)
+}
+
+/** Names the field and what was expected of it; never repeats the value. */
+function describeIssue(issue: z.core.$ZodIssue | undefined): string {
+  if (!issue) return 'not valid'
+  const path = issue.path.map(String).join('.')
+  if (issue.code === 'unrecognized_keys')
+    return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`
+  if (issue.code === 'invalid_type') return `${path} must be a ${issue.expected}`
+  return `${path} is not valid${issue.message && issue.message !== 'Invalid input' ? `: ${issue.message}` : ''}`
+}
+
+function failed(c: Ctx, error: unknown): Response {
+  const custom = c.get('renderError')
+  const known = asApiError(error, c.get('internal') ?? 'internal error')
+  if (known.cause !== undefined) logFailure(c.get('requestId'), known.cause)
+  if (custom) {
+    c.set('outcome', known.code + known.suffix)
+    return custom(error, c.get('requestId'))
+  }
+  return renderError(c, known)
+}
+
+function renderError(c: Ctx, error: ApiError): Response {
+  const code = error.code + error.suffix
+  c.set('outcome', code)
+  const body = { error: code, message: error.message, request_id: c.get('requestId') }
+  return Response.json(body, { status: ERROR_STATUS[error.code], headers: error.headers })
+}
+
+async function logged(c: Ctx, next: () => Promise<void>): Promise<void> {
+  const startedAt = Date.now()
+  c.set('account', null)
+  await next()
+  // A Response made elsewhere has immutable headers: Hono copies it on the first change.
+  c.header('Cache-Control', c.res.headers.get('Cache-Control') ?? 'no-store')
+  const db = c.get('db')
+  logRequest({
+    request_id: c.get('requestId'),
+    function: c.get('functionName') ?? 'none',
+    method: c.req.method,
+    path: c.req.path,
+    status: c.res.status,
+    outcome: c.get('outcome') ?? 'ok',
+    account: c.get('account'),
+    ms: Date.now() - startedAt,
+    db_ms: db?.spent.ms ?? 0,
+    db_round_trips: db?.spent.roundTrips ?? 0,
+  })
+}
+
+const ALLOWED_HEADERS = ['Authorization', 'Content-Type', 'X-API-Key', 'Idempotency-Key', 'X-Request-Id']
+const EXPOSED_HEADERS = ['X-Request-Id', 'Idempotency-Replayed', 'Link', 'Retry-After']
+
+const crossOrigin = cors({
+  origin: (origin, c: Context) => {
+    const configured = (c.env as Bindings).CORS_ORIGINS
+    const list = (typeof configured === 'string' ? configured : '').split(',').map((item) => item.trim())
+    return list.includes('*') ? '*' : list.includes(origin) ? origin : null
+  },
+  allowMethods: ['GET', 'POST', 'DELETE'],
+  allowHeaders: ALLOWED_HEADERS,
+  exposeHeaders: EXPOSED_HEADERS,
+  maxAge: 600,
+})

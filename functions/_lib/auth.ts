@@ -1,0 +1,62 @@
+/** Who is calling: bearer token, user API key or admin key. */
+import type { Database } from '../../db/client.ts'
+import { accountOfApiKey } from '../../db/ledger/api-keys.ts'
+import type { Access, Caller } from './endpoint.ts'
+import { ApiError } from './errors.ts'
+import { sha256Hex } from './idempotency.ts'
+import { readSession, type SessionEnv } from './session.ts'
+
+/** What every user API key begins with, so that a leaked one is found by scanners and told from the admin key. */
+export const API_KEY_PATTERN = /^tg_[0-9A-Za-z]{43}$/
+
+export interface Credentials {
+  authorization: string | undefined
+  apiKey: string | undefined
+}
+
+const unauthorized = () => new ApiError('UNAUTHORIZED', 'the credential is missing or not valid')
+
+/**
+ * The caller, in the order of the contract: an API key makes the call an API-key call whatever else comes with it.
+ * @throws ApiError UNAUTHORIZED; `API Key permission denied` where only a session may call
+ */
+export async function authenticate(
+  access: Access,
+  credentials: Credentials,
+  env: object,
+  db: () => Database,
+  now: number,
+): Promise<Caller> {
+  if (access === 'none' || access === 'signature') return { account: '', via: 'none' }
+  if (access === 'admin')
+    return await admin(credentials.apiKey, (env as { ADMIN_API_KEY?: string }).ADMIN_API_KEY)
+  if (credentials.apiKey) {
+    // A key never moves money, whoever holds it: refused before anything is looked up.
+    if (access === 'session') throw new ApiError('API Key permission denied', 'sign in: API keys only read')
+    return await apiKeyCaller(credentials.apiKey, db())
+  }
+  const token = /^bearer +([^\s]+)$/i.exec(credentials.authorization ?? '')?.[1]
+  const session = token ? await readSession(env as SessionEnv, token, now) : null
+  if (!session) throw unauthorized()
+  return { account: session.account, via: 'session' }
+}
+
+async function apiKeyCaller(key: string, db: Database): Promise<Caller> {
+  const account = API_KEY_PATTERN.test(key) ? await accountOfApiKey(db, await sha256Hex(key)) : undefined
+  if (!account) throw unauthorized()
+  return { account, via: 'api_key' }
+}
+
+async function admin(given: string | undefined, expected: string | undefined): Promise<Caller> {
+  // An unset key must mean closed, not "the empty key opens".
+  if (!given || !expected || !(await sameText(given, expected))) throw unauthorized()
+  return { account: '', via: 'admin' }
+}
+
+/** Equal without a hint of where two texts differ: their digests are compared, so lengths do not show either. */
+export async function sameText(a: string, b: string): Promise<boolean> {
+  const [left, right] = await Promise.all([sha256Hex(a), sha256Hex(b)])
+  let difference = 0
+  for (let at = 0; at < left.length; at += 1) difference |= left.charCodeAt(at) ^ right.charCodeAt(at)
+  return difference === 0
+}

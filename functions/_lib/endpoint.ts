@@ -1,0 +1,89 @@
+/**
+ * What an endpoint is: one object that holds its whole contract (path, caller, schemas, errors) beside its handler. The
+ * router (app.ts), the OpenAPI document and the shared attack tests all read this object.
+ */
+import type * as z from 'zod/mini'
+import type { Database } from '../../db/client.ts'
+import type { ErrorCode } from './errors.ts'
+
+/**
+ * Who may call. `session`: a bearer token; a user API key is known but refused (403). `read`: a bearer token or a user
+ * API key. `admin`: the admin key. `signature`: the body proves it. `none`: anybody.
+ */
+export type Access = 'session' | 'read' | 'admin' | 'signature' | 'none'
+
+export interface Caller {
+  /** The account that calls; empty where the access is admin, signature or none. */
+  account: string
+  via: 'session' | 'api_key' | 'admin' | 'none'
+}
+
+type Schema = z.ZodMiniType
+type Out<S> = S extends Schema ? z.output<S> : undefined
+
+export interface Call<E extends Schema, B, Q, P> {
+  readonly env: z.output<E>
+  /** The Worker's raw bindings: Durable Objects, services, rate limits. */
+  readonly bindings: Record<string, unknown>
+  readonly caller: Caller
+  readonly body: Out<B>
+  readonly query: Out<Q>
+  readonly params: Out<P>
+  readonly db: Database
+  readonly requestId: string
+  readonly url: URL
+  /** Unix seconds. */
+  readonly now: number
+  header(name: string): string | undefined
+  /** Keeps work going after the answer; its failure is logged and harms nobody. */
+  after(work: Promise<unknown>): void
+}
+
+export interface EndpointDefinition<
+  E extends Schema,
+  B extends Schema | undefined,
+  Q extends Schema | undefined,
+  P extends Schema | undefined,
+> {
+  method: 'GET' | 'POST' | 'DELETE'
+  /** Hono path below `/api/v1`, or from the root when `atRoot`. */
+  path: string
+  atRoot?: true
+  summary: string
+  /** What a retry does, what is locked, what is pushed: for the reference page. */
+  description?: string
+  tag: string
+  access: Access
+  env: E
+  databaseUrl?: (env: z.output<E>) => string
+  body?: B
+  query?: Q
+  params?: P
+  /** Shape of the 200 answer. */
+  response?: Schema
+  /** Each code this endpoint can answer beside the ones every endpoint has, with when. */
+  errors: Partial<Record<ErrorCode, string>>
+  /** What an unexpected failure is called here. */
+  internal: ErrorCode
+  /** Takes an `Idempotency-Key`. */
+  idempotent?: true
+  /** Runs before any look at credentials: a surface that is closed must look closed to everybody. */
+  gate?: (env: z.output<E>) => void
+  /** Answers errors in another envelope than the exchange family's. */
+  renderError?: (error: unknown, requestId: string) => Response
+  handler: (call: Call<E, B, Q, P>) => Promise<Response | object>
+}
+
+/** An endpoint with its schemas' types forgotten, as lists of endpoints hold it. */
+export type Endpoint = EndpointDefinition<Schema, Schema | undefined, Schema | undefined, Schema | undefined>
+
+export function defineEndpoint<
+  E extends Schema,
+  B extends Schema | undefined = undefined,
+  Q extends Schema | undefined = undefined,
+  P extends Schema | undefined = undefined,
+>(definition: EndpointDefinition<E, B, Q, P>): Endpoint {
+  return definition
+}
+
+export const fullPath = (endpoint: Endpoint): string => (endpoint.atRoot ? '' : '/api/v1') + endpoint.path

@@ -1,0 +1,133 @@
+/**
+ * The configuration, as schemas. Each function composes only what it needs; `parseEnv` reads it once an isolate and
+ * fails naming the variable. `npm run config:table` turns the descriptions into the README's table.
+ */
+import * as z from 'zod/mini'
+import { SESSION_TTL_SECONDS_DEFAULT } from './limits.ts'
+
+const described = <S extends z.ZodMiniType>(
+  schema: S,
+  description: string,
+  extra: { secret?: true; example?: string } = {},
+): S => {
+  z.globalRegistry.add(schema, { description, ...extra })
+  return schema
+}
+const text = (description: string, extra: { secret?: true; example?: string } = {}) =>
+  described(z.string().check(z.minLength(1)), description, extra)
+const optionalText = (description: string, extra: { secret?: true; example?: string } = {}) =>
+  described(z.optional(z.string()), description, extra)
+const withDefault = (fallback: string, description: string, extra: { example?: string } = {}) =>
+  described(z._default(z.string(), fallback), description, extra)
+
+/** Whole number text within bounds, as a number. */
+export const wholeNumber = (fallback: number, min: number, max: number, description: string) =>
+  described(
+    z.pipe(
+      z._default(z.string().check(z.regex(/^[0-9]{1,15}$/)), String(fallback)),
+      z.pipe(z.transform(Number), z.number().check(z.minimum(min), z.maximum(max))),
+    ),
+    description,
+  )
+/** `true` and nothing else is true: a typo must close a door, not open it. */
+export const onlyTrue = (description: string) =>
+  described(
+    z.pipe(
+      z.optional(z.string()),
+      z.transform((value) => value === 'true'),
+    ),
+    description,
+  )
+export const evmAddress = (description: string) =>
+  described(
+    z.pipe(
+      z.string().check(z.regex(/^0x[0-9a-fA-F]{40}$/)),
+      z.transform((value) => value.toLowerCase() as `0x${string}`),
+    ),
+    description,
+  )
+
+/** What every function has. */
+export const commonEnv = {
+  CORS_ORIGINS: withDefault(
+    '',
+    'Origins that browsers may call from, separated by commas; `*` is any, empty is none',
+    {
+      example: 'https://app.example.com',
+    },
+  ),
+}
+
+export const databaseEnv = {
+  DATABASE_URL: text('Connection string of the login `tidegate_edge` (Neon: the pooled one)', {
+    secret: true,
+  }),
+}
+
+export const sessionEnv = {
+  JWT_SECRET: optionalText(
+    'HS256 key of our own tokens, at least 32 bytes. One of JWT_SECRET and JWT_PRIVATE_KEY must be set',
+    {
+      secret: true,
+    },
+  ),
+  JWT_PRIVATE_KEY: optionalText(
+    'EdDSA (Ed25519) private key of our own tokens, as a JWK; wins over JWT_SECRET',
+    { secret: true },
+  ),
+  JWT_TTL_SECONDS: wholeNumber(
+    SESSION_TTL_SECONDS_DEFAULT,
+    1,
+    30 * 24 * 60 * 60,
+    'Life of a session token, seconds',
+  ),
+  JWT_JWKS_URL: optionalText('Keys of an issuer whose tokens are accepted too', {
+    example: 'https://issuer.example.com/.well-known/jwks.json',
+  }),
+  JWT_ISSUER: optionalText('`iss` of that issuer'),
+  JWT_AUDIENCE: optionalText('`aud` that its tokens must carry'),
+}
+
+export const adminEnv = {
+  TESTNET_ONLY: onlyTrue('The faucet exists only where this is exactly `true`'),
+  ADMIN_API_KEY: optionalText('Key of `/admin/*`; unset means closed', { secret: true }),
+  ADMIN_DATABASE_URL: optionalText('Connection string of the login `tidegate_admin`', { secret: true }),
+}
+
+/** The chain side that login and withdrawals share. */
+export const chainEnv = {
+  CHAIN_ID: wholeNumber(0, 1, Number.MAX_SAFE_INTEGER, 'EVM chain id of the vault'),
+  VAULT_ADDRESS: evmAddress('The vault contract'),
+}
+
+export const loginEnv = {
+  LOGIN_DOMAIN_NAME: withDefault('Tidegate', 'EIP-712 domain name that a login signs'),
+  LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
+}
+
+export class EnvironmentError extends Error {}
+
+/** A variable that only some paths need, where it is needed. @throws EnvironmentError naming it */
+export function required(value: string | undefined, name: string): string {
+  if (!value) throw new EnvironmentError(`missing configuration: ${name}`)
+  return value
+}
+
+const parsed = new WeakMap<object, WeakMap<object, unknown>>()
+
+/**
+ * Reads the bindings by a schema, once an isolate.
+ * @throws EnvironmentError naming each bad variable, never its value.
+ */
+export function parseEnv<S extends z.ZodMiniType>(schema: S, env: object): z.output<S> {
+  const known = parsed.get(schema)?.get(env)
+  if (known !== undefined) return known as z.output<S>
+  const result = z.safeParse(schema, env)
+  if (!result.success) {
+    const names = [...new Set(result.error.issues.map((issue) => String(issue.path[0])))]
+    throw new EnvironmentError(`bad or missing configuration: ${names.join(', ')}`)
+  }
+  const bySchema = parsed.get(schema) ?? new WeakMap<object, unknown>()
+  parsed.set(schema, bySchema.set(env, result.data))
+  return result.data
+}

@@ -1,0 +1,25 @@
+/** Every limit of the edge in one place: unit in the name, reason beside it. */
+
+/** The largest honest body is a hardware-signed transfer of about 1 KiB. */
+export const BODY_BYTES_MAX = 16 * 1024
+
+/** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
+export const DATABASE_TIMEOUT_MS = 4_000
+
+/** How far a login's timestamp may be from the server's clock. */
+export const LOGIN_WINDOW_SECONDS = 300
+
+export const SESSION_TTL_SECONDS_DEFAULT = 24 * 60 * 60
+
+export const IDEMPOTENCY_KEY_LENGTH_MAX = 255
+export const REQUEST_ID_LENGTH_MAX = 128
+export const CREDIT_REASON_LENGTH_MAX = 500
+
+/** A token of ours has about 400 characters; issuers with many claims stay below this. */
+export const BEARER_LENGTH_MAX = 8_192
+
+/** What a caller whose rows were busy should wait. */
+export const BUSY_RETRY_AFTER_SECONDS = 1
+
+export const PAGE_SIZE_DEFAULT = 50
+export const PAGE_SIZE_MAX = 200

@@ -1,0 +1,59 @@
+/** Keyset pagination for the bare-array reads: newest first, the next page in a `Link` header. */
+import * as z from 'zod/mini'
+import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './limits.ts'
+import { field } from './schemas.ts'
+
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+const secondsText = () =>
+  z.optional(z.pipe(z.string().check(z.regex(/^(0|[1-9][0-9]{0,11})$/)), z.transform(Number)))
+
+/** Query members every paged read has; a bad one is refused, never ignored. */
+export const pageQuery = {
+  start: field(secondsText(), 'Not before this moment; unix seconds', '1760000000'),
+  end: field(secondsText(), 'Before this moment; unix seconds', '1860000000'),
+  limit: field(
+    z._default(
+      z.pipe(
+        z.string().check(z.regex(/^[1-9][0-9]{0,3}$/)),
+        z.pipe(z.transform(Number), z.number().check(z.maximum(PAGE_SIZE_MAX))),
+      ),
+      PAGE_SIZE_DEFAULT,
+    ),
+    `Items a page, 1 to ${PAGE_SIZE_MAX}; ${PAGE_SIZE_DEFAULT} without it`,
+    '50',
+  ),
+  cursor: field(
+    z.optional(z.string().check(z.regex(UUID))),
+    'Where the page begins: follow the Link header instead of making one',
+  ),
+}
+
+/** What a paged read asks the database for. */
+export interface Page {
+  start: number | undefined
+  end: number | undefined
+  limit: number
+  cursor: string | undefined
+}
+
+/**
+ * A page as the answer: `rows` holds up to `limit + 1` items, newest first, read with `id < cursor`; the one too many
+ * only says that there is a next page. `cursorOf` names an item by the (time-ordered) id that the read is keyed on.
+ */
+export function pageAnswer<Row>(
+  url: URL,
+  limit: number,
+  rows: Row[],
+  cursorOf: (row: Row) => string,
+  show: (row: Row) => object,
+): Response {
+  const items = rows.slice(0, limit)
+  const last = items.at(-1)
+  const headers: Record<string, string> = {}
+  if (rows.length > limit && last !== undefined) {
+    const next = new URL(url)
+    next.searchParams.set('cursor', cursorOf(last))
+    headers.Link = `<${next.toString()}>; rel="next"`
+  }
+  return Response.json(items.map(show), { headers })
+}

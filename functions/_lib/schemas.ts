@@ -1,0 +1,46 @@
+/** Field schemas that several endpoints share, with the words the reference page shows for them. */
+import * as z from 'zod/mini'
+
+export interface FieldDoc {
+  description: string
+  example?: unknown
+}
+
+/** Attaches a description and an example; the OpenAPI document reads them. */
+export function field<S extends z.ZodMiniType>(schema: S, description: string, example?: unknown): S {
+  z.globalRegistry.add(schema, { description, ...(example === undefined ? {} : { examples: [example] }) })
+  return schema
+}
+
+/** Any JSON string or number passes here, so that a wrong amount gets its own code instead of INVALID_REQUEST. */
+export const amountIn = () =>
+  field(
+    z.union([z.string(), z.number()]),
+    'Decimal string, whole tokens, at most the token’s own number of decimals',
+    '12.5',
+  )
+export const amountOut = (description: string, example = '100') =>
+  field(z.string(), `${description}; decimal string, whole tokens`, example)
+export const tokenIn = () => field(z.string(), 'Token symbol, as in GET /wallet/tokens', 'USDT')
+export const unixSeconds = (description: string) =>
+  field(z.number(), `${description}; unix seconds`, 1_760_000_000)
+export const uuid = (description: string) =>
+  field(z.string(), description, '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10')
+export const accountOut = (description: string) =>
+  field(z.string(), description, '0x70997970c51812dc3a010c7d01b50e0d17dc79c8')
+
+export const balancesOut = () =>
+  z.object({
+    balances: z.array(
+      z.object({
+        token: tokenIn(),
+        available: amountOut('Free to use', '5100'),
+        frozen: amountOut('Held by open withdrawals', '0'),
+        version: field(
+          z.number(),
+          'Grows by one with each change of this balance; the stream carries it too',
+          7,
+        ),
+      }),
+    ),
+  })

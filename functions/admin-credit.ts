@@ -1,0 +1,71 @@
+import * as z from 'zod/mini'
+import { credit } from '../db/ledger/credit.ts'
+import { parseAccount } from './_lib/accounts.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { adminEnv, commonEnv, required } from './_lib/env.ts'
+import { ApiError } from './_lib/errors.ts'
+import { idempotencyOf } from './_lib/idempotency.ts'
+import { CREDIT_REASON_LENGTH_MAX } from './_lib/limits.ts'
+import { replayable } from './_lib/replay.ts'
+import { accountOut, amountIn, field, tokenIn } from './_lib/schemas.ts'
+import { pushBalances } from './_lib/stream-client.ts'
+import { checkedAmount } from './_lib/token-check.ts'
+
+export const adminCredit = defineEndpoint({
+  method: 'POST',
+  path: '/admin/spot/balances/credit',
+  tag: 'Admin',
+  summary: 'Credit a spot balance (testnet faucet)',
+  description:
+    'One transaction: the balance, the movement from issuance and the row in `spot_admin_credits`. After the commit the balance is ' +
+    'pushed to the account’s stream. Safe to repeat with an Idempotency-Key.',
+  access: 'admin',
+  env: z.object({ ...commonEnv, ...adminEnv }),
+  databaseUrl: (env) => required(env.ADMIN_DATABASE_URL, 'ADMIN_DATABASE_URL'),
+  gate: (env) => {
+    if (!env.TESTNET_ONLY) throw new ApiError('DISABLED', 'there is no faucet here')
+  },
+  body: z.strictObject({
+    user_address: accountOut('EVM or Solana address to credit'),
+    token: tokenIn(),
+    amount: amountIn(),
+    reason: field(
+      z.optional(z.nullable(z.string().check(z.maxLength(CREDIT_REASON_LENGTH_MAX)))),
+      'Why, for the audit row; at most 500 characters',
+      'load test',
+    ),
+  }),
+  response: z.object({ ok: field(z.literal(true), 'Always true', true) }),
+  errors: {
+    DISABLED: '`TESTNET_ONLY` is not exactly `true`',
+    INVALID_ADDRESS: 'not an EVM or Solana address',
+    UNSUPPORTED_TOKEN: 'no such token',
+    INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
+    AMOUNT_NON_POSITIVE: 'zero or negative',
+  },
+  internal: 'DB_ERROR',
+  idempotent: true,
+  handler: async (call) => {
+    const { user_address: address, token, amount, reason } = call.body
+    const account = parseAccount(address)
+    if (!account) throw new ApiError('INVALID_ADDRESS', 'user_address is neither an EVM nor a Solana address')
+    const result = await credit(call.db, {
+      account: account.id,
+      token,
+      amount: await checkedAmount(
+        () => call.db,
+        token,
+        amount,
+        () => true,
+      ),
+      reason: reason ?? undefined,
+      requestId: call.requestId,
+      idempotency: await idempotencyOf(call.header('idempotency-key'), call.body),
+    })
+    call.after(pushBalances(call.bindings, result.pushes))
+    return replayable(result)
+  },
+})
+
+export default serve('admin-credit', adminCredit)

@@ -1,0 +1,23 @@
+import * as z from 'zod/mini'
+import { listBalances } from '../db/ledger/balances.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { balancesOut } from './_lib/schemas.ts'
+
+export const spotBalances = defineEndpoint({
+  method: 'GET',
+  path: '/spot/balances',
+  tag: 'Spot wallet',
+  summary: 'Balances of the spot wallet, by token',
+  access: 'read',
+  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  query: z.strictObject({}),
+  response: balancesOut(),
+  errors: {},
+  internal: 'internal error',
+  handler: async (call) => ({ balances: await listBalances(call.db, call.caller.account, 'spot') }),
+})
+
+export default serve('spot-balances', spotBalances)

@@ -1,0 +1,68 @@
+import * as z from 'zod/mini'
+import { transfer } from '../db/ledger/transfer.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { ApiError } from './_lib/errors.ts'
+import { idempotencyOf } from './_lib/idempotency.ts'
+import { replayable } from './_lib/replay.ts'
+import { amountIn, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import { pushBalances } from './_lib/stream-client.ts'
+import { checkedAmount } from './_lib/token-check.ts'
+
+const DIRECTIONS = ['perp_to_spot', 'spot_to_perp']
+const direction = () => field(z.string(), '`perp_to_spot` or `spot_to_perp`', 'perp_to_spot')
+
+export const spotTransfer = defineEndpoint({
+  method: 'POST',
+  path: '/spot/transfer',
+  tag: 'Spot wallet',
+  summary: 'Move tokens between perp margin and the spot wallet',
+  description:
+    'One database transaction under row locks: both balances move or neither does, and one account’s transfers run one after another. ' +
+    'Nothing happens on chain. Safe to repeat with an Idempotency-Key; without one a repeated request is a second transfer.',
+  access: 'session',
+  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  body: z.strictObject({ token: tokenIn(), direction: direction(), amount: amountIn() }),
+  response: z.object({
+    direction: direction(),
+    token: tokenIn(),
+    amount: amountOut('What moved'),
+    perp_balance_after: amountOut('Available in perp margin after it', '4900'),
+    spot_balance_after: amountOut('Available in the spot wallet after it', '5100'),
+    transfer_id: uuid('The movement in the ledger'),
+    created_at: unixSeconds('When it was committed'),
+  }),
+  errors: {
+    'API Key permission denied': 'the caller used an API key',
+    INVALID_DIRECTION: 'not one of the two',
+    UNSUPPORTED_TOKEN: 'the token is not enabled for transfers',
+    INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
+    AMOUNT_NON_POSITIVE: 'zero or negative',
+    INSUFFICIENT_BALANCE: 'the source side has not that much available',
+  },
+  internal: 'internal error',
+  idempotent: true,
+  handler: async (call) => {
+    const { token, direction: way, amount } = call.body
+    if (!DIRECTIONS.includes(way))
+      throw new ApiError('INVALID_DIRECTION', `direction is ${DIRECTIONS.join(' or ')}`)
+    const result = await transfer(call.db, {
+      account: call.caller.account,
+      token,
+      direction: way,
+      amount: await checkedAmount(
+        () => call.db,
+        token,
+        amount,
+        (row) => row.transferable,
+      ),
+      idempotency: await idempotencyOf(call.header('idempotency-key'), call.body),
+    })
+    call.after(pushBalances(call.bindings, result.pushes))
+    return replayable(result)
+  },
+})
+
+export default serve('spot-transfer', spotTransfer)

@@ -1,0 +1,46 @@
+import * as z from 'zod/mini'
+import { listTokens } from '../db/ledger/tokens.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { commonEnv, databaseEnv } from './_lib/env.ts'
+import { amountOut, field, tokenIn, unixSeconds } from './_lib/schemas.ts'
+
+export const walletTokens = defineEndpoint({
+  method: 'GET',
+  path: '/wallet/tokens',
+  tag: 'Public',
+  summary: 'Every token, and what may be done with it',
+  access: 'none',
+  env: z.object({ ...commonEnv, ...databaseEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  query: z.strictObject({}),
+  response: z.object({
+    success: field(z.literal(true), 'Always true', true),
+    data: z.array(
+      z.object({
+        symbol: tokenIn(),
+        decimals: field(z.number(), 'Decimals an amount may have', 6),
+        chainId: field(z.nullable(z.number()), 'EVM chain of the contract', 31337),
+        contract: field(
+          z.nullable(z.string()),
+          'Token contract; the zero address is the native coin',
+          '0x5fbdb2315678afecb367f032d93f642f64180aa3',
+        ),
+        transferable: field(z.boolean(), 'May move between perp and spot', true),
+        withdrawable: field(z.boolean(), 'May be withdrawn to the chain', false),
+        min_withdraw: amountOut('Smallest withdrawal', '1'),
+      }),
+    ),
+    error: field(z.null(), 'Always null', null),
+    timestamp: unixSeconds('When it was read'),
+  }),
+  errors: {},
+  internal: 'internal error',
+  handler: async (call) => {
+    const rows = await listTokens(call.db)
+    const data = rows.map(({ minWithdraw, ...row }) => ({ ...row, min_withdraw: minWithdraw }))
+    return { success: true, data, error: null, timestamp: call.now }
+  },
+})
+
+export default serve('wallet-tokens', walletTokens)
