@@ -1,0 +1,40 @@
+import { mkdtemp, rm } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { TestProject } from 'vitest/node'
+import { checkInvariants } from '../../scripts/stack/invariants.ts'
+import type { Manifest } from '../../scripts/stack/manifest.ts'
+import { startStack } from '../../scripts/stack/stack.ts'
+
+declare module 'vitest' {
+  export interface ProvidedContext {
+    stack: Manifest
+    stackFolder: string
+  }
+}
+
+/**
+ * One whole stack for the test files that only talk to it. After the last of them every invariant must still hold:
+ * whatever the tests did, in whatever order, they did it to a real ledger.
+ */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
+  const stack = await startStack({ folder, port: 0 })
+  project.provide('stack', stack.manifest)
+  project.provide('stackFolder', folder)
+  return async () => {
+    try {
+      const broken = (await checkInvariants(stack.manifest.databaseUrl)).filter(
+        (result) => result.violations > 0,
+      )
+      if (broken.length > 0) {
+        // vitest only logs what a teardown throws: the exit code must say it too.
+        process.exitCode = 1
+        throw new Error(`the tests left a broken ledger: ${broken.map((result) => result.name).join('; ')}`)
+      }
+    } finally {
+      await stack.stop()
+      await rm(folder, { recursive: true, force: true })
+    }
+  }
+}
