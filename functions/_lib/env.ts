@@ -104,7 +104,7 @@ export const adminEnv = {
 
 /** The chain side that login and withdrawals share. */
 export const chainEnv = {
-  CHAIN_ID: wholeNumber(0, 1, 2 ** 53 - 1, 'EVM chain id of the vault'),
+  CHAIN_ID: wholeNumber(0, 1, 9_007_199_254_740_991, 'EVM chain id of the vault'),
   VAULT_ADDRESS: evmAddress('The vault contract'),
 }
 
