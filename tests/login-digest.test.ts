@@ -8,6 +8,7 @@ import {
   loginSignedBy,
   type LoginDomain,
 } from '../functions/_lib/login-typed-data.ts'
+import { clientOf } from './support/client.ts'
 
 const domain: LoginDomain = {
   name: 'Tidegate',
@@ -65,5 +66,19 @@ describe('the digest of a login', () => {
     ]) {
       expect(loginSignedBy(domain, domain.verifyingContract, 0, 1, signature)).toBe(false)
     }
+  })
+
+  it('opens a session for a wallet that signs what the nonce endpoint shows, once', async () => {
+    const client = clientOf()
+    const wallet = privateKeyToAccount(generatePrivateKey())
+    const { body } = await client.call(`/auth/nonce/${wallet.address}`)
+    const { EIP712Domain: _domain, ...types } = body.typed_data.types
+    const signature = await wallet.signTypedData({ ...body.typed_data, types })
+    const login = { address: wallet.address, signature, timestamp: body.typed_data.message.timestamp }
+    const first = await client.call('/auth/login', { json: login })
+    expect(first.status).toBe(200)
+    expect((await client.call('/spot/balances', { token: first.body.token })).status).toBe(200)
+    const replay = await client.call('/auth/login', { json: login })
+    expect([replay.status, replay.body.error]).toEqual([401, 'SIGNATURE_INVALID'])
   })
 })
