@@ -71,9 +71,7 @@ describe('sign-in', () => {
     ['another version', (data: any) => (data.domain.version = '2')],
   ])('refuses a login signed over %s', async (_what, change) => {
     const body = await signed(newWallet(), change)
-    const answer = await login(
-      what === 'another timestamp' ? { ...body, timestamp: body.timestamp - 1 } : body,
-    )
+    const answer = await login(body)
     expect([answer.status, answer.body.error]).toEqual([401, 'SIGNATURE_INVALID'])
   })
 
