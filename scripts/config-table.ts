@@ -22,12 +22,14 @@ function absent(schema: z.ZodMiniType, secret: boolean): string {
   const result = z.safeParse(schema, undefined)
   if (!result.success) return 'required'
   if (secret || result.data === undefined || result.data === '') return '–'
-  return `\`${String(result.data)}\``
+  return `\`${JSON.stringify(result.data).replaceAll('"', '')}\``
 }
 
 /** Function files that spread a group into their environment. */
 function readers(): Map<string, string[]> {
-  const files = readdirSync(join(projectRoot, 'functions')).filter((name) => name.endsWith('.ts') && name !== 'index.ts')
+  const files = readdirSync(join(projectRoot, 'functions')).filter(
+    (name) => name.endsWith('.ts') && name !== 'index.ts',
+  )
   const byGroup = new Map<string, string[]>()
   for (const file of files) {
     const text = readFileSync(join(projectRoot, 'functions', file), 'utf8')
@@ -47,7 +49,8 @@ function table(): string {
   for (const [group, shape] of Object.entries(groups)) {
     if (typeof shape !== 'object') continue
     const files = usedBy.get(group) ?? []
-    const who = files.length === total ? 'all' : files.length > 5 ? `${files.length} functions` : files.join(', ')
+    const who =
+      files.length === total ? 'all' : files.length > 5 ? `${files.length} functions` : files.join(', ')
     for (const [name, schema] of Object.entries(shape as Record<string, z.ZodMiniType>)) {
       const meta = (z.globalRegistry.get(schema) ?? {}) as Described
       const example = meta.example ? ` (e.g. \`${meta.example}\`)` : ''
