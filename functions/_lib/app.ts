@@ -5,7 +5,7 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import { connect, type Database } from '../../db/client.ts'
-import { authenticate } from './auth.ts'
+import { authenticate, authenticateAdmin } from './auth.ts'
 import { readJsonObject } from './body.ts'
 import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
 import { parseEnv } from './env.ts'
@@ -111,7 +111,11 @@ async function callerOf(
   now: number,
 ): Promise<Caller> {
   const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
-  const caller = await authenticate(endpoint.access, credentials, env, db, now)
+  const { access } = endpoint
+  const caller =
+    access === 'admin'
+      ? await authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
+      : await authenticate(access, credentials, env, db, now)
   if (caller.account) c.set('account', caller.account)
   return caller
 }
