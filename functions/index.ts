@@ -1,5 +1,6 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
+import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
@@ -8,6 +9,15 @@ import spotTransfer from './spot-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
-export const workers = [adminCredit, auth, health, perpBalances, spotBalances, spotTransfer, walletTokens]
+export const workers = [
+  adminCredit,
+  apiKeys,
+  auth,
+  health,
+  perpBalances,
+  spotBalances,
+  spotTransfer,
+  walletTokens,
+]
 
 export default { fetch: createApp(workers).fetch }

@@ -21,5 +21,9 @@ export const BEARER_LENGTH_MAX = 8_192
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
 
+/** Live keys of an account: one for each tool is plenty, and the list stays one short answer. */
+export const API_KEYS_PER_ACCOUNT_MAX = 30
+export const API_KEY_LABEL_LENGTH_MAX = 100
+
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
