@@ -3,6 +3,9 @@
 /** The largest honest body is a hardware-signed transfer of about 1 KiB. */
 export const BODY_BYTES_MAX = 16 * 1024
 
+/** Bodies are flat, or hold one object (a signature with its type): far below this. */
+export const JSON_DEPTH_MAX = 16
+
 /** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
 export const DATABASE_TIMEOUT_MS = 4_000
 
