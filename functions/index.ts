@@ -6,6 +6,7 @@ import health from './health.ts'
 import perpBalances from './perp-balances.ts'
 import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
+import spotTransfers from './spot-transfers.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
@@ -17,6 +18,7 @@ export const workers = [
   perpBalances,
   spotBalances,
   spotTransfer,
+  spotTransfers,
   walletTokens,
 ]
 

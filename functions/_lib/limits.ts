@@ -28,5 +28,8 @@ export const BUSY_RETRY_AFTER_SECONDS = 1
 export const API_KEYS_PER_ACCOUNT_MAX = 30
 export const API_KEY_LABEL_LENGTH_MAX = 100
 
+/** Entries one history read looks at: about 10 ms of index, whatever a filter keeps of them. */
+export const HISTORY_SCAN_MAX = 5_000
+
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
