@@ -12,6 +12,7 @@ import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
 import { logFailure, logRequest } from './log.ts'
+import { RateGate } from './rate-limit.ts'
 
 type Bindings = Record<string, unknown>
 interface Variables {
@@ -81,12 +82,16 @@ async function answer(c: Ctx, functionName: string, endpoint: Endpoint): Promise
     return opened
   }
   const now = Math.floor(Date.now() / 1000)
-  const caller = await callerOf(c, endpoint, env, db, now)
+  const gate = new RateGate(c.env, endpoint, c.req.header('cf-connecting-ip'))
+  await gate.enter(c.req.header('x-api-key') !== undefined)
+  const caller = await callerOf(c, endpoint, env, db, now, gate)
+  const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
+  await gate.account(caller.account, (body as { account?: unknown } | undefined)?.account)
   const result = await endpoint.handler({
     env,
     bindings: c.env,
     caller,
-    body: endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined,
+    body,
     query: endpoint.query ? checked(endpoint.query, queryOf(c), 'query') : undefined,
     params: endpoint.params ? checked(endpoint.params, c.req.param(), 'path') : undefined,
     get db() {
@@ -109,9 +114,15 @@ async function callerOf(
   env: object,
   db: () => Database,
   now: number,
+  gate: RateGate,
 ): Promise<Caller> {
   const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
-  const caller = await authenticate(endpoint.access, credentials, env, db, now)
+  const caller = await authenticate(endpoint.access, credentials, env, db, now).catch(
+    async (error: unknown) => {
+      if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
+      throw error
+    },
+  )
   if (caller.account) c.set('account', caller.account)
   return caller
 }
