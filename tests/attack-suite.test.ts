@@ -4,7 +4,7 @@
  */
 import { readFile } from 'node:fs/promises'
 import { join } from 'node:path'
-import { afterEach, beforeAll, describe, expect, inject, test } from 'vitest'
+import { afterEach, beforeAll, describe, expect, inject, test, vi } from 'vitest'
 import { createApp } from '../functions/_lib/app.ts'
 import { BODY_BYTES_MAX } from '../functions/_lib/limits.ts'
 import { localSecrets } from '../scripts/stack/manifest.ts'
@@ -36,6 +36,7 @@ const functionsEnv = Object.fromEntries(
 ) as Record<string, string>
 type User = Awaited<ReturnType<typeof client.newAccount>>
 
+vi.spyOn(console, 'log').mockImplementation(() => undefined)
 let victim: User
 let userKey: string
 let before: string

@@ -11,7 +11,7 @@ import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
-import { logFailure, logRequest } from './log.ts'
+import { logFailure, logRequest, redactedPath } from './log.ts'
 import { RateGate } from './rate-limit.ts'
 
 type Bindings = Record<string, unknown>
@@ -49,7 +49,10 @@ export function createApp(workers: Pick<Worker, 'functionName' | 'endpoints'>[])
   for (const [path, methods] of methodsByPath(workers.flatMap((worker) => worker.endpoints))) {
     app.all(path, (c) => {
       const error = new ApiError('METHOD_NOT_ALLOWED', `use ${methods.join(' or ')}`, {
-        headers: { Allow: methods.join(', ') },
+        // Hono answers HEAD by GET, and the CORS rules answer every OPTIONS.
+        headers: {
+          Allow: [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', '),
+        },
       })
       return renderError(c, error)
     })
@@ -181,7 +184,8 @@ async function logged(c: Ctx, next: () => Promise<void>): Promise<void> {
     request_id: c.get('requestId'),
     function: c.get('functionName') ?? 'none',
     method: c.req.method,
-    path: c.req.path,
+    // A key or a token ends in a path by mistake; what is not a route may be of any length.
+    path: redactedPath(c.req.path),
     status: c.res.status,
     outcome: c.get('outcome') ?? 'ok',
     account: c.get('account'),
