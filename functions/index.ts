@@ -1,5 +1,6 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
+import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
@@ -7,11 +8,13 @@ import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
 import spotWithdrawRequest from './spot-withdraw-request.ts'
 import spotWithdrawals from './spot-withdrawals.ts'
+import spotTransfers from './spot-transfers.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
 export const workers = [
   adminCredit,
+  apiKeys,
   auth,
   health,
   perpBalances,
@@ -19,6 +22,7 @@ export const workers = [
   spotTransfer,
   spotWithdrawRequest,
   spotWithdrawals,
+  spotTransfers,
   walletTokens,
 ]
 

@@ -69,6 +69,7 @@ export const commonEnv = {
       example: 'https://app.example.com',
     },
   ),
+  RATE_LIMITS: withDefault('on', '`off` lifts the rate limits, for load tests; anything else leaves them on'),
 }
 
 export const databaseEnv = {

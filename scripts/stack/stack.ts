@@ -185,6 +185,8 @@ function localEnv(
     TESTNET_ONLY: 'true',
     SPOT_ENABLED: 'true',
     CORS_ORIGINS: '*',
+    // Tests are many accounts behind one address.
+    RATE_LIMITS: 'off',
     CHAIN_ID: String(manifest.chainId),
     VAULT_ADDRESS: manifest.vault,
     RPC_URL: rpc.url,
