@@ -24,15 +24,12 @@ import {
 const client = clientOf()
 const endpoints = await allEndpoints()
 const { jwtSecret } = await localSecrets(inject('stackFolder'))
-/** The functions' variables as the stack gave them: NAME=<JSON text> lines. */
+/** The functions' variables as the stack gave them: NAME='value' lines. */
 const functionsEnv = Object.fromEntries(
   (await readFile(join(inject('stackFolder'), 'functions.env'), 'utf8'))
     .trim()
     .split('\n')
-    .map((line) => [
-      line.slice(0, line.indexOf('=')),
-      JSON.parse(line.slice(line.indexOf('=') + 1)) as string,
-    ]),
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 2, -1)]),
 ) as Record<string, string>
 type User = Awaited<ReturnType<typeof client.newAccount>>
 
