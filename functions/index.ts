@@ -1,13 +1,37 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
+import agentBind from './agent-bind.ts'
+import agentList from './agent-list.ts'
+import agentRevoke from './agent-revoke.ts'
+import agentRevokeAll from './agent-revoke-all.ts'
 import auth from './auth.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
 import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
+import subaccountCreate from './subaccount-create.ts'
+import subaccountList from './subaccount-list.ts'
+import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
+import subaccountTransfer from './subaccount-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
-export const workers = [adminCredit, auth, health, perpBalances, spotBalances, spotTransfer, walletTokens]
+export const workers = [
+  adminCredit,
+  agentBind,
+  agentList,
+  agentRevoke,
+  agentRevokeAll,
+  auth,
+  health,
+  perpBalances,
+  spotBalances,
+  spotTransfer,
+  subaccountCreate,
+  subaccountList,
+  subaccountSpotTransfer,
+  subaccountTransfer,
+  walletTokens,
+]
 
 export default { fetch: createApp(workers).fetch }

@@ -23,3 +23,6 @@ export const BUSY_RETRY_AFTER_SECONDS = 1
 
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
+
+export const SUBACCOUNTS_MAX = 100
+export const AGENTS_MAX = 20
