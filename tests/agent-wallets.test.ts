@@ -151,7 +151,7 @@ test('an account has at most 20 agents, and a revoked one makes room', async () 
   // All at once: the limit is counted under the account's lock.
   const extra = newSolana()
   const answers = await Promise.all([...agents, extra].map((agent) => bind(account, agent)))
-  expect(answers.map((answer) => answer.body.error_id ?? 'ok').sort()).toEqual([
+  expect(answers.map((answer) => String(answer.body.error_id ?? 'ok')).sort()).toEqual([
     'limit_reached',
     ...Array(20).fill('ok'),
   ])

@@ -217,7 +217,7 @@ const cases: Case[] = [
 describe('one change to a good transfer is refused as the contract says, and nothing is written', () => {
   test.each(cases)('%s', async (_name, [status, code, begins, id], make) => {
     const everybody = [main, sub, other, sibling, agent, stranger]
-    const json = await (make as () => Promise<unknown>)()
+    const json = await make()
     const before = await trace(...everybody)
     expectRefusal(await client.call(SPOT, { json }), status, code, begins, id)
     expect(await trace(...everybody)).toBe(before)
