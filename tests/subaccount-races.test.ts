@@ -83,6 +83,49 @@ test('an agent revoked while its transfers run moves nothing after the revoke ha
   }
 })
 
+test('a revoke waits for a transfer that has begun, and what the agent begins meanwhile is refused', async () => {
+  const { main, sub } = await family({ SOL: '10' })
+  const agent = newSolana()
+  await bind(main, agent)
+  const act = async () =>
+    await spot(agent, { to_account: sub.address, amount: '1' }, { account: main.address })
+  const holder = new pg.Client({ connectionString: inject('stack').databaseUrl })
+  await holder.connect()
+  const [{ pid }] = (await holder.query<{ pid: number }>('select pg_backend_pid() as pid')).rows as [
+    { pid: number },
+  ]
+  const blockedBy = async (by: number, verb: string) => {
+    const query = `select pid from pg_stat_activity where $1 = any(pg_blocking_pids(pid)) and query like $2`
+    return (await client.sql<{ pid: number }>(query, [by, `%${verb}%`]))[0]?.pid
+  }
+  await holder.query('begin')
+  await holder.query('select 1 from balances where account = $1 for update', [main.address])
+  const begun = act()
+  const transferPid = await until(
+    async () => await blockedBy(pid, 'subaccount_transfer'),
+    'the transfer to wait',
+  )
+  let answered = false
+  const revoked = revoke(main, agent).finally(() => (answered = true))
+  const revokePid = await until(
+    async () => answered || (await blockedBy(transferPid, 'agent_revoke')),
+    'the revoke to wait',
+  )
+  expect(answered).toBe(false)
+  const late = act()
+  await until(
+    async () => await blockedBy(revokePid as number, 'subaccount_transfer'),
+    'the late transfer to wait',
+  )
+  await holder.query('rollback')
+  await holder.end()
+
+  const [first, ended, second] = await Promise.all([begun, revoked, late])
+  expect([first.status, ended.status], first.text + ended.text).toEqual([200, 200])
+  expectRefusal(second, 400, 400, 'Agent not authorized for account', 'agent_not_authorized')
+  expect([await sol(main), await sol(sub)]).toEqual(['9', '1'])
+})
+
 test('parent to sub and back cross at once: the sum is constant in every snapshot, and nothing deadlocks', async () => {
   const { main, sub } = await family({ SOL: '50' })
   await client.credit(sub.address, 'SOL', '50')

@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest'
 import { createHash } from 'node:crypto'
-import { clientOf } from './support/client.ts'
+import { clientOf, newKey } from './support/client.ts'
 import { expectRefusal, idOf, newEvm, signedCalls } from './support/subaccounts.ts'
 
 const client = clientOf()
@@ -76,4 +76,25 @@ test('text with other letters is taken as JSON.stringify writes it and as json.d
     const answer = await spot(main, { to_account: sub.address, amount: '1', symbol: 'Ñ😀' }, { escape })
     expectRefusal(answer, 422, 55, 'Asset not found', 'asset_not_found')
   }
+})
+
+test('the verb tells both accounts’ streams of a spot transfer, and none of one in perp margin', async () => {
+  const { main, sub } = await family({ SOL: '5', USDT: '5' })
+  await client.transfer(await client.sessionFor(main.address), {
+    token: 'USDT',
+    direction: 'spot_to_perp',
+    amount: '5',
+  })
+  const verb = async (wallet: string, token: string) => {
+    const [row] = await client.sql<{ result: { pushes: object[] } }>(
+      `select ledger.subaccount_transfer($1, null, $2, $3, $4, 2, null, sha256($5::bytea), 1) as result`,
+      [main.address, sub.address, wallet, token, newKey()],
+    )
+    return row?.result.pushes
+  }
+  expect(await verb('spot', 'SOL')).toEqual([
+    expect.objectContaining({ account: main.address, token: 'SOL', available: '3', frozen: '0', version: 2 }),
+    expect.objectContaining({ account: sub.address, token: 'SOL', available: '2', frozen: '0', version: 1 }),
+  ])
+  expect(await verb('perp', 'USDT')).toEqual([])
 })

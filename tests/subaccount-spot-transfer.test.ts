@@ -1,4 +1,6 @@
-import { beforeAll, describe, expect, test } from 'vitest'
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { beforeAll, describe, expect, inject, test } from 'vitest'
 import { clientOf, newKey } from './support/client.ts'
 import {
   expectRefusal,
@@ -9,6 +11,7 @@ import {
   signedCalls,
   SPOT,
 } from './support/subaccounts.ts'
+import { until } from './support/until.ts'
 import { signedText, type Wallet } from './support/wallets.ts'
 
 const client = clientOf()
@@ -203,4 +206,29 @@ test('perp margin moves between the two, and the spot wallets stay', async () =>
       fee_mode: 'auto',
     }),
   ])
+})
+
+test('a transfer by an agent with a key is one database round trip, and the log names the account and no signature', async () => {
+  const { main, sub } = await family({ SOL: '1' })
+  const agent = newSolana()
+  await bind(main, agent)
+  const requestId = newKey()
+  const body = await agent.body(
+    'transfer_spot_asset',
+    { to_account: sub.address, symbol: 'SOL', amount: '1', idempotency_key: newKey() },
+    { timestamp: freshTime(), account: main.address },
+  )
+  const answer = await client.call(SPOT, { json: body, headers: { 'X-Request-Id': requestId } })
+  expect(answer.status, answer.text).toBe(200)
+  const log = await until(
+    () =>
+      /^.*$/m.exec(
+        readFileSync(join(inject('stackFolder'), 'functions.log'), 'utf8').split(requestId)[1] ?? '',
+      )?.[0],
+    'the request in the log',
+  )
+  expect(log).toContain('"function":"subaccount-spot-transfer"')
+  expect(log).toContain(`"outcome":"ok","account":"${main.address}"`)
+  expect(log).toContain('"db_round_trips":1')
+  expect(log).not.toContain(body.signature)
 })
