@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { listTokens } from '../db/ledger/tokens.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv } from './_lib/env.ts'
 import { amountOut, field, tokenIn, unixSeconds } from './_lib/schemas.ts'
@@ -43,4 +43,4 @@ export const walletTokens = defineEndpoint({
   },
 })
 
-export default serve('wallet-tokens', walletTokens)
+export default serveOpen('wallet-tokens', walletTokens)

@@ -19,15 +19,12 @@ import type { Answer } from './support/client.ts'
 import { bodyFields, filledPath, isAddressField, sampleBody, type Listed } from './support/endpoints.ts'
 
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
-/** The functions' variables as the stack gave them: NAME=<JSON text> lines. */
+/** The functions' variables as the stack gave them: NAME='value' lines. */
 const functionsEnv = Object.fromEntries(
   (await readFile(join(inject('stackFolder'), 'functions.env'), 'utf8'))
     .trim()
     .split('\n')
-    .map((line) => [
-      line.slice(0, line.indexOf('=')),
-      line.slice(line.indexOf('=') + 2, -1),
-    ]),
+    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 2, -1)]),
 ) as Record<string, string>
 
 describe('bodies', () => {

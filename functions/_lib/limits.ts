@@ -69,3 +69,5 @@ export type RateName = keyof typeof RATES
 
 /** Addresses an isolate keeps in mind as guessing: bounds its memory. */
 export const BRAKED_ADDRESSES_MAX = 10_000
+export const SUBACCOUNTS_MAX = 100
+export const AGENTS_MAX = 20
