@@ -10,7 +10,7 @@ const client = clientOf()
 interface Nonce {
   nonce: number
   message: string
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- only viem looks into it
+
   typed_data: any
 }
 const nonceOf = async (address: string) => (await client.call(`/auth/nonce/${address}`)).body as Nonce

@@ -10,7 +10,6 @@ const examples = join(projectRoot, 'scripts/examples')
 const pythonIsHere = spawnSync('python3', ['--version']).status === 0
 if (!pythonIsHere) console.warn('SKIPPED: the Python example was not run, there is no python3 here')
 
-// eslint-disable-next-line @typescript-eslint/no-explicit-any -- the test states the shape it expects
 type Step = { status: number; body: any }
 
 /** `{step: [status, body]}` of what the example printed. */
