@@ -110,7 +110,9 @@ async function callerOf(
   db: () => Database,
   now: number,
 ): Promise<Caller> {
-  const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
+  const header = (name: string) => c.req.header(name)
+  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
+  const credentials = { authorization, apiKey: header('x-api-key') }
   const caller = await authenticate(endpoint.access, credentials, env, db, now)
   if (caller.account) c.set('account', caller.account)
   return caller

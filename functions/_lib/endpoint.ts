@@ -16,6 +16,8 @@ export interface Caller {
   /** The account that calls; empty where the access is admin, signature or none. */
   account: string
   via: 'session' | 'api_key' | 'admin' | 'none'
+  /** When a session's token ends, unix seconds. */
+  expiresAt?: number
 }
 
 type Schema = z.ZodMiniType
@@ -34,7 +36,7 @@ export interface Call<E extends Schema, B, Q, P> {
   readonly url: URL
   /** Unix seconds. */
   readonly now: number
-  header(name: string): string | undefined
+  readonly header: Header
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
 }
@@ -71,7 +73,26 @@ export interface EndpointDefinition<
   gate?: (env: z.output<E>) => void
   /** Answers errors in another envelope than the exchange family's. */
   renderError?: (error: unknown, requestId: string) => Response
+  /** The Authorization header of callers who cannot set one, such as a browser's WebSocket. */
+  authorization?: (header: Header) => string | undefined
+  /** What the reference says beyond the schemas; nothing here changes an answer. */
+  docs?: EndpointDocs
   handler: (call: Call<E, B, Q, P>) => Promise<Response | object>
+}
+
+export type Header = (name: string) => string | undefined
+
+export interface EndpointDocs {
+  /** Of the answer when all is well, where it is not 200. */
+  status?: number
+  /** Of that answer, where it is not JSON. */
+  contentType?: string
+  /** Shape of an error where `renderError` has an envelope of its own. */
+  errorSchema?: Schema
+  /** Each error of that envelope: the body a caller gets, and when. They stand in place of `errors`. */
+  errorExamples?: readonly { status: number; name: string; when: string; body: object }[]
+  /** Named schemas the description speaks of, such as a stream's messages. */
+  schemas?: Record<string, Schema>
 }
 
 /** An endpoint with its schemas' types forgotten, as lists of endpoints hold it. */
