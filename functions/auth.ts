@@ -40,6 +40,23 @@ export const authNonce = defineEndpoint({
     typed_data: field(
       z.looseObject({}),
       'Ready for eth_signTypedData_v4; post its message.timestamp with the signature',
+      {
+        domain: {
+          name: 'Tidegate',
+          version: '1',
+          chainId: 31337,
+          verifyingContract: '0x8464135c8f25da09e49bc8782676a84730c318bc',
+        },
+        primaryType: 'Login',
+        types: {
+          Login: [
+            { name: 'wallet', type: 'address' },
+            { name: 'nonce', type: 'uint256' },
+            { name: 'timestamp', type: 'uint256' },
+          ],
+        },
+        message: { wallet: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', nonce: 0, timestamp: 1_760_000_000 },
+      },
     ),
   }),
   errors: { INVALID_ADDRESS: 'not an address' },
@@ -63,11 +80,19 @@ export const authLogin = defineEndpoint({
   databaseUrl: (config) => config.DATABASE_URL,
   body: z.strictObject({
     address: accountOut('The account that signs in'),
-    signature: field(z.string(), 'Signature over the typed data; 65 bytes as 0x hex'),
+    signature: field(
+      z.string(),
+      'Signature over the typed data; 65 bytes as 0x hex',
+      '0x' + '5f'.repeat(64) + '1b',
+    ),
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
   }),
   response: z.object({
-    token: field(z.string(), 'Send it as `Authorization: Bearer <token>`'),
+    token: field(
+      z.string(),
+      'Send it as `Authorization: Bearer <token>`',
+      'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl',
+    ),
     expires_at: unixSeconds('When the token ends'),
   }),
   errors: {

@@ -1,6 +1,7 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
 import auth from './auth.ts'
+import docs from './docs.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
 import spotBalances from './spot-balances.ts'
@@ -14,6 +15,7 @@ export { AccountStream } from './stream.ts'
 export const workers = [
   adminCredit,
   auth,
+  docs,
   health,
   perpBalances,
   spotBalances,

@@ -93,6 +93,8 @@ export interface EndpointDocs {
   errorExamples?: readonly { status: number; name: string; when: string; body: object }[]
   /** Named schemas the description speaks of, such as a stream's messages. */
   schemas?: Record<string, Schema>
+  /** Left out of the reference: a part of a page, not of the API. */
+  hidden?: true
 }
 
 /** An endpoint with its schemas' types forgotten, as lists of endpoints hold it. */
