@@ -35,6 +35,7 @@ interface Operation {
 }
 interface Spec {
   info: { title: string; version: string; description: string }
+  tags: { name: string }[]
   paths: Record<string, Record<string, Operation>>
   components: { schemas: Record<string, Schema> }
 }
@@ -121,7 +122,7 @@ function fieldRows(schema: Schema, prefix = ''): HTMLElement[] {
         isRequired ? el('span', { class: 'need', title: 'required' }, ' *') : '',
       ),
       el('td', { class: 'type' }, typeName(field)),
-      el('td', {}, prose(field.description ?? ''), shown ? ' e.g. ' : '', shown),
+      el('td', {}, prose(field.description ?? ''), shown ? ', e.g. ' : '', shown),
     )
     return [row, ...fieldRows(field, `${path}${field.type === 'array' ? '[]' : ''}.`)]
   })
@@ -317,7 +318,7 @@ async function start(): Promise<void> {
   const routes = Object.entries(spec.paths).flatMap(([path, methods]) =>
     Object.entries(methods).map(([method, operation]): Route => ({ method, path, operation })),
   )
-  const tags = [...new Set(routes.flatMap(({ operation }) => operation.tags))]
+  const tags = spec.tags.map(({ name }) => name)
   const ofTag = (tag: string) => routes.filter(({ operation }) => operation.tags.includes(tag))
   const links = tags.flatMap((tag) => [
     el('h2', {}, tag),

@@ -42,10 +42,18 @@ export function openApiDocument(endpoints: Endpoint[], version: string): OpenApi
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/', description: 'This origin' }],
-    tags: [...new Set(shown.map(({ tag }) => tag))].map((name) => ({ name })),
+    tags: tagsOf(shown).map((name) => ({ name })),
     paths,
     components: componentsOf(shown),
   }
+}
+
+const TAGS_LAST = ['Public', 'Admin', 'Reference']
+
+/** Sign in first, what few need last, the rest as it is mounted. */
+function tagsOf(endpoints: Endpoint[]): string[] {
+  const rank = (tag: string) => (tag === 'Sign in' ? -1 : TAGS_LAST.indexOf(tag) + 1)
+  return [...new Set(endpoints.map(({ tag }) => tag))].sort((a, b) => rank(a) - rank(b))
 }
 
 export const pathOf = (endpoint: Endpoint): string =>
