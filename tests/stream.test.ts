@@ -92,6 +92,9 @@ describe('who is told', () => {
     await client.credit(account, 'USDT', '1')
     await until(() => versions(stream, 'USDT').includes(3), 'the credit')
     expect(stream.balances('USDT').map(({ available }) => available)).toEqual(['10', '6', '7'])
+    expect((await client.transfer(token, { ...body, direction: 'perp_to_spot' })).status).toBe(200)
+    await until(() => versions(stream, 'USDT').includes(4), 'the transfer back')
+    expect(stream.balances('USDT').at(-1)).toMatchObject({ available: '11', version: 4 })
   })
 })
 
@@ -186,7 +189,7 @@ describe('time', () => {
     expect(versions(stream, 'USDT')).toEqual(upTo(last))
   })
 
-  test('a request id and the security headers are on the upgrade too', async () => {
+  test('the upgrade is logged under the caller’s request id, and the token is in no log line', async () => {
     const { token } = await client.newAccount()
     const requestId = randomBytes(8).toString('hex')
     const { socket } = await openStream({
