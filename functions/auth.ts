@@ -62,10 +62,28 @@ export const authNonce = defineEndpoint({
     typed_data: field(
       z.nullable(z.looseObject({})),
       'EVM: ready for eth_signTypedData_v4; post its message.timestamp with the signature. Null for a Solana account',
+      {
+        domain: {
+          name: 'Tidegate',
+          version: '1',
+          chainId: 31337,
+          verifyingContract: '0x8464135c8f25da09e49bc8782676a84730c318bc',
+        },
+        primaryType: 'Login',
+        types: {
+          Login: [
+            { name: 'wallet', type: 'address' },
+            { name: 'nonce', type: 'uint256' },
+            { name: 'timestamp', type: 'uint256' },
+          ],
+        },
+        message: { wallet: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', nonce: 0, timestamp: 1_760_000_000 },
+      },
     ),
     message: field(
       z.optional(z.string()),
       'Solana: the text to sign (ed25519, plain or in an off-chain envelope); post the timestamp in it with the signature',
+      '{"data":{"chain_id":31337,"domain":"Tidegate","nonce":0,"verifying_contract":"0x8464135c8f25da09e49bc8782676a84730c318bc","version":"1","wallet":"AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9"},"timestamp":1760000000,"type":"login"}',
     ),
   }),
   errors: { INVALID_ADDRESS: 'not an address' },
@@ -95,11 +113,16 @@ export const authLogin = defineEndpoint({
     signature: field(
       z.union([z.string(), z.strictObject({ type: z.string(), value: z.string() })]),
       'EVM: 65 bytes as 0x hex, over the typed data. Solana: base58 of 64 bytes over the message, or {"type":"hardware","value":…}',
+      '0x' + '5f'.repeat(64) + '1b',
     ),
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
   }),
   response: z.object({
-    token: field(z.string(), 'Send it as `Authorization: Bearer <token>`'),
+    token: field(
+      z.string(),
+      'Send it as `Authorization: Bearer <token>`',
+      'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl',
+    ),
     expires_at: unixSeconds('When the token ends'),
   }),
   errors: {

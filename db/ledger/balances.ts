@@ -1,5 +1,5 @@
 import { and, asc, eq, sql } from 'drizzle-orm'
-import { run, type Database } from '../client.ts'
+import { run, type Database, type Push } from '../client.ts'
 import { balances, subaccounts } from '../schema.ts'
 
 export interface BalanceRow {
@@ -49,4 +49,22 @@ export async function listSubaccountBalances(
   )
   // The relationship alone gives one row without a token.
   return rows.length === 0 ? undefined : rows.filter((row): row is BalanceRow => row.token !== null)
+}
+
+/** The spot wallet as the stream tells it: what a subscriber begins with. */
+export async function spotSnapshot(db: Database, account: string): Promise<Push[]> {
+  return await run(db, (query) =>
+    query
+      .select({
+        account: balances.account,
+        token: balances.token,
+        available: sql<string>`trim_scale(${balances.available})::text`,
+        frozen: sql<string>`trim_scale(${balances.frozen})::text`,
+        version: balances.version,
+        ts: sql<number>`floor(extract(epoch from ${balances.updatedAt}))::int8`.mapWith(Number),
+      })
+      .from(balances)
+      .where(and(eq(balances.account, account), eq(balances.wallet, 'spot')))
+      .orderBy(asc(balances.token)),
+  )
 }

@@ -147,7 +147,9 @@ async function callerOf(
   now: number,
   gate: RateGate,
 ): Promise<Caller> {
-  const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
+  const header = (name: string) => c.req.header(name)
+  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
+  const credentials = { authorization, apiKey: header('x-api-key') }
   const { access } = endpoint
   const authenticated =
     access === 'admin'
