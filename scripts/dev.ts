@@ -52,13 +52,13 @@ Ready in ${seconds().trim()} s. Try (in another terminal):
   BASE=${manifest.baseUrl}
   TOKEN=$(npm run --silent token -- ${account})
 
-  curl -s $BASE/admin/spot/balances/credit -H 'X-API-Key: ${env.ADMIN_API_KEY}' -H 'Content-Type: application/json' \\
+  curl -sw '\\n' $BASE/admin/spot/balances/credit -H 'X-API-Key: ${env.ADMIN_API_KEY}' -H 'Content-Type: application/json' \\
     -d '{"user_address":"${account}","token":"USDT","amount":"10000"}'
-  curl -s $BASE/spot/transfer -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  curl -sw '\\n' $BASE/spot/transfer -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     -d '{"token":"USDT","direction":"spot_to_perp","amount":"5000"}'
-  curl -s $BASE/spot/transfer -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
+  curl -sw '\\n' $BASE/spot/transfer -H "Authorization: Bearer $TOKEN" -H 'Content-Type: application/json' \\
     -d '{"token":"USDT","direction":"perp_to_spot","amount":"100"}'
-  curl -s $BASE/spot/balances -H "Authorization: Bearer $TOKEN"
+  curl -sw '\\n' $BASE/spot/balances -H "Authorization: Bearer $TOKEN"
 
   npm run verify      every invariant of the ledger, with its count of violations
 

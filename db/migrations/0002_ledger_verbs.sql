@@ -1,3 +1,122 @@
+-- source: db/ledger/agents.sql
+-- Binds a key that may sign transfers for an account. Bound to this account already: nothing changes.
+create or replace function ledger.agent_bind(
+  p_account text, p_agent text, p_limit integer, p_digest bytea, p_expires_at_ms bigint
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_bound public.agent_wallets;
+  v_now timestamptz;
+begin
+  perform ledger.lock_accounts(array[p_account, p_agent]);
+  perform ledger.claim_message(p_account, p_digest);
+
+  select * into v_bound from public.agent_wallets w where w.agent_wallet = p_agent and w.revoked_at is null;
+  if found and v_bound.account <> p_account then
+    perform ledger.refuse('TG029');
+  end if;
+  v_now := clock_timestamp();
+  if not found then
+    -- What a key signs for its own account must not be of use for another one.
+    if exists (select from public.balances b where b.account = p_agent)
+       or exists (select from public.subaccounts s where s.subaccount = p_agent or s.main_account = p_agent)
+       or exists (select from public.agent_wallets w where w.account = p_agent and w.revoked_at is null) then
+      perform ledger.refuse('TG028');
+    end if;
+    if (select count(*) from public.agent_wallets w where w.account = p_account and w.revoked_at is null) >= p_limit then
+      perform ledger.refuse('TG024');
+    end if;
+    perform ledger.release_agents(array[p_account]);
+    insert into public.agent_wallets (id, account, agent_wallet, bound_at)
+      values (ledger.new_id(v_now), p_account, p_agent, v_now) returning * into v_bound;
+  end if;
+
+  -- Recorded even when nothing changed: played again after a revoke, the message would bind the key once more.
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  return json_build_object('account', p_account, 'agent_wallet', p_agent,
+    'created_at', ledger.unix_milliseconds(v_bound.bound_at));
+end $$;
+
+create or replace function ledger.agent_list(p_account text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select coalesce(json_agg(json_build_object('agent_wallet', w.agent_wallet,
+      'created_at', ledger.unix_milliseconds(w.bound_at)) order by w.id), '[]'::json)
+    from public.agent_wallets w where w.account = p_account and w.revoked_at is null);
+end $$;
+
+-- Ends one binding, or with p_agent null every binding, of an account. The exclusive lock waits for what agents have begun:
+-- when this has answered, nothing they signed moves any more. Answers how many ended.
+create or replace function ledger.agent_revoke(p_account text, p_agent text, p_digest bytea, p_expires_at_ms bigint)
+returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz;
+  v_revoked integer;
+begin
+  perform ledger.lock_accounts(array[p_account]);
+  perform ledger.claim_message(p_account, p_digest);
+
+  v_now := clock_timestamp();
+  update public.agent_wallets w set revoked_at = v_now
+    where w.account = p_account and w.revoked_at is null and (p_agent is null or w.agent_wallet = p_agent);
+  get diagnostics v_revoked = row_count;
+  if p_agent is not null and v_revoked = 0 then
+    perform ledger.refuse('TG030');
+  end if;
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  return v_revoked;
+end $$;
+
+revoke all on function ledger.agent_bind(text, text, integer, bytea, bigint) from public;
+revoke all on function ledger.agent_list(text) from public;
+revoke all on function ledger.agent_revoke(text, text, bytea, bigint) from public;
+grant execute on function ledger.agent_bind(text, text, integer, bytea, bigint) to tidegate_edge;
+grant execute on function ledger.agent_list(text) to tidegate_edge;
+grant execute on function ledger.agent_revoke(text, text, bytea, bigint) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/api-keys.sql
+-- User API keys. The edge makes the key and gives only its SHA-256; nothing here can tell the key again.
+-- The account's lock comes first and the count is a later statement: raced creates never exceed the limit.
+create or replace function ledger.create_api_key(p_account text, p_label text, p_key_hash bytea, p_live_max integer) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_at timestamptz;
+  v_id uuid;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('api-keys' || E'\n' || p_account, 0));
+  if (select count(*) from public.api_keys k where k.account = p_account and k.revoked_at is null) >= p_live_max then
+    perform ledger.refuse('TG024');
+  end if;
+  v_at := clock_timestamp();
+  v_id := ledger.new_id(v_at);
+  insert into public.api_keys (id, account, label, key_hash, created_at) values (v_id, p_account, p_label, p_key_hash, v_at);
+  return json_build_object('id', v_id, 'label', p_label, 'created_at', ledger.unix_seconds(v_at));
+end $$;
+
+-- Ends a key at once: the next look-up of its hash finds nothing. Somebody else's key is as unknown as none.
+create or replace function ledger.revoke_api_key(p_account text, p_id uuid) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_revoked_at timestamptz;
+begin
+  update public.api_keys k set revoked_at = clock_timestamp()
+    where k.id = p_id and k.account = p_account and k.revoked_at is null
+    returning k.revoked_at into v_revoked_at;
+  if not found then
+    perform ledger.refuse('TG030');
+  end if;
+  return json_build_object('id', p_id, 'revoked_at', ledger.unix_seconds(v_revoked_at));
+end $$;
+
+revoke all on function ledger.create_api_key(text, text, bytea, integer) from public;
+grant execute on function ledger.create_api_key(text, text, bytea, integer) to tidegate_edge;
+revoke all on function ledger.revoke_api_key(text, uuid) from public;
+grant execute on function ledger.revoke_api_key(text, uuid) to tidegate_edge;
+--> statement-breakpoint
+
 -- source: db/ledger/core.sql
 -- The only code that writes balances, transfers and entries. Every verb calls ledger.post; nobody else may.
 
@@ -111,8 +230,8 @@ begin
 end $$;
 
 -- One movement: locks the balance rows in (account, wallet) order, writes the transfer and a leg for each side.
--- A wallet 'system' has entries and no balance row, so it is never a hot row. p_kind 'freeze' and 'unfreeze' name the
--- same row on both sides; any other kind takes from available, or from frozen when p_from_frozen.
+-- A wallet 'system' has entries and no balance row, so it is never a hot row. The same account and wallet on both sides
+-- freezes (p_from_frozen false) or unfreezes (true); else it takes from available, or from frozen when p_from_frozen.
 create or replace function ledger.post(
   p_kind text, p_token text, p_amount numeric,
   p_from_account text, p_from_wallet text, p_to_account text, p_to_wallet text,
@@ -253,6 +372,388 @@ end $$;
 
 revoke all on function ledger.use_login_nonce(text, bigint) from public;
 grant execute on function ledger.use_login_nonce(text, bigint) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/release.sql
+-- reserved -> released: frozen -> available. Needs no chain, since no signature has left for a row that is `reserved`.
+-- Safe to call at any moment and any number of times: no row touched = nothing moved, and the answer says which.
+create or replace function ledger.release(p_id uuid, p_reason text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.withdrawals;
+  v_posting ledger.posting;
+begin
+  update public.withdrawals w set status = 'released', release_reason = p_reason, closed_at = clock_timestamp()
+    where w.id = p_id and w.status = 'reserved'
+    returning * into v_row;
+  if not found then
+    return json_build_object('released', false, 'pushes', '[]'::json);
+  end if;
+  v_posting := ledger.post('withdraw_release', v_row.token, v_row.amount + v_row.fee, v_row.account, 'spot',
+    v_row.account, 'spot', p_from_frozen => true,
+    p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'reason', p_reason));
+  -- A request that moved nothing does not use up its key.
+  if v_row.idempotency_key is not null then
+    delete from public.idempotency_keys k
+      where k.account = v_row.account and k.endpoint = 'spot-withdraw-request' and k.key = v_row.idempotency_key
+        and k.withdrawal_id = v_row.id;
+  end if;
+  return json_build_object('released', true, 'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
+end $$;
+
+revoke all on function ledger.release(uuid, text) from public;
+grant execute on function ledger.release(uuid, text) to tidegate_edge, tidegate_settle;
+--> statement-breakpoint
+
+-- source: db/ledger/reserve.sql
+-- available -> frozen, with the nonce, the deadline and every field that will be signed fixed on a row `reserved`.
+--
+-- Locks: the key, the account's nonce row, then its balance row. The checks stand in the order of the contract's error
+-- table; what the edge could not read comes as null and is refused in its turn, so that one round trip keeps that order.
+-- The deadline is by this clock, as requested_at is. It needs no agreement with the chain's: a wrong one gives the user
+-- more or less time to use the signature, and expiry is only ever decided on chain time.
+create or replace function ledger.reserve(
+  p_account text, p_token text, p_amount numeric, p_recipient text, p_chain_id bigint, p_vault text,
+  p_ttl_seconds integer, p_next_on_chain bigint, p_key text, p_request_hash bytea
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_key public.idempotency_keys;
+  v_token public.tokens;
+  v_next bigint;
+  v_nonce bigint;
+  v_now timestamptz;
+  v_id uuid;
+  v_wei numeric;
+  v_deadline bigint;
+  v_posting ledger.posting;
+begin
+  if p_key is not null then
+    v_key := ledger.claim_key(p_account, 'spot-withdraw-request', p_key, p_request_hash);
+    if v_key.answer is not null then
+      return json_build_object('outcome', 'replayed', 'answer', v_key.answer, 'pushes', '[]'::json);
+    elsif v_key.withdrawal_id is not null then
+      perform ledger.refuse('TG006');
+    end if;
+  end if;
+
+  if ledger.withdrawals_paused(p_account) then
+    perform ledger.refuse('TG010');
+  end if;
+  if not exists (select from public.tokens t where t.symbol = p_token and t.withdrawable and t.chain_id = p_chain_id) then
+    perform ledger.refuse('TG001');
+  end if;
+  v_token := ledger.checked_token(p_token, p_amount);
+  if p_amount < v_token.min_withdraw then
+    perform ledger.refuse('TG012', ledger.amount_text(v_token.min_withdraw));
+  end if;
+  if p_recipient is null then
+    perform ledger.refuse('TG014');
+  end if;
+  if p_account !~ '^0x[0-9a-f]{40}$' then
+    perform ledger.refuse('TG015');
+  end if;
+
+  if p_next_on_chain is not null then
+    insert into public.withdrawal_nonces (account, chain_id, vault, next_on_chain)
+      values (p_account, p_chain_id, p_vault, p_next_on_chain) on conflict do nothing;
+  end if;
+  select n.next_on_chain into v_next from public.withdrawal_nonces n
+    where n.account = p_account and n.chain_id = p_chain_id and n.vault = p_vault for update;
+
+  -- ledger.post guards the balance again; looking first gives this refusal its place before the two below.
+  if not exists (select from public.balances b
+      where b.account = p_account and b.wallet = 'spot' and b.token = p_token and b.available >= p_amount) then
+    perform ledger.refuse('TG004');
+  end if;
+  if v_next is null then
+    return json_build_object('outcome', 'nonce_unknown', 'pushes', '[]'::json);
+  end if;
+  if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+      and w.account = p_account and w.status = 'reserved') then
+    perform ledger.refuse('TG011');
+  end if;
+
+  select min(candidate.nonce) into v_nonce from (
+    select v_next as nonce
+    union all
+    select w.nonce + 1 from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+      and w.account = p_account and w.nonce >= v_next and w.status in ('reserved', 'signed', 'confirmed')
+  ) candidate
+  where not exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+    and w.account = p_account and w.nonce = candidate.nonce and w.status in ('reserved', 'signed', 'confirmed'));
+
+  v_now := clock_timestamp();
+  v_id := ledger.new_id(v_now);
+  v_wei := round(p_amount * ('1e' || v_token.decimals)::numeric);
+  v_deadline := ledger.unix_seconds(v_now) + p_ttl_seconds;
+  v_posting := ledger.post('withdraw_reserve', p_token, p_amount, p_account, 'spot', p_account, 'spot',
+    p_reference => jsonb_build_object('withdrawal_id', v_id));
+  insert into public.withdrawals (id, account, token, amount, amount_in_wei, recipient, chain_id, vault, contract, nonce,
+      deadline, status, idempotency_key, requested_at)
+    values (v_id, p_account, p_token, p_amount, v_wei, p_recipient, p_chain_id, p_vault, v_token.contract, v_nonce,
+      v_deadline, 'reserved', p_key, v_now);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, withdrawal_id, created_at)
+      values (p_account, 'spot-withdraw-request', p_key, p_request_hash, v_posting.transfer_id, v_id, v_now);
+  end if;
+  return json_build_object(
+    'outcome', 'reserved',
+    'reservation', json_build_object('id', v_id, 'account', p_account, 'contract', v_token.contract,
+      'amount_in_wei', v_wei::text, 'nonce', v_nonce, 'deadline', v_deadline),
+    'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
+end $$;
+
+-- Is signing paused, for everybody or (an event of the account could not be processed) for this account?
+create or replace function ledger.withdrawals_paused(p_account text) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from public.switches s where s.name = 'withdrawals_paused' and s.engaged)
+    or exists (select from public.chain_logs l where l.account = p_account and l.status = 'quarantined');
+end $$;
+
+revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) from public;
+grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/signed.sql
+-- What the verbs behind wallet-signed messages share.
+
+create or replace function ledger.unix_milliseconds(p_at timestamptz) returns bigint
+language sql stable parallel safe as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
+
+-- Who an account is (agents, subaccounts) changes under its exclusive lock; an agent acts under the shared ones of the
+-- account and of itself. Advisory locks queue fairly: a stream of sharers cannot starve a revoke, as row locks would let them.
+create or replace function ledger.lock_accounts(p_accounts text[], p_shared boolean default false) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_lock bigint;
+begin
+  for v_lock in
+    select distinct hashtextextended('account' || E'\n' || a, 0) from unnest(p_accounts) a order by 1
+  loop
+    if p_shared then
+      perform pg_advisory_xact_lock_shared(v_lock);
+    else
+      perform pg_advisory_xact_lock(v_lock);
+    end if;
+  end loop;
+end $$;
+
+-- The agent must be bound to the account now. Call it in a later statement than lock_accounts.
+create or replace function ledger.require_agent(p_account text, p_agent text) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if not exists (select from public.agent_wallets w
+      where w.agent_wallet = p_agent and w.account = p_account and w.revoked_at is null) then
+    perform ledger.refuse('TG021');
+  end if;
+end $$;
+
+-- A key that signs for itself what only an account does stops being somebody's agent: nobody can keep a stranger's key
+-- from being an account by binding it. Needs the keys' exclusive locks.
+create or replace function ledger.release_agents(p_keys text[]) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  update public.agent_wallets w set revoked_at = clock_timestamp() where w.agent_wallet = any(p_keys) and w.revoked_at is null
+$$;
+
+-- Refuses a message that was carried out before, whoever it was for: the digest names the signer and the text.
+create or replace function ledger.claim_message(p_account text, p_digest bytea) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_first public.signed_messages;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('message' || E'\n' || encode(p_digest, 'hex'), 0));
+  select * into v_first from public.signed_messages m where m.digest = p_digest;
+  if found then
+    perform ledger.refuse('TG023', case when v_first.account = p_account and v_first.transfer_id is not null then
+      ledger.first_movement(v_first.transfer_id, v_first.created_at)::text end);
+  end if;
+end $$;
+
+create or replace function ledger.first_movement(p_transfer_id uuid, p_at timestamptz) returns json
+language sql stable as $$
+  select json_build_object('transfer_id', p_transfer_id, 'created_at', ledger.unix_milliseconds(p_at))
+$$;
+
+-- In the transaction of the effect, so that a refused message may be sent again.
+create or replace function ledger.record_message(
+  p_account text, p_digest bytea, p_expires_at_ms bigint, p_transfer_id uuid, p_at timestamptz
+) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  insert into public.signed_messages (digest, account, transfer_id, expires_at, created_at)
+    values (p_digest, p_account, p_transfer_id, to_timestamp(p_expires_at_ms / 1000.0), p_at)
+$$;
+
+-- A message is refused as expired by itself; the day is for clocks that disagree.
+create or replace function ledger.prune_signed_messages() returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_pruned integer;
+begin
+  delete from public.signed_messages m where m.expires_at < clock_timestamp() - interval '1 day';
+  get diagnostics v_pruned = row_count;
+  return v_pruned;
+end $$;
+
+revoke all on function ledger.prune_signed_messages() from public;
+grant execute on function ledger.prune_signed_messages() to tidegate_settle;
+--> statement-breakpoint
+
+-- source: db/ledger/store-signature.sql
+-- reserved -> signed. Only after this has committed may the signature leave the process. No row `reserved` any more means
+-- that somebody gave the funds back: the caller throws the signature away.
+create or replace function ledger.store_signature(p_id uuid, p_signature text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.withdrawals;
+  v_answer json;
+begin
+  update public.withdrawals w set status = 'signed', signature = p_signature, signed_at = clock_timestamp()
+    where w.id = p_id and w.status = 'reserved'
+    returning * into v_row;
+  if not found then
+    -- The same signature again is this caller repeating a call whose answer was lost: nobody else has it.
+    select * into v_row from public.withdrawals w where w.id = p_id and w.status = 'signed' and w.signature = p_signature;
+    if not found then
+      perform ledger.refuse('TG013');
+    end if;
+  -- A pause that came while KMS worked holds: this signature is one the pause was meant to stop.
+  elsif ledger.withdrawals_paused(v_row.account) then
+    perform ledger.refuse('TG010');
+  end if;
+
+  v_answer := json_build_object('id', v_row.id, 'token', v_row.token, 'amount', ledger.amount_text(v_row.amount),
+    'amount_in_wei', v_row.amount_in_wei::text, 'recipient', v_row.recipient, 'nonce', v_row.nonce,
+    'signature', v_row.signature, 'deadline', v_row.deadline, 'vault_address', v_row.vault,
+    'chain_id', v_row.chain_id, 'status', v_row.status);
+  if v_row.idempotency_key is not null then
+    update public.idempotency_keys k set answer = v_answer
+      where k.account = v_row.account and k.endpoint = 'spot-withdraw-request' and k.key = v_row.idempotency_key
+        and k.withdrawal_id = v_row.id;
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', '[]'::json);
+end $$;
+
+revoke all on function ledger.store_signature(uuid, text) from public;
+grant execute on function ledger.store_signature(uuid, text) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/subaccount-transfer.sql
+-- Main account <-> its subaccount, spot wallet or perp margin, on a wallet's signature: one movement, one database turn.
+-- The edge has checked the signature and the times; whether the signer may act, and whether it did already, is decided here.
+-- p_agent: the agent that signed, null when the account did. p_amount: null when the text is not an amount.
+create or replace function ledger.subaccount_transfer(
+  p_account text, p_agent text, p_to text, p_wallet text, p_token text, p_amount numeric, p_key text,
+  p_digest bytea, p_expires_at_ms bigint
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_endpoint constant text := 'subaccount-spot-transfer';
+  v_first public.idempotency_keys;
+  v_posting ledger.posting;
+  v_answer json;
+begin
+  -- First of all: who may not act for the account learns nothing of its keys.
+  if p_agent is not null then
+    perform ledger.lock_accounts(array[p_account, p_agent], true);
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+
+  -- Then what was done already: a retry hears so, even when the balance would no longer do.
+  if p_key is not null then
+    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || v_endpoint || E'\n' || p_key, 0));
+    select * into v_first from public.idempotency_keys k
+      where k.account = p_account and k.endpoint = v_endpoint and k.key = p_key;
+    if found then
+      perform ledger.refuse('TG022', ledger.first_movement(v_first.transfer_id, v_first.created_at)::text);
+    end if;
+  end if;
+  perform ledger.claim_message(p_account, p_digest);
+
+  -- A relationship never ends, so it needs no lock.
+  if p_account = p_to or not exists (select from public.subaccounts s
+      where (s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account)) then
+    perform ledger.refuse('TG020');
+  end if;
+  if p_amount is null or not (p_amount > 0) then
+    perform ledger.refuse('TG002');
+  end if;
+  perform ledger.checked_token(p_token, p_amount);
+
+  v_posting := ledger.post('subaccount_' || p_wallet || '_transfer', p_token, p_amount, p_account, p_wallet, p_to, p_wallet,
+    p_reference => case when p_agent is not null then jsonb_build_object('agent_wallet', p_agent) end);
+  v_answer := json_build_object('success', true, 'error', null,
+    'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_milliseconds(v_posting.created_at));
+
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, v_posting.transfer_id, v_posting.created_at);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
+      values (p_account, v_endpoint, p_key, p_digest, v_posting.transfer_id, v_answer, v_posting.created_at);
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', case when p_wallet = 'spot' then
+    json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);
+end $$;
+
+revoke all on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) from public;
+grant execute on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/subaccounts.sql
+-- Makes an unused account the subaccount of another. Both have signed; a relationship never ends, so a replay only
+-- finds it there.
+create or replace function ledger.subaccount_create(p_main text, p_sub text, p_limit integer) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz;
+begin
+  perform ledger.lock_accounts(array[p_main, p_sub]);
+
+  if exists (select from public.subaccounts s where s.subaccount = p_sub and s.main_account = p_main) then
+    perform ledger.refuse('TG025');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_main) then
+    perform ledger.refuse('TG026');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_sub) then
+    perform ledger.refuse('TG027');
+  end if;
+  -- Every movement leaves a balance row for ever, so a row is a history too.
+  if exists (select from public.balances b where b.account = p_sub)
+     or exists (select from public.subaccounts s where s.main_account = p_sub) then
+    perform ledger.refuse('TG028');
+  end if;
+  if (select count(*) from public.subaccounts s where s.main_account = p_main) >= p_limit then
+    perform ledger.refuse('TG024');
+  end if;
+
+  perform ledger.release_agents(array[p_main, p_sub]);
+  v_now := clock_timestamp();
+  insert into public.subaccounts (subaccount, main_account, created_at) values (p_sub, p_main, v_now);
+  return json_build_object('main_account', p_main, 'subaccount', p_sub, 'created_at', ledger.unix_milliseconds(v_now));
+end $$;
+
+-- The subaccounts of an account with their perp margin in USDT, for the account or its agent.
+create or replace function ledger.subaccount_list(p_account text, p_agent text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_agent is not null then
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+  return (
+    select coalesce(json_agg(json_build_object(
+      'address', s.subaccount, 'balance', ledger.amount_text(coalesce(b.available, 0)),
+      'pending_balance', ledger.amount_text(coalesce(b.frozen, 0)),
+      'created_at', ledger.unix_milliseconds(s.created_at)) order by s.created_at, s.subaccount), '[]'::json)
+    from public.subaccounts s
+    left join public.balances b on b.account = s.subaccount and b.wallet = 'perp' and b.token = 'USDT'
+    where s.main_account = p_account);
+end $$;
+
+revoke all on function ledger.subaccount_create(text, text, integer) from public;
+revoke all on function ledger.subaccount_list(text, text) from public;
+grant execute on function ledger.subaccount_create(text, text, integer) to tidegate_edge;
+grant execute on function ledger.subaccount_list(text, text) to tidegate_edge;
 --> statement-breakpoint
 
 -- source: db/ledger/transfer.sql

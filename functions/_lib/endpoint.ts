@@ -5,6 +5,7 @@
 import type * as z from 'zod/mini'
 import type { Database } from '../../db/client.ts'
 import type { ErrorCode } from './errors.ts'
+import type { SignedErrorId } from './signed-envelope.ts'
 
 /**
  * Who may call. `session`: a bearer token; a user API key is known but refused (403). `read`: a bearer token or a user
@@ -16,6 +17,8 @@ export interface Caller {
   /** The account that calls; empty where the access is admin, signature or none. */
   account: string
   via: 'session' | 'api_key' | 'admin' | 'none'
+  /** When a session's token ends, unix seconds. */
+  expiresAt?: number
 }
 
 type Schema = z.ZodMiniType
@@ -34,7 +37,11 @@ export interface Call<E extends Schema, B, Q, P> {
   readonly url: URL
   /** Unix seconds. */
   readonly now: number
-  header(name: string): string | undefined
+  /** Unix milliseconds, for the wallet-signed family. */
+  readonly nowMs: number
+  readonly header: Header
+  /** Names the account in the log, where the body says who calls. */
+  actsFor(account: string): void
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
 }
@@ -72,8 +79,27 @@ export interface EndpointDefinition<
   /** Runs before any look at credentials: a surface that is closed must look closed to everybody. */
   gate?: (env: z.output<E>) => void
   /** Answers errors in another envelope than the exchange family's. */
-  renderError?: (error: unknown, requestId: string) => Response
+  renderError?: (error: unknown, requestId: string) => { response: Response; outcome: string }
+  /** The errors of that other envelope, with when. */
+  signedErrors?: Partial<Record<SignedErrorId, string>>
+  /** The Authorization header of callers who cannot set one, such as a browser's WebSocket. */
+  authorization?: (header: Header) => string | undefined
+  /** What the reference says beyond the schemas; nothing here changes an answer. */
+  docs?: EndpointDocs
   handler: (call: Call<E, B, Q, P>) => Promise<Response | object>
+}
+
+export type Header = (name: string) => string | undefined
+
+export interface EndpointDocs {
+  /** Of the answer when all is well, where it is not 200. */
+  status?: number
+  /** Of that answer, where it is not JSON. */
+  contentType?: string
+  /** Named schemas the description speaks of, such as a stream's messages. */
+  schemas?: Record<string, Schema>
+  /** Left out of the reference: a part of a page, not of the API. */
+  hidden?: true
 }
 
 /** An endpoint with its schemas' types forgotten, as lists of endpoints hold it. */

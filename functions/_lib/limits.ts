@@ -3,6 +3,9 @@
 /** The largest honest body is a hardware-signed transfer of about 1 KiB. */
 export const BODY_BYTES_MAX = 16 * 1024
 
+/** Bodies are flat, or hold one object (a signature with its type): far below this. */
+export const JSON_DEPTH_MAX = 16
+
 /** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
 export const DATABASE_TIMEOUT_MS = 4_000
 
@@ -21,5 +24,61 @@ export const BEARER_LENGTH_MAX = 8_192
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
 
+/** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
+export const KMS_TIMEOUT_MS_DEFAULT = 3_000
+
+/** The one chain read of an account's first withdrawal. */
+export const RPC_TIMEOUT_MS = 2_500
+
+/** What a caller should wait when KMS or the chain did not answer. */
+export const SIGNER_RETRY_AFTER_SECONDS = 2
+
+/** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
+export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
+
+/** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
+export const RESERVATION_TTL_SECONDS_DEFAULT = 120
+/** Live keys of an account: one for each tool is plenty, and the list stays one short answer. */
+export const API_KEYS_PER_ACCOUNT_MAX = 30
+export const API_KEY_LABEL_LENGTH_MAX = 100
+
+/** Entries one history read looks at: about 10 ms of index, whatever a filter keeps of them. */
+export const HISTORY_SCAN_MAX = 5_000
+/** Tabs and bots of one account; past it a new socket is refused, so that no running client is thrown out. */
+export const STREAM_SOCKETS_PER_ACCOUNT_MAX = 20
+export const STREAM_MESSAGE_BYTES_MAX = 16 * 1024
+/** How long a newer balance waits for an older one that overtook it on the way here. */
+export const STREAM_GAP_WAIT_MS = 250
+/** Balances that may wait for one socket before they are sent with the gap showing. */
+export const STREAM_HELD_MAX = 1_000
+/** Versions kept while a socket sleeps: an attachment has 16 KiB at most. */
+export const STREAM_VERSIONS_KEPT_MAX = 300
+/** Before a refused client tries to open a stream again. */
+export const STREAM_RETRY_AFTER_SECONDS = 10
+
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
+
+/**
+ * How often somebody may call, over all functions, in each location of the edge: the period can be 10 or 60 s. The bindings
+ * of these names in wrangler.toml repeat the figures (`namespace_id` counts together what is counted together).
+ */
+export const RATES = {
+  /** An account's requests that change something: far above a person, below what one account's rows can carry. */
+  RATE_WRITE: { namespaceId: '1001', requestsMax: 100, periodSeconds: 10 },
+  /** An account's reads: 30 a second leaves room for a bot that polls every market. */
+  RATE_READ: { namespaceId: '1002', requestsMax: 300, periodSeconds: 10 },
+  /** Calls without a credential (login, nonce, tokens, health), by address; an office may share one. */
+  RATE_PUBLIC: { namespaceId: '1003', requestsMax: 100, periodSeconds: 10 },
+  /** Wallet-signed calls by address and by the account they name: each one costs a signature check. */
+  RATE_SIGNED_ADDRESS: { namespaceId: '1004', requestsMax: 200, periodSeconds: 10 },
+  RATE_SIGNED_ACCOUNT: { namespaceId: '1005', requestsMax: 100, periodSeconds: 10 },
+  /** Refused credentials by address: an expired token retried by a few tabs passes, guessing does not. */
+  RATE_AUTH_FAILURES: { namespaceId: '1006', requestsMax: 30, periodSeconds: 60 },
+} as const
+export type RateName = keyof typeof RATES
+
+/** Addresses an isolate keeps in mind as guessing: bounds its memory. */
+export const BRAKED_ADDRESSES_MAX = 10_000
+export const SUBACCOUNTS_MAX = 100
+export const AGENTS_MAX = 20

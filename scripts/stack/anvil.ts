@@ -21,7 +21,7 @@ export interface Anvil {
   /** Of anvil itself, not of its keeper. */
   pid: number
   /** Resolves once the process is gone and has written its state. */
-  stop(): Promise<void>
+  stop: () => Promise<void>
 }
 type Keeper = ChildProcessByStdio<Writable, Readable, Readable>
 

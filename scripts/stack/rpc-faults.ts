@@ -39,12 +39,12 @@ interface LogFilter {
 export interface FaultContext {
   faults: RpcFaults
   /** True with the given probability; a seeded generator, so a run can be repeated. */
-  chance(probability: number): boolean
+  chance: (probability: number) => boolean
   /** Index below `n` from the same generator. */
-  pick(n: number): number
-  hit(fault: keyof RpcFaults): void
+  pick: (n: number) => number
+  hit: (fault: keyof RpcFaults) => void
   /** Asks the real node. */
-  upstream(call: RpcCall): Promise<RpcReply>
+  upstream: (call: RpcCall) => Promise<RpcReply>
 }
 
 export const NO_FAULTS: Readonly<RpcFaults> = {

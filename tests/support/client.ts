@@ -11,7 +11,6 @@ export interface Answer {
   headers: Headers
   text: string
   /** The parsed body, or undefined when it is not JSON. */
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- tests state the shape they expect
   body: any
 }
 

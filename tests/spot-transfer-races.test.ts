@@ -1,0 +1,85 @@
+import { describe, expect, it } from 'vitest'
+import { clientOf } from './support/client.ts'
+
+const api = clientOf()
+const times = <T>(count: number, work: (index: number) => Promise<T>) =>
+  Promise.all(Array.from({ length: count }, (_, index) => work(index)))
+
+describe('transfers at once', () => {
+  it('lets exactly one of 100 transfers of the full balance win, and no other moves a thing', async () => {
+    const { account, token } = await api.newAccount({ USDT: '1000' })
+    const answers = await times(
+      100,
+      async () => await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '1000' }),
+    )
+    expect(answers.filter((answer) => answer.status === 200)).toHaveLength(1)
+    const refused = answers.filter((answer) => answer.status !== 200)
+    for (const answer of refused)
+      expect([answer.status, answer.body.error]).toEqual([400, 'INSUFFICIENT_BALANCE'])
+    expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '1000', 'spot USDT': '0' })
+    const rows = await api.sql(`select 1 from entries where account = $1 and wallet = 'perp'`, [account])
+    expect(rows).toHaveLength(1)
+  })
+
+  it('runs opposite directions at once without a deadlock reaching a caller or a cent going astray', async () => {
+    const { account, token } = await api.newAccount({ USDT: '1000' })
+    await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '500' })
+    const deadlocks = async () =>
+      (
+        await api.sql<{ n: string }>(
+          'select deadlocks as n from pg_stat_database where datname = current_database()',
+        )
+      )[0]?.n
+    const before = await deadlocks()
+    const answers = await times(
+      120,
+      async (index) =>
+        await api.transfer(token, {
+          token: 'USDT',
+          direction: index % 2 ? 'spot_to_perp' : 'perp_to_spot',
+          amount: '1',
+        }),
+    )
+    expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200))
+    expect(await deadlocks()).toBe(before)
+    expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '500', 'spot USDT': '500' })
+  })
+
+  it('makes one row of two first credits at once, and both arrive', async () => {
+    for (let round = 0; round < 10; round += 1) {
+      const { account } = await api.newAccount()
+      await times(4, async () => await api.credit(account, 'USDT', '2.5'))
+      expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '10' })
+    }
+  })
+
+  it('gives each of an account’s movements its own version, without a gap', async () => {
+    const { account, token } = await api.newAccount({ USDT: '100' })
+    await times(
+      40,
+      async () => await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '1' }),
+    )
+    const rows = await api.sql<{ version: string }>(
+      `select version from entries where account = $1 and wallet = 'spot' order by version`,
+      [account],
+    )
+    expect(rows.map((row) => Number(row.version))).toEqual(
+      Array.from({ length: 41 }, (_, index) => index + 1),
+    )
+  })
+
+  it('shows one account’s movements in the order they happened: ids and versions rise together', async () => {
+    const { account, token } = await api.newAccount({ USDT: '100' })
+    await times(
+      40,
+      async () => await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '1' }),
+    )
+    const rows = await api.sql<{ version: string }>(
+      `select version from entries where account = $1 and wallet = 'spot' order by id`,
+      [account],
+    )
+    expect(rows.map((row) => Number(row.version))).toEqual(
+      Array.from({ length: 41 }, (_, index) => index + 1),
+    )
+  })
+})
