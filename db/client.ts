@@ -21,6 +21,8 @@ export const REFUSALS = {
   TG011: 'withdrawal_in_progress',
   TG012: 'below_minimum',
   TG013: 'reservation_gone',
+  TG014: 'invalid_recipient',
+  TG015: 'unsupported_account',
   TG020: 'invalid_relationship',
   TG021: 'agent_not_authorized',
   TG022: 'duplicate_idempotency_key',

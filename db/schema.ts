@@ -201,7 +201,7 @@ export const withdrawals = pgTable(
     deadline: bigint('deadline', { mode: 'number' }).notNull(),
     status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
     signature: text('signature'),
-    /** Why a released row was given back: signer_unavailable, sign_failed, reservation_timeout. */
+    /** Why a released row was given back: signer_unavailable, sign_failed, not_stored, paused, reservation_timeout. */
     releaseReason: text('release_reason'),
     idempotencyKey: text('idempotency_key'),
     txHash: text('tx_hash'),

@@ -5,9 +5,21 @@ import health from './health.ts'
 import perpBalances from './perp-balances.ts'
 import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
+import spotWithdrawRequest from './spot-withdraw-request.ts'
+import spotWithdrawals from './spot-withdrawals.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
-export const workers = [adminCredit, auth, health, perpBalances, spotBalances, spotTransfer, walletTokens]
+export const workers = [
+  adminCredit,
+  auth,
+  health,
+  perpBalances,
+  spotBalances,
+  spotTransfer,
+  spotWithdrawRequest,
+  spotWithdrawals,
+  walletTokens,
+]
 
 export default { fetch: createApp(workers).fetch }

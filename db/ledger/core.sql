@@ -110,8 +110,8 @@ begin
 end $$;
 
 -- One movement: locks the balance rows in (account, wallet) order, writes the transfer and a leg for each side.
--- A wallet 'system' has entries and no balance row, so it is never a hot row. p_kind 'freeze' and 'unfreeze' name the
--- same row on both sides; any other kind takes from available, or from frozen when p_from_frozen.
+-- A wallet 'system' has entries and no balance row, so it is never a hot row. The same account and wallet on both sides
+-- freezes (p_from_frozen false) or unfreezes (true); else it takes from available, or from frozen when p_from_frozen.
 create or replace function ledger.post(
   p_kind text, p_token text, p_amount numeric,
   p_from_account text, p_from_wallet text, p_to_account text, p_to_wallet text,

@@ -68,6 +68,8 @@ const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   withdrawal_in_progress: ['WITHDRAWAL_IN_PROGRESS', 'another withdrawal of this account is being signed'],
   below_minimum: ['amount below minimum', 'the token has a minimum withdrawal'],
   reservation_gone: ['SIGNER_UNAVAILABLE', 'signing took too long; the funds are back'],
+  invalid_recipient: ['INVALID_RECIPIENT', 'recipient must be an EVM address'],
+  unsupported_account: ['UNSUPPORTED_ACCOUNT', 'only an EVM account can withdraw to this chain'],
   invalid_relationship: ['INVALID_REQUEST', 'the accounts are not parent and subaccount'],
   agent_not_authorized: ['UNAUTHORIZED', 'the agent is not bound to the account'],
   duplicate_idempotency_key: ['IDEMPOTENCY_KEY_REUSED', 'this key was used before'],

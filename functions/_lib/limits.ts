@@ -21,5 +21,20 @@ export const BEARER_LENGTH_MAX = 8_192
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
 
+/** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
+export const KMS_TIMEOUT_MS_DEFAULT = 3_000
+
+/** The one chain read of an account's first withdrawal. */
+export const RPC_TIMEOUT_MS = 2_500
+
+/** What a caller should wait when KMS or the chain did not answer. */
+export const SIGNER_RETRY_AFTER_SECONDS = 2
+
+/** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
+export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
+
+/** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
+export const RESERVATION_TTL_SECONDS_DEFAULT = 120
+
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200

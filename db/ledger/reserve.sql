@@ -1,0 +1,108 @@
+-- available -> frozen, with the nonce, the deadline and every field that will be signed fixed on a row `reserved`.
+--
+-- Locks: the key, the account's nonce row, then its balance row. The checks stand in the order of the contract's error
+-- table; what the edge could not read comes as null and is refused in its turn, so that one round trip keeps that order.
+-- The deadline is by this clock, as requested_at is. It needs no agreement with the chain's: a wrong one gives the user
+-- more or less time to use the signature, and expiry is only ever decided on chain time.
+create or replace function ledger.reserve(
+  p_account text, p_token text, p_amount numeric, p_recipient text, p_chain_id bigint, p_vault text,
+  p_ttl_seconds integer, p_next_on_chain bigint, p_key text, p_request_hash bytea
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_key public.idempotency_keys;
+  v_token public.tokens;
+  v_next bigint;
+  v_nonce bigint;
+  v_now timestamptz;
+  v_id uuid;
+  v_wei numeric;
+  v_deadline bigint;
+  v_posting ledger.posting;
+begin
+  if p_key is not null then
+    v_key := ledger.claim_key(p_account, 'spot-withdraw-request', p_key, p_request_hash);
+    if v_key.answer is not null then
+      return json_build_object('outcome', 'replayed', 'answer', v_key.answer, 'pushes', '[]'::json);
+    elsif v_key.withdrawal_id is not null then
+      perform ledger.refuse('TG006');
+    end if;
+  end if;
+
+  if ledger.withdrawals_paused(p_account) then
+    perform ledger.refuse('TG010');
+  end if;
+  if not exists (select from public.tokens t where t.symbol = p_token and t.withdrawable and t.chain_id = p_chain_id) then
+    perform ledger.refuse('TG001');
+  end if;
+  v_token := ledger.checked_token(p_token, p_amount);
+  if p_amount < v_token.min_withdraw then
+    perform ledger.refuse('TG012', ledger.amount_text(v_token.min_withdraw));
+  end if;
+  if p_recipient is null then
+    perform ledger.refuse('TG014');
+  end if;
+  if p_account !~ '^0x[0-9a-f]{40}$' then
+    perform ledger.refuse('TG015');
+  end if;
+
+  if p_next_on_chain is not null then
+    insert into public.withdrawal_nonces (account, chain_id, vault, next_on_chain)
+      values (p_account, p_chain_id, p_vault, p_next_on_chain) on conflict do nothing;
+  end if;
+  select n.next_on_chain into v_next from public.withdrawal_nonces n
+    where n.account = p_account and n.chain_id = p_chain_id and n.vault = p_vault for update;
+
+  -- ledger.post guards the balance again; looking first gives this refusal its place before the two below.
+  if not exists (select from public.balances b
+      where b.account = p_account and b.wallet = 'spot' and b.token = p_token and b.available >= p_amount) then
+    perform ledger.refuse('TG004');
+  end if;
+  if v_next is null then
+    return json_build_object('outcome', 'nonce_unknown', 'pushes', '[]'::json);
+  end if;
+  if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+      and w.account = p_account and w.status = 'reserved') then
+    perform ledger.refuse('TG011');
+  end if;
+
+  select min(candidate.nonce) into v_nonce from (
+    select v_next as nonce
+    union all
+    select w.nonce + 1 from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+      and w.account = p_account and w.nonce >= v_next and w.status in ('reserved', 'signed', 'confirmed')
+  ) candidate
+  where not exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+    and w.account = p_account and w.nonce = candidate.nonce and w.status in ('reserved', 'signed', 'confirmed'));
+
+  v_now := clock_timestamp();
+  v_id := ledger.new_id(v_now);
+  v_wei := round(p_amount * ('1e' || v_token.decimals)::numeric);
+  v_deadline := ledger.unix_seconds(v_now) + p_ttl_seconds;
+  v_posting := ledger.post('withdraw_reserve', p_token, p_amount, p_account, 'spot', p_account, 'spot',
+    p_reference => jsonb_build_object('withdrawal_id', v_id));
+  insert into public.withdrawals (id, account, token, amount, amount_in_wei, recipient, chain_id, vault, contract, nonce,
+      deadline, status, idempotency_key, requested_at)
+    values (v_id, p_account, p_token, p_amount, v_wei, p_recipient, p_chain_id, p_vault, v_token.contract, v_nonce,
+      v_deadline, 'reserved', p_key, v_now);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, withdrawal_id, created_at)
+      values (p_account, 'spot-withdraw-request', p_key, p_request_hash, v_posting.transfer_id, v_id, v_now);
+  end if;
+  return json_build_object(
+    'outcome', 'reserved',
+    'reservation', json_build_object('id', v_id, 'account', p_account, 'contract', v_token.contract,
+      'amount_in_wei', v_wei::text, 'nonce', v_nonce, 'deadline', v_deadline),
+    'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
+end $$;
+
+-- Is signing paused, for everybody or (an event of the account could not be processed) for this account?
+create or replace function ledger.withdrawals_paused(p_account text) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from public.switches s where s.name = 'withdrawals_paused' and s.engaged)
+    or exists (select from public.chain_logs l where l.account = p_account and l.status = 'quarantined');
+end $$;
+
+revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) from public;
+grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) to tidegate_edge;

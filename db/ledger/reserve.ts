@@ -1,0 +1,58 @@
+import { sql } from 'drizzle-orm'
+import { callVerb, type Database, type Push } from '../client.ts'
+import type { IdempotencyInput } from './transfer.ts'
+import type { SignedWithdrawal } from './store-signature.ts'
+
+export interface ReserveInput {
+  account: string
+  token: string
+  /** Decimal text; null for one that is none, which is refused in its turn. */
+  amount: string | null
+  /** Lower-case EVM address; null for one that is none, which is refused in its turn. */
+  recipient: string | null
+  chainId: number
+  vault: string
+  /** How long the vault shall take the signature. */
+  ttlSeconds: number
+  /** The vault's counter for the account, once `nonce_unknown` has asked for it. */
+  nextOnChain: number | undefined
+  idempotency: IdempotencyInput | undefined
+}
+
+/** What will be signed, fixed on the row. */
+export interface Reservation {
+  id: string
+  account: string
+  /** Of the token. */
+  contract: string
+  amount_in_wei: string
+  nonce: number
+  /** Unix seconds. */
+  deadline: number
+}
+
+/**
+ * - `reserved`: the funds are frozen; sign, then store or release.
+ * - `replayed`: the key's first answer again; nothing moved.
+ * - `nonce_unknown`: the account's first withdrawal from this vault; nothing moved, call again with `nextOnChain`.
+ */
+export type ReserveResult =
+  | { outcome: 'reserved'; reservation: Reservation; pushes: Push[] }
+  | { outcome: 'replayed'; answer: SignedWithdrawal; pushes: Push[] }
+  | { outcome: 'nonce_unknown'; pushes: Push[] }
+
+/**
+ * Freezes the amount and fixes nonce and deadline, in one transaction and one round trip.
+ *
+ * @throws LedgerRefusal idempotency_key_reused, request_in_progress, withdrawals_paused, unsupported_token,
+ *   invalid_amount, amount_not_positive, below_minimum (detail: the minimum), invalid_recipient, unsupported_account,
+ *   insufficient_balance, withdrawal_in_progress: nothing moved.
+ */
+export async function reserve(db: Database, input: ReserveInput): Promise<ReserveResult> {
+  return await callVerb(
+    db,
+    sql`select ledger.reserve(${input.account}, ${input.token}, ${input.amount}::numeric, ${input.recipient},
+      ${input.chainId}, ${input.vault}, ${input.ttlSeconds}, ${input.nextOnChain ?? null},
+      ${input.idempotency?.key ?? null}, decode(${input.idempotency?.requestHash ?? null}, 'hex')) as result`,
+  )
+}

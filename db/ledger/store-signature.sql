@@ -1,0 +1,36 @@
+-- reserved -> signed. Only after this has committed may the signature leave the process. No row `reserved` any more means
+-- that somebody gave the funds back: the caller throws the signature away.
+create or replace function ledger.store_signature(p_id uuid, p_signature text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.withdrawals;
+  v_answer json;
+begin
+  update public.withdrawals w set status = 'signed', signature = p_signature, signed_at = clock_timestamp()
+    where w.id = p_id and w.status = 'reserved'
+    returning * into v_row;
+  if not found then
+    -- The same signature again is this caller repeating a call whose answer was lost: nobody else has it.
+    select * into v_row from public.withdrawals w where w.id = p_id and w.status = 'signed' and w.signature = p_signature;
+    if not found then
+      perform ledger.refuse('TG013');
+    end if;
+  -- A pause that came while KMS worked holds: this signature is one the pause was meant to stop.
+  elsif ledger.withdrawals_paused(v_row.account) then
+    perform ledger.refuse('TG010');
+  end if;
+
+  v_answer := json_build_object('id', v_row.id, 'token', v_row.token, 'amount', ledger.amount_text(v_row.amount),
+    'amount_in_wei', v_row.amount_in_wei::text, 'recipient', v_row.recipient, 'nonce', v_row.nonce,
+    'signature', v_row.signature, 'deadline', v_row.deadline, 'vault_address', v_row.vault,
+    'chain_id', v_row.chain_id, 'status', v_row.status);
+  if v_row.idempotency_key is not null then
+    update public.idempotency_keys k set answer = v_answer
+      where k.account = v_row.account and k.endpoint = 'spot-withdraw-request' and k.key = v_row.idempotency_key
+        and k.withdrawal_id = v_row.id;
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', '[]'::json);
+end $$;
+
+revoke all on function ledger.store_signature(uuid, text) from public;
+grant execute on function ledger.store_signature(uuid, text) to tidegate_edge;
