@@ -90,3 +90,10 @@ select id from public.debts;
 
 -- invariant: no account is both a main account and a subaccount
 select s.subaccount from public.subaccounts s join public.subaccounts m on m.main_account = s.subaccount;
+
+-- invariant: every movement between accounts on a wallet's signature is between a main account and its subaccount
+select t.id from public.transfers t
+left join public.subaccounts s on (s.subaccount = t.from_account and s.main_account = t.to_account)
+  or (s.subaccount = t.to_account and s.main_account = t.from_account)
+where t.kind in ('subaccount_spot_transfer', 'subaccount_perp_transfer')
+  and (s.subaccount is null or t.from_account = t.to_account or t.from_wallet <> t.to_wallet);

@@ -1,5 +1,9 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
+import agentBind from './agent-bind.ts'
+import agentList from './agent-list.ts'
+import agentRevoke from './agent-revoke.ts'
+import agentRevokeAll from './agent-revoke-all.ts'
 import auth from './auth.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
@@ -7,11 +11,19 @@ import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
 import spotWithdrawRequest from './spot-withdraw-request.ts'
 import spotWithdrawals from './spot-withdrawals.ts'
+import subaccountCreate from './subaccount-create.ts'
+import subaccountList from './subaccount-list.ts'
+import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
+import subaccountTransfer from './subaccount-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
 export const workers = [
   adminCredit,
+  agentBind,
+  agentList,
+  agentRevoke,
+  agentRevokeAll,
   auth,
   health,
   perpBalances,
@@ -19,6 +31,10 @@ export const workers = [
   spotTransfer,
   spotWithdrawRequest,
   spotWithdrawals,
+  subaccountCreate,
+  subaccountList,
+  subaccountSpotTransfer,
+  subaccountTransfer,
   walletTokens,
 ]
 

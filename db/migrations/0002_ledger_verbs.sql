@@ -1,3 +1,82 @@
+-- source: db/ledger/agents.sql
+-- Binds a key that may sign transfers for an account. Bound to this account already: nothing changes.
+create or replace function ledger.agent_bind(
+  p_account text, p_agent text, p_limit integer, p_digest bytea, p_expires_at_ms bigint
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_bound public.agent_wallets;
+  v_now timestamptz;
+begin
+  perform ledger.lock_accounts(array[p_account, p_agent]);
+  perform ledger.claim_message(p_account, p_digest);
+
+  select * into v_bound from public.agent_wallets w where w.agent_wallet = p_agent and w.revoked_at is null;
+  if found and v_bound.account <> p_account then
+    perform ledger.refuse('TG029');
+  end if;
+  v_now := clock_timestamp();
+  if not found then
+    -- What a key signs for its own account must not be of use for another one.
+    if exists (select from public.balances b where b.account = p_agent)
+       or exists (select from public.subaccounts s where s.subaccount = p_agent or s.main_account = p_agent)
+       or exists (select from public.agent_wallets w where w.account = p_agent and w.revoked_at is null) then
+      perform ledger.refuse('TG028');
+    end if;
+    if (select count(*) from public.agent_wallets w where w.account = p_account and w.revoked_at is null) >= p_limit then
+      perform ledger.refuse('TG024');
+    end if;
+    perform ledger.release_agents(array[p_account]);
+    insert into public.agent_wallets (id, account, agent_wallet, bound_at)
+      values (ledger.new_id(v_now), p_account, p_agent, v_now) returning * into v_bound;
+  end if;
+
+  -- Recorded even when nothing changed: played again after a revoke, the message would bind the key once more.
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  return json_build_object('account', p_account, 'agent_wallet', p_agent,
+    'created_at', ledger.unix_milliseconds(v_bound.bound_at));
+end $$;
+
+create or replace function ledger.agent_list(p_account text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  return (
+    select coalesce(json_agg(json_build_object('agent_wallet', w.agent_wallet,
+      'created_at', ledger.unix_milliseconds(w.bound_at)) order by w.id), '[]'::json)
+    from public.agent_wallets w where w.account = p_account and w.revoked_at is null);
+end $$;
+
+-- Ends one binding, or with p_agent null every binding, of an account. The exclusive lock waits for what agents have begun:
+-- when this has answered, nothing they signed moves any more. Answers how many ended.
+create or replace function ledger.agent_revoke(p_account text, p_agent text, p_digest bytea, p_expires_at_ms bigint)
+returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz;
+  v_revoked integer;
+begin
+  perform ledger.lock_accounts(array[p_account]);
+  perform ledger.claim_message(p_account, p_digest);
+
+  v_now := clock_timestamp();
+  update public.agent_wallets w set revoked_at = v_now
+    where w.account = p_account and w.revoked_at is null and (p_agent is null or w.agent_wallet = p_agent);
+  get diagnostics v_revoked = row_count;
+  if p_agent is not null and v_revoked = 0 then
+    perform ledger.refuse('TG030');
+  end if;
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  return v_revoked;
+end $$;
+
+revoke all on function ledger.agent_bind(text, text, integer, bytea, bigint) from public;
+revoke all on function ledger.agent_list(text) from public;
+revoke all on function ledger.agent_revoke(text, text, bytea, bigint) from public;
+grant execute on function ledger.agent_bind(text, text, integer, bytea, bigint) to tidegate_edge;
+grant execute on function ledger.agent_list(text) to tidegate_edge;
+grant execute on function ledger.agent_revoke(text, text, bytea, bigint) to tidegate_edge;
+--> statement-breakpoint
+
 -- source: db/ledger/core.sql
 -- The only code that writes balances, transfers and entries. Every verb calls ledger.post; nobody else may.
 
@@ -397,6 +476,90 @@ revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, i
 grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) to tidegate_edge;
 --> statement-breakpoint
 
+-- source: db/ledger/signed.sql
+-- What the verbs behind wallet-signed messages share.
+
+create or replace function ledger.unix_milliseconds(p_at timestamptz) returns bigint
+language sql stable parallel safe as $$ select floor(extract(epoch from p_at) * 1000)::bigint $$;
+
+-- Who an account is (agents, subaccounts) changes under its exclusive lock; an agent acts under the shared ones of the
+-- account and of itself. Advisory locks queue fairly: a stream of sharers cannot starve a revoke, as row locks would let them.
+create or replace function ledger.lock_accounts(p_accounts text[], p_shared boolean default false) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_lock bigint;
+begin
+  for v_lock in
+    select distinct hashtextextended('account' || E'\n' || a, 0) from unnest(p_accounts) a order by 1
+  loop
+    if p_shared then
+      perform pg_advisory_xact_lock_shared(v_lock);
+    else
+      perform pg_advisory_xact_lock(v_lock);
+    end if;
+  end loop;
+end $$;
+
+-- The agent must be bound to the account now. Call it in a later statement than lock_accounts.
+create or replace function ledger.require_agent(p_account text, p_agent text) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  if not exists (select from public.agent_wallets w
+      where w.agent_wallet = p_agent and w.account = p_account and w.revoked_at is null) then
+    perform ledger.refuse('TG021');
+  end if;
+end $$;
+
+-- A key that signs for itself what only an account does stops being somebody's agent: nobody can keep a stranger's key
+-- from being an account by binding it. Needs the keys' exclusive locks.
+create or replace function ledger.release_agents(p_keys text[]) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  update public.agent_wallets w set revoked_at = clock_timestamp() where w.agent_wallet = any(p_keys) and w.revoked_at is null
+$$;
+
+-- Refuses a message that was carried out before, whoever it was for: the digest names the signer and the text.
+create or replace function ledger.claim_message(p_account text, p_digest bytea) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_first public.signed_messages;
+begin
+  perform pg_advisory_xact_lock(hashtextextended('message' || E'\n' || encode(p_digest, 'hex'), 0));
+  select * into v_first from public.signed_messages m where m.digest = p_digest;
+  if found then
+    perform ledger.refuse('TG023', case when v_first.account = p_account and v_first.transfer_id is not null then
+      ledger.first_movement(v_first.transfer_id, v_first.created_at)::text end);
+  end if;
+end $$;
+
+create or replace function ledger.first_movement(p_transfer_id uuid, p_at timestamptz) returns json
+language sql stable as $$
+  select json_build_object('transfer_id', p_transfer_id, 'created_at', ledger.unix_milliseconds(p_at))
+$$;
+
+-- In the transaction of the effect, so that a refused message may be sent again.
+create or replace function ledger.record_message(
+  p_account text, p_digest bytea, p_expires_at_ms bigint, p_transfer_id uuid, p_at timestamptz
+) returns void
+language sql volatile set search_path = pg_catalog, pg_temp as $$
+  insert into public.signed_messages (digest, account, transfer_id, expires_at, created_at)
+    values (p_digest, p_account, p_transfer_id, to_timestamp(p_expires_at_ms / 1000.0), p_at)
+$$;
+
+-- A message is refused as expired by itself; the day is for clocks that disagree.
+create or replace function ledger.prune_signed_messages() returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_pruned integer;
+begin
+  delete from public.signed_messages m where m.expires_at < clock_timestamp() - interval '1 day';
+  get diagnostics v_pruned = row_count;
+  return v_pruned;
+end $$;
+
+revoke all on function ledger.prune_signed_messages() from public;
+grant execute on function ledger.prune_signed_messages() to tidegate_settle;
+--> statement-breakpoint
+
 -- source: db/ledger/store-signature.sql
 -- reserved -> signed. Only after this has committed may the signature leave the process. No row `reserved` any more means
 -- that somebody gave the funds back: the caller throws the signature away.
@@ -434,6 +597,123 @@ end $$;
 
 revoke all on function ledger.store_signature(uuid, text) from public;
 grant execute on function ledger.store_signature(uuid, text) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/subaccount-transfer.sql
+-- Main account <-> its subaccount, spot wallet or perp margin, on a wallet's signature: one movement, one database turn.
+-- The edge has checked the signature and the times; whether the signer may act, and whether it did already, is decided here.
+-- p_agent: the agent that signed, null when the account did. p_amount: null when the text is not an amount.
+create or replace function ledger.subaccount_transfer(
+  p_account text, p_agent text, p_to text, p_wallet text, p_token text, p_amount numeric, p_key text,
+  p_digest bytea, p_expires_at_ms bigint
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_endpoint constant text := 'subaccount-spot-transfer';
+  v_first public.idempotency_keys;
+  v_posting ledger.posting;
+  v_answer json;
+begin
+  -- First of all: who may not act for the account learns nothing of its keys.
+  if p_agent is not null then
+    perform ledger.lock_accounts(array[p_account, p_agent], true);
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+
+  -- Then what was done already: a retry hears so, even when the balance would no longer do.
+  if p_key is not null then
+    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || v_endpoint || E'\n' || p_key, 0));
+    select * into v_first from public.idempotency_keys k
+      where k.account = p_account and k.endpoint = v_endpoint and k.key = p_key;
+    if found then
+      perform ledger.refuse('TG022', ledger.first_movement(v_first.transfer_id, v_first.created_at)::text);
+    end if;
+  end if;
+  perform ledger.claim_message(p_account, p_digest);
+
+  -- A relationship never ends, so it needs no lock.
+  if p_account = p_to or not exists (select from public.subaccounts s
+      where (s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account)) then
+    perform ledger.refuse('TG020');
+  end if;
+  if p_amount is null or not (p_amount > 0) then
+    perform ledger.refuse('TG002');
+  end if;
+  perform ledger.checked_token(p_token, p_amount);
+
+  v_posting := ledger.post('subaccount_' || p_wallet || '_transfer', p_token, p_amount, p_account, p_wallet, p_to, p_wallet,
+    p_reference => case when p_agent is not null then jsonb_build_object('agent_wallet', p_agent) end);
+  v_answer := json_build_object('success', true, 'error', null,
+    'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_milliseconds(v_posting.created_at));
+
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, v_posting.transfer_id, v_posting.created_at);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
+      values (p_account, v_endpoint, p_key, p_digest, v_posting.transfer_id, v_answer, v_posting.created_at);
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', case when p_wallet = 'spot' then
+    json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);
+end $$;
+
+revoke all on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) from public;
+grant execute on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;
+--> statement-breakpoint
+
+-- source: db/ledger/subaccounts.sql
+-- Makes an unused account the subaccount of another. Both have signed; a relationship never ends, so a replay only
+-- finds it there.
+create or replace function ledger.subaccount_create(p_main text, p_sub text, p_limit integer) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz;
+begin
+  perform ledger.lock_accounts(array[p_main, p_sub]);
+
+  if exists (select from public.subaccounts s where s.subaccount = p_sub and s.main_account = p_main) then
+    perform ledger.refuse('TG025');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_main) then
+    perform ledger.refuse('TG026');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_sub) then
+    perform ledger.refuse('TG027');
+  end if;
+  -- Every movement leaves a balance row for ever, so a row is a history too.
+  if exists (select from public.balances b where b.account = p_sub)
+     or exists (select from public.subaccounts s where s.main_account = p_sub) then
+    perform ledger.refuse('TG028');
+  end if;
+  if (select count(*) from public.subaccounts s where s.main_account = p_main) >= p_limit then
+    perform ledger.refuse('TG024');
+  end if;
+
+  perform ledger.release_agents(array[p_main, p_sub]);
+  v_now := clock_timestamp();
+  insert into public.subaccounts (subaccount, main_account, created_at) values (p_sub, p_main, v_now);
+  return json_build_object('main_account', p_main, 'subaccount', p_sub, 'created_at', ledger.unix_milliseconds(v_now));
+end $$;
+
+-- The subaccounts of an account with their perp margin in USDT, for the account or its agent.
+create or replace function ledger.subaccount_list(p_account text, p_agent text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_agent is not null then
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+  return (
+    select coalesce(json_agg(json_build_object(
+      'address', s.subaccount, 'balance', ledger.amount_text(coalesce(b.available, 0)),
+      'pending_balance', ledger.amount_text(coalesce(b.frozen, 0)),
+      'created_at', ledger.unix_milliseconds(s.created_at)) order by s.created_at, s.subaccount), '[]'::json)
+    from public.subaccounts s
+    left join public.balances b on b.account = s.subaccount and b.wallet = 'perp' and b.token = 'USDT'
+    where s.main_account = p_account);
+end $$;
+
+revoke all on function ledger.subaccount_create(text, text, integer) from public;
+revoke all on function ledger.subaccount_list(text, text) from public;
+grant execute on function ledger.subaccount_create(text, text, integer) to tidegate_edge;
+grant execute on function ledger.subaccount_list(text, text) to tidegate_edge;
 --> statement-breakpoint
 
 -- source: db/ledger/transfer.sql

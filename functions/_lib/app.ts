@@ -80,7 +80,8 @@ async function answer(c: Ctx, functionName: string, endpoint: Endpoint): Promise
     c.set('db', opened)
     return opened
   }
-  const now = Math.floor(Date.now() / 1000)
+  const nowMs = Date.now()
+  const now = Math.floor(nowMs / 1000)
   const caller = await callerOf(c, endpoint, env, db, now)
   const result = await endpoint.handler({
     env,
@@ -95,7 +96,9 @@ async function answer(c: Ctx, functionName: string, endpoint: Endpoint): Promise
     requestId: c.get('requestId'),
     url: new URL(c.req.url),
     now,
+    nowMs,
     header: (name: string) => c.req.header(name),
+    actsFor: (account: string) => c.set('account', account),
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
   })
@@ -147,8 +150,9 @@ function failed(c: Ctx, error: unknown): Response {
   const known = asApiError(error, c.get('internal') ?? 'internal error')
   if (known.cause !== undefined) logFailure(c.get('requestId'), known.cause)
   if (custom) {
-    c.set('outcome', known.code + known.suffix)
-    return custom(error, c.get('requestId'))
+    const { response, outcome } = custom(error, c.get('requestId'))
+    c.set('outcome', outcome)
+    return response
   }
   return renderError(c, known)
 }

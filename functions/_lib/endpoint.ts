@@ -5,6 +5,7 @@
 import type * as z from 'zod/mini'
 import type { Database } from '../../db/client.ts'
 import type { ErrorCode } from './errors.ts'
+import type { SignedErrorId } from './signed-envelope.ts'
 
 /**
  * Who may call. `session`: a bearer token; a user API key is known but refused (403). `read`: a bearer token or a user
@@ -34,7 +35,11 @@ export interface Call<E extends Schema, B, Q, P> {
   readonly url: URL
   /** Unix seconds. */
   readonly now: number
+  /** Unix milliseconds, for the wallet-signed family. */
+  readonly nowMs: number
   header(name: string): string | undefined
+  /** Names the account in the log, where the body says who calls. */
+  actsFor(account: string): void
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
 }
@@ -70,7 +75,9 @@ export interface EndpointDefinition<
   /** Runs before any look at credentials: a surface that is closed must look closed to everybody. */
   gate?: (env: z.output<E>) => void
   /** Answers errors in another envelope than the exchange family's. */
-  renderError?: (error: unknown, requestId: string) => Response
+  renderError?: (error: unknown, requestId: string) => { response: Response; outcome: string }
+  /** The errors of that other envelope, with when. */
+  signedErrors?: Partial<Record<SignedErrorId, string>>
   handler: (call: Call<E, B, Q, P>) => Promise<Response | object>
 }
 

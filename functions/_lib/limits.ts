@@ -38,3 +38,6 @@ export const RESERVATION_TTL_SECONDS_DEFAULT = 120
 
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
+
+export const SUBACCOUNTS_MAX = 100
+export const AGENTS_MAX = 20

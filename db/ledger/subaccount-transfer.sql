@@ -1,0 +1,57 @@
+-- Main account <-> its subaccount, spot wallet or perp margin, on a wallet's signature: one movement, one database turn.
+-- The edge has checked the signature and the times; whether the signer may act, and whether it did already, is decided here.
+-- p_agent: the agent that signed, null when the account did. p_amount: null when the text is not an amount.
+create or replace function ledger.subaccount_transfer(
+  p_account text, p_agent text, p_to text, p_wallet text, p_token text, p_amount numeric, p_key text,
+  p_digest bytea, p_expires_at_ms bigint
+) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_endpoint constant text := 'subaccount-spot-transfer';
+  v_first public.idempotency_keys;
+  v_posting ledger.posting;
+  v_answer json;
+begin
+  -- First of all: who may not act for the account learns nothing of its keys.
+  if p_agent is not null then
+    perform ledger.lock_accounts(array[p_account, p_agent], true);
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+
+  -- Then what was done already: a retry hears so, even when the balance would no longer do.
+  if p_key is not null then
+    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || v_endpoint || E'\n' || p_key, 0));
+    select * into v_first from public.idempotency_keys k
+      where k.account = p_account and k.endpoint = v_endpoint and k.key = p_key;
+    if found then
+      perform ledger.refuse('TG022', ledger.first_movement(v_first.transfer_id, v_first.created_at)::text);
+    end if;
+  end if;
+  perform ledger.claim_message(p_account, p_digest);
+
+  -- A relationship never ends, so it needs no lock.
+  if p_account = p_to or not exists (select from public.subaccounts s
+      where (s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account)) then
+    perform ledger.refuse('TG020');
+  end if;
+  if p_amount is null or not (p_amount > 0) then
+    perform ledger.refuse('TG002');
+  end if;
+  perform ledger.checked_token(p_token, p_amount);
+
+  v_posting := ledger.post('subaccount_' || p_wallet || '_transfer', p_token, p_amount, p_account, p_wallet, p_to, p_wallet,
+    p_reference => case when p_agent is not null then jsonb_build_object('agent_wallet', p_agent) end);
+  v_answer := json_build_object('success', true, 'error', null,
+    'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_milliseconds(v_posting.created_at));
+
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, v_posting.transfer_id, v_posting.created_at);
+  if p_key is not null then
+    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
+      values (p_account, v_endpoint, p_key, p_digest, v_posting.transfer_id, v_answer, v_posting.created_at);
+  end if;
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', case when p_wallet = 'spot' then
+    json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);
+end $$;
+
+revoke all on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) from public;
+grant execute on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;

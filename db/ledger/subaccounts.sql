@@ -1,0 +1,54 @@
+-- Makes an unused account the subaccount of another. Both have signed; a relationship never ends, so a replay only
+-- finds it there.
+create or replace function ledger.subaccount_create(p_main text, p_sub text, p_limit integer) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz;
+begin
+  perform ledger.lock_accounts(array[p_main, p_sub]);
+
+  if exists (select from public.subaccounts s where s.subaccount = p_sub and s.main_account = p_main) then
+    perform ledger.refuse('TG025');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_main) then
+    perform ledger.refuse('TG026');
+  end if;
+  if exists (select from public.subaccounts s where s.subaccount = p_sub) then
+    perform ledger.refuse('TG027');
+  end if;
+  -- Every movement leaves a balance row for ever, so a row is a history too.
+  if exists (select from public.balances b where b.account = p_sub)
+     or exists (select from public.subaccounts s where s.main_account = p_sub) then
+    perform ledger.refuse('TG028');
+  end if;
+  if (select count(*) from public.subaccounts s where s.main_account = p_main) >= p_limit then
+    perform ledger.refuse('TG024');
+  end if;
+
+  perform ledger.release_agents(array[p_main, p_sub]);
+  v_now := clock_timestamp();
+  insert into public.subaccounts (subaccount, main_account, created_at) values (p_sub, p_main, v_now);
+  return json_build_object('main_account', p_main, 'subaccount', p_sub, 'created_at', ledger.unix_milliseconds(v_now));
+end $$;
+
+-- The subaccounts of an account with their perp margin in USDT, for the account or its agent.
+create or replace function ledger.subaccount_list(p_account text, p_agent text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  if p_agent is not null then
+    perform ledger.require_agent(p_account, p_agent);
+  end if;
+  return (
+    select coalesce(json_agg(json_build_object(
+      'address', s.subaccount, 'balance', ledger.amount_text(coalesce(b.available, 0)),
+      'pending_balance', ledger.amount_text(coalesce(b.frozen, 0)),
+      'created_at', ledger.unix_milliseconds(s.created_at)) order by s.created_at, s.subaccount), '[]'::json)
+    from public.subaccounts s
+    left join public.balances b on b.account = s.subaccount and b.wallet = 'perp' and b.token = 'USDT'
+    where s.main_account = p_account);
+end $$;
+
+revoke all on function ledger.subaccount_create(text, text, integer) from public;
+revoke all on function ledger.subaccount_list(text, text) from public;
+grant execute on function ledger.subaccount_create(text, text, integer) to tidegate_edge;
+grant execute on function ledger.subaccount_list(text, text) to tidegate_edge;

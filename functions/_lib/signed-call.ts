@@ -1,0 +1,106 @@
+/** What the endpoints of the wallet-signed family share: the body's fields, and the way from a body to who signed it. */
+import * as z from 'zod/mini'
+import type { SignedCaller } from '../../db/ledger/signed.ts'
+import { parseAccount } from './accounts.ts'
+import { commonEnv, databaseEnv } from './env.ts'
+import { accountOut, field } from './schemas.ts'
+import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
+import { type Refusal, type SignedOperation, type Verified, verifySignedBody } from './signed-message.ts'
+
+const env = z.object({ ...commonEnv, ...databaseEnv })
+
+/** Every endpoint of the family begins with this. */
+export const signedFamily = {
+  method: 'POST' as const,
+  access: 'signature' as const,
+  env,
+  databaseUrl: (config: z.output<typeof env>) => config.DATABASE_URL,
+  renderError: renderSignedError,
+  errors: {},
+  internal: 'internal error' as const,
+}
+
+export const signatureIn = (description: string) =>
+  field(
+    z.union([z.string(), z.looseObject({ type: z.string(), value: z.string() })]),
+    `${description}: base58 of 64 bytes, 0x hex of 65 for an EVM key, or {type, value} (\`hardware\`, \`ed25519\`, \`raw\`)`,
+  )
+
+export const timesIn = {
+  timestamp: field(z.number(), 'When it was signed; unix milliseconds', 1_760_000_000_000),
+  expiry_window: field(
+    z.optional(z.nullable(z.number())),
+    'How long it is good, milliseconds; 30000 without it, at most 300000',
+    30_000,
+  ),
+}
+
+/** The signature fields of a body that one account signs. */
+export const signedFields = {
+  account: accountOut('The account that acts'),
+  signature: signatureIn('Over the canonical text'),
+  ...timesIn,
+}
+
+export const agentIn = {
+  agent_wallet: field(
+    z.optional(z.nullable(z.string())),
+    'The agent that signed; null or absent when the account did',
+  ),
+}
+
+/** Where only the account itself may sign: null equals absent, anything else is refused. */
+export const noAgentIn = {
+  agent_wallet: field(z.optional(z.null()), 'Null or absent: an agent cannot act here'),
+}
+
+export const envelopeOut = <S extends z.ZodMiniType>(data: S) =>
+  z.object({ success: z.literal(true), data, error: z.null(), code: z.null() })
+
+export const unixMilliseconds = (description: string) =>
+  field(z.number(), `${description}; unix milliseconds`, 1_760_000_000_000)
+
+/** What every endpoint of the family can answer, with when. */
+export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
+  invalid_request: 'malformed body, missing or unknown field',
+  invalid_signature: 'not a signature by its form',
+  invalid_public_key: 'an account or agent that is not a key somebody can hold',
+  invalid_message: 'expired, from the future, or its window is too long',
+  signature_verification_failed: 'not over this text by this key; `data` has `{canonical_text, checked_key}`',
+  payload_too_large: 'over 16 KiB',
+  unsupported_media_type: 'not JSON',
+  internal_server_error: 'the log has the rest',
+  service_busy: 'the same rows are busy; nothing changed, send it again',
+}
+
+/**
+ * Who signed the body. The order: a key by form, the signature by form, the times, the curve.
+ * @throws SignedRefusal
+ */
+export function signedCaller(body: object, operation: SignedOperation, nowMs: number): SignedCaller {
+  return callerOf(verified(verifySignedBody(body as Record<string, unknown>, operation, nowMs)))
+}
+
+const callerOf = (message: Verified): SignedCaller => ({
+  account: message.account.id,
+  agent: message.viaAgent ? message.signer : null,
+  digest: message.digest,
+  expiresAt: message.expiresAt,
+})
+
+/** @throws SignedRefusal; a signature that does not match comes with what it was checked against. */
+export function verified(result: Verified | Refusal): Verified {
+  if (result.ok) return result
+  if (result.reason !== 'verification_failed') throw new SignedRefusal(result.reason, result.detail)
+  throw new SignedRefusal('signature_verification_failed', result.detail, {
+    canonical_text: result.canonicalText,
+    checked_key: result.checkedKey,
+  })
+}
+
+/** An address field as it is stored. @throws SignedRefusal naming the field */
+export function keyIn(value: string, name: string): string {
+  const account = parseAccount(value)
+  if (!account) throw new SignedRefusal('invalid_public_key', `${name} is not an EVM or Solana address`)
+  return account.id
+}

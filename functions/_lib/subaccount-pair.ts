@@ -1,0 +1,54 @@
+/** The two signatures that make a subaccount: the sub offers itself, the main account confirms by signing the offer. */
+import { type Refusal, type Verified, verifyClaim } from './signed-message.ts'
+
+export interface SubaccountPair {
+  main_account: string
+  subaccount: string
+  main_signature: unknown
+  sub_signature: unknown
+  timestamp: number
+  expiry_window?: number | null | undefined
+}
+
+/** The sub's consent: type `subaccount_initiate` over `{account: main}`. */
+export const verifyOffer = (pair: SubaccountPair, nowMs: number): Verified | Refusal =>
+  verifyClaim(
+    {
+      account: pair.subaccount,
+      signature: pair.sub_signature,
+      timestamp: pair.timestamp,
+      expiryWindow: pair.expiry_window,
+      type: 'subaccount_initiate',
+      data: { account: pair.main_account },
+    },
+    nowMs,
+  )
+
+/**
+ * The main account's consent: type `subaccount_confirm` over `{signature: <the sub's>}`. A hardware signature comes as an
+ * object: its `value` is what is signed, and the object as received is taken too.
+ */
+export function verifyConfirmation(pair: SubaccountPair, nowMs: number): Verified | Refusal {
+  const [first, ...others] = signedForms(pair.sub_signature).map(
+    (signature) => () =>
+      verifyClaim(
+        {
+          account: pair.main_account,
+          signature: pair.main_signature,
+          timestamp: pair.timestamp,
+          expiryWindow: pair.expiry_window,
+          type: 'subaccount_confirm',
+          data: { signature },
+        },
+        nowMs,
+      ),
+  )
+  const result = first!()
+  if (result.ok || result.reason !== 'verification_failed') return result
+  return others.map((verify) => verify()).find((other) => other.ok) ?? result
+}
+
+const signedForms = (signature: unknown): [unknown, ...unknown[]] =>
+  typeof signature === 'object' && signature !== null && 'value' in signature
+    ? [signature.value, signature]
+    : [signature]

@@ -1,0 +1,53 @@
+import * as z from 'zod/mini'
+import { bindAgent } from '../db/ledger/agents.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { AGENTS_MAX } from './_lib/limits.ts'
+import { accountOut } from './_lib/schemas.ts'
+import {
+  envelopeOut,
+  keyIn,
+  SIGNATURE_ERRORS,
+  signedCaller,
+  signedFamily,
+  signedFields,
+  unixMilliseconds,
+} from './_lib/signed-call.ts'
+import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
+
+const OPERATION = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMayAct: false } as const
+
+export const agentBind = defineEndpoint({
+  ...signedFamily,
+  path: '/agent/bind',
+  tag: 'Agents',
+  summary: 'Let a key sign transfers and lists for an account',
+  description:
+    'Signed type `bind_agent_wallet` by the account itself. Binding the same key again changes nothing and answers 200; the very same ' +
+    'message again answers 409, so that it cannot undo a revoke.',
+  body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The key that becomes the agent') }),
+  response: envelopeOut(
+    z.object({
+      account: accountOut('The account'),
+      agent_wallet: accountOut('Its agent'),
+      created_at: unixMilliseconds('When it was bound'),
+    }),
+  ),
+  signedErrors: {
+    ...SIGNATURE_ERRORS,
+    duplicate_signature: 'the same message again',
+    agent_bound_elsewhere: 'the key is the agent of another account',
+    account_in_use: 'the key is an account with a balance, a history, subaccounts or agents',
+    limit_reached: `the account has ${AGENTS_MAX} agents`,
+  },
+  handler: async (call) => {
+    const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
+    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    call.actsFor(caller.account)
+    if (agent === caller.account)
+      throw new SignedRefusal('invalid_request', 'agent_wallet must not be the account itself')
+    return succeeded(await bindAgent(call.db, caller, agent, AGENTS_MAX))
+  },
+})
+
+export default serve('agent-bind', agentBind)

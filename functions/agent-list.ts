@@ -1,0 +1,44 @@
+import * as z from 'zod/mini'
+import { listAgents } from '../db/ledger/agents.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { accountOut } from './_lib/schemas.ts'
+import {
+  envelopeOut,
+  noAgentIn,
+  SIGNATURE_ERRORS,
+  signedCaller,
+  signedFamily,
+  signedFields,
+  unixMilliseconds,
+} from './_lib/signed-call.ts'
+import { succeeded } from './_lib/signed-envelope.ts'
+
+const OPERATION = { type: 'list_agent_wallets', fields: [], agentMayAct: false } as const
+
+export const agentList = defineEndpoint({
+  ...signedFamily,
+  path: '/agent/list',
+  tag: 'Agents',
+  summary: 'The agents of an account, oldest first',
+  description: 'Signed type `list_agent_wallets` over `{}` by the account itself. Reads only.',
+  body: z.strictObject({ ...signedFields, ...noAgentIn }),
+  response: envelopeOut(
+    z.object({
+      agent_wallets: z.array(
+        z.object({
+          agent_wallet: accountOut('The agent'),
+          created_at: unixMilliseconds('When it was bound'),
+        }),
+      ),
+    }),
+  ),
+  signedErrors: SIGNATURE_ERRORS,
+  handler: async (call) => {
+    const { account } = signedCaller(call.body, OPERATION, call.nowMs)
+    call.actsFor(account)
+    return succeeded({ agent_wallets: await listAgents(call.db, account) })
+  },
+})
+
+export default serve('agent-list', agentList)

@@ -1,0 +1,40 @@
+import * as z from 'zod/mini'
+import { revokeAgents } from '../db/ledger/agents.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { accountOut, field } from './_lib/schemas.ts'
+import {
+  envelopeOut,
+  noAgentIn,
+  SIGNATURE_ERRORS,
+  signedCaller,
+  signedFamily,
+  signedFields,
+} from './_lib/signed-call.ts'
+import { succeeded } from './_lib/signed-envelope.ts'
+
+const OPERATION = { type: 'revoke_all_agent_wallets', fields: [], agentMayAct: false } as const
+
+export const agentRevokeAll = defineEndpoint({
+  ...signedFamily,
+  path: '/agent/revoke_all',
+  tag: 'Agents',
+  summary: 'End the binding of every agent of an account',
+  description:
+    'Signed type `revoke_all_agent_wallets` over `{}` by the account itself. No agents: 200 with 0.',
+  body: z.strictObject({ ...signedFields, ...noAgentIn }),
+  response: envelopeOut(
+    z.object({
+      account: accountOut('The account'),
+      revoked: field(z.number(), 'How many bindings ended', 2),
+    }),
+  ),
+  signedErrors: { ...SIGNATURE_ERRORS, duplicate_signature: 'the same message again' },
+  handler: async (call) => {
+    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    call.actsFor(caller.account)
+    return succeeded({ account: caller.account, revoked: await revokeAgents(call.db, caller, null) })
+  },
+})
+
+export default serve('agent-revoke-all', agentRevokeAll)

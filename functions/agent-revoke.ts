@@ -1,0 +1,48 @@
+import * as z from 'zod/mini'
+import { revokeAgents } from '../db/ledger/agents.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { accountOut, field } from './_lib/schemas.ts'
+import {
+  envelopeOut,
+  keyIn,
+  SIGNATURE_ERRORS,
+  signedCaller,
+  signedFamily,
+  signedFields,
+} from './_lib/signed-call.ts'
+import { succeeded } from './_lib/signed-envelope.ts'
+
+const OPERATION = { type: 'revoke_agent_wallet', fields: ['agent_wallet'], agentMayAct: false } as const
+
+export const agentRevoke = defineEndpoint({
+  ...signedFamily,
+  path: '/agent/revoke',
+  tag: 'Agents',
+  summary: 'End the binding of an agent',
+  description:
+    'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
+    'it signed moves any more.',
+  body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent') }),
+  response: envelopeOut(
+    z.object({
+      account: accountOut('The account'),
+      agent_wallet: accountOut('Its agent no more'),
+      revoked: field(z.literal(1), 'Always 1', 1),
+    }),
+  ),
+  signedErrors: {
+    ...SIGNATURE_ERRORS,
+    duplicate_signature: 'the same message again',
+    agent_not_found: 'the key is not bound to the account',
+  },
+  handler: async (call) => {
+    const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
+    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    call.actsFor(caller.account)
+    const revoked = await revokeAgents(call.db, caller, agent)
+    return succeeded({ account: caller.account, agent_wallet: agent, revoked })
+  },
+})
+
+export default serve('agent-revoke', agentRevoke)

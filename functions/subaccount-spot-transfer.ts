@@ -1,0 +1,62 @@
+import * as z from 'zod/mini'
+import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { accountOut, amountIn, field, tokenIn } from './_lib/schemas.ts'
+import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
+import { succeeded } from './_lib/signed-envelope.ts'
+import { amountForVerb, symbolForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
+import { pushBalances } from './_lib/stream-client.ts'
+
+const OPERATION = {
+  type: 'transfer_spot_asset',
+  fields: ['to_account', 'symbol', 'amount', 'idempotency_key'],
+  agentMayAct: true,
+} as const
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+
+export const subaccountSpotTransfer = defineEndpoint({
+  ...signedFamily,
+  path: '/account/subaccount/spot_asset/transfer',
+  tag: 'Subaccounts',
+  summary: 'Move a spot asset between a main account and its subaccount',
+  description:
+    'Signed type `transfer_spot_asset`. One database round trip decides the agent, the key, the replay, the relationship and the balances, ' +
+    'and moves. With an idempotency_key a retry answers 409 with the first movement in `data`, for ever; without one, the same ' +
+    'message never counts twice. Both accounts’ streams are told.',
+  body: z.strictObject({
+    ...signedFields,
+    ...agentIn,
+    to_account: accountOut('The other account'),
+    symbol: tokenIn(),
+    amount: amountIn(),
+    idempotency_key: field(
+      z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
+      'UUID; once an account, for ever',
+    ),
+  }),
+  response: transferOut(),
+  signedErrors: {
+    ...TRANSFER_ERRORS,
+    insufficient_spot_balance: 'the sender has not that much available',
+    duplicate_idempotency_key: 'the account has used this key before; `data` has the first movement',
+  },
+  handler: async (call) => {
+    const amount = amountForVerb(call.body.amount)
+    const to = keyIn(call.body.to_account, 'to_account')
+    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    call.actsFor(caller.account)
+    const { answer, pushes } = await subaccountTransfer(call.db, {
+      caller,
+      to,
+      wallet: 'spot',
+      token: symbolForVerb(call.body.symbol),
+      amount,
+      idempotencyKey: call.body.idempotency_key?.toLowerCase() ?? null,
+    })
+    call.after(pushBalances(call.bindings, pushes))
+    return succeeded(answer)
+  },
+})
+
+export default serve('subaccount-spot-transfer', subaccountSpotTransfer)
