@@ -417,7 +417,9 @@ export const apiKeys = pgTable(
   },
   (t) => [
     uniqueIndex('api_keys_by_hash').on(t.keyHash),
-    index('api_keys_by_account').on(t.account, t.id.desc()),
+    index('api_keys_live_by_account')
+      .on(t.account, t.id.desc())
+      .where(sql`${t.revokedAt} is null`),
     check('api_keys_hash_is_sha256', sql`length(${t.keyHash}) = 32`),
     check('api_keys_label_short', sql`length(${t.label}) <= 100`),
   ],

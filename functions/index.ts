@@ -4,6 +4,7 @@ import agentBind from './agent-bind.ts'
 import agentList from './agent-list.ts'
 import agentRevoke from './agent-revoke.ts'
 import agentRevokeAll from './agent-revoke-all.ts'
+import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
@@ -15,6 +16,7 @@ import subaccountCreate from './subaccount-create.ts'
 import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
+import spotTransfers from './spot-transfers.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
@@ -24,6 +26,7 @@ export const workers = [
   agentList,
   agentRevoke,
   agentRevokeAll,
+  apiKeys,
   auth,
   health,
   perpBalances,
@@ -35,6 +38,7 @@ export const workers = [
   subaccountList,
   subaccountSpotTransfer,
   subaccountTransfer,
+  spotTransfers,
   walletTokens,
 ]
 

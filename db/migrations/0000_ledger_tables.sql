@@ -264,7 +264,7 @@ CREATE UNIQUE INDEX "agent_wallets_one_account_a_key" ON "agent_wallets" USING b
 CREATE INDEX "agent_wallets_by_account" ON "agent_wallets" USING btree ("account","id" DESC NULLS LAST) WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "alerts_one_open_a_key" ON "alerts" USING btree ("key") WHERE "alerts"."resolved_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--> statement-breakpoint
-CREATE INDEX "api_keys_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "api_keys_live_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST) WHERE "api_keys"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" = 'quarantined';--> statement-breakpoint
 CREATE UNIQUE INDEX "debts_once_a_log" ON "debts" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint

@@ -143,4 +143,6 @@ grant select on all tables in schema public to tidegate_settle;
 --> statement-breakpoint
 revoke select on public.api_keys, public.login_nonces, public.idempotency_keys, public.signed_messages from tidegate_settle;
 --> statement-breakpoint
+grant execute on function ledger.first_id(timestamptz) to tidegate_edge;
+--> statement-breakpoint
 grant execute on function ledger.ensure_partitions(integer) to tidegate_settle;

@@ -1,13 +1,11 @@
 /** Who is calling: bearer token, user API key or admin key. */
 import type { Database } from '../../db/client.ts'
 import { accountOfApiKey } from '../../db/ledger/api-keys.ts'
+import { API_KEY_PATTERN } from './api-key.ts'
 import type { Access, Caller } from './endpoint.ts'
 import { ApiError } from './errors.ts'
 import { sha256Hex } from './idempotency.ts'
 import { readSession, type SessionEnv } from './session.ts'
-
-/** What every user API key begins with, so that a leaked one is found by scanners and told from the admin key. */
-export const API_KEY_PATTERN = /^tg_[0-9A-Za-z]{43}$/
 
 export interface Credentials {
   authorization: string | undefined

@@ -1,5 +1,6 @@
 import { ApiError } from './errors.ts'
 import { BODY_BYTES_MAX } from './limits.ts'
+import { parseStrictJson, StrictJsonError } from './strict-json.ts'
 
 /**
  * Reads a JSON object from a request, never more than the limit of bytes.
@@ -11,16 +12,20 @@ export async function readJsonObject(request: Request): Promise<Record<string, u
     throw new ApiError('UNSUPPORTED_MEDIA_TYPE', 'send the body as Content-Type: application/json')
   }
   const bytes = await readBounded(request)
-  let value: unknown
-  try {
-    value = JSON.parse(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
-  } catch {
-    throw new ApiError('INVALID_REQUEST', 'the body is not valid JSON')
-  }
+  const value = parsed(bytes)
   if (value === null || typeof value !== 'object' || Array.isArray(value)) {
     throw new ApiError('INVALID_REQUEST', 'the body must be a JSON object')
   }
   return value as Record<string, unknown>
+}
+
+function parsed(bytes: Uint8Array): unknown {
+  try {
+    return parseStrictJson(new TextDecoder('utf-8', { fatal: true, ignoreBOM: true }).decode(bytes))
+  } catch (error) {
+    const said = error instanceof StrictJsonError ? error.message : 'the body is not valid UTF-8'
+    throw new ApiError('INVALID_REQUEST', said)
+  }
 }
 
 /** Counts while reading: a Content-Length may be missing or wrong, and a body may never end. */

@@ -3,6 +3,9 @@
 /** The largest honest body is a hardware-signed transfer of about 1 KiB. */
 export const BODY_BYTES_MAX = 16 * 1024
 
+/** Bodies are flat, or hold one object (a signature with its type): far below this. */
+export const JSON_DEPTH_MAX = 16
+
 /** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
 export const DATABASE_TIMEOUT_MS = 4_000
 
@@ -35,6 +38,12 @@ export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
 
 /** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
 export const RESERVATION_TTL_SECONDS_DEFAULT = 120
+/** Live keys of an account: one for each tool is plenty, and the list stays one short answer. */
+export const API_KEYS_PER_ACCOUNT_MAX = 30
+export const API_KEY_LABEL_LENGTH_MAX = 100
+
+/** Entries one history read looks at: about 10 ms of index, whatever a filter keeps of them. */
+export const HISTORY_SCAN_MAX = 5_000
 
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200

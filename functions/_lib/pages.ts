@@ -4,8 +4,15 @@ import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './limits.ts'
 import { field } from './schemas.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
+// A moment is compared as a uuid v7, whose 48 bits of milliseconds end in the year 10889.
+const SECONDS_MAX = Math.floor(2 ** 48 / 1000) - 1
 const secondsText = () =>
-  z.optional(z.pipe(z.string().check(z.regex(/^(0|[1-9][0-9]{0,11})$/)), z.transform(Number)))
+  z.optional(
+    z.pipe(
+      z.string().check(z.regex(/^(0|[1-9][0-9]{0,11})$/)),
+      z.pipe(z.transform(Number), z.number().check(z.maximum(SECONDS_MAX))),
+    ),
+  )
 
 /** Query members every paged read has; a bad one is refused, never ignored. */
 export const pageQuery = {
@@ -38,7 +45,8 @@ export interface Page {
 
 /**
  * A page as the answer: `rows` holds up to `limit + 1` items, newest first, read with `id < cursor`; the one too many
- * only says that there is a next page. `cursorOf` names an item by the (time-ordered) id that the read is keyed on.
+ * only says that there is a next page. `cursorOf` names an item by the (time-ordered) id that the read is keyed on;
+ * `scannedTo` is where a read stopped looking before its page was full.
  */
 export function pageAnswer<Row>(
   url: URL,
@@ -46,13 +54,15 @@ export function pageAnswer<Row>(
   rows: Row[],
   cursorOf: (row: Row) => string,
   show: (row: Row) => object,
+  scannedTo?: string,
 ): Response {
   const items = rows.slice(0, limit)
   const last = items.at(-1)
   const headers: Record<string, string> = {}
-  if (rows.length > limit && last !== undefined) {
+  const cursor = rows.length > limit && last !== undefined ? cursorOf(last) : scannedTo
+  if (cursor !== undefined) {
     const next = new URL(url)
-    next.searchParams.set('cursor', cursorOf(last))
+    next.searchParams.set('cursor', cursor)
     headers.Link = `<${next.toString()}>; rel="next"`
   }
   return Response.json(items.map(show), { headers })

@@ -1,0 +1,94 @@
+import * as z from 'zod/mini'
+import { createApiKey, listApiKeys, revokeApiKey } from '../db/ledger/api-keys.ts'
+import { newApiKey } from './_lib/api-key.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { ApiError } from './_lib/errors.ts'
+import { sha256Hex } from './_lib/idempotency.ts'
+import { API_KEY_LABEL_LENGTH_MAX, API_KEYS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
+import { field, unixSeconds, uuid } from './_lib/schemas.ts'
+
+const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
+const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
+// Letters of any script and spaces, but nothing that is invisible or turns the text around.
+const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]+$/u
+
+const keyOut = {
+  id: uuid('Names the key; it opens nothing'),
+  label: field(z.nullable(z.string()), 'What the caller called it', 'tax report'),
+  created_at: unixSeconds('When it was made'),
+}
+const shared = {
+  tag: 'API keys',
+  access: 'session',
+  env,
+  databaseUrl: (config: z.output<typeof env>) => config.DATABASE_URL,
+  internal: 'internal error',
+} as const
+const REFUSED = { 'API Key permission denied': 'the caller used an API key' }
+
+export const apiKeyCreate = defineEndpoint({
+  ...shared,
+  method: 'POST',
+  path: '/api-keys',
+  summary: 'Make a key that reads the account',
+  description:
+    'The key is shown in this answer only: its SHA-256 is all that is stored. A key reads and never moves money. ' +
+    'A repeated request makes another key; revoke the one whose answer was lost.',
+  body: z.strictObject({
+    label: field(
+      z.optional(
+        z.nullable(
+          z
+            .string()
+            .check(z.maxLength(API_KEY_LABEL_LENGTH_MAX), z.regex(PRINTABLE, 'printable characters only')),
+        ),
+      ),
+      'For people; 1 to 100 printable characters',
+      'tax report',
+    ),
+  }),
+  response: z.object({
+    ...keyOut,
+    api_key: field(z.string(), 'Send it as `X-API-Key`; it is never shown again', `tg_${'0'.repeat(43)}`),
+  }),
+  errors: { ...REFUSED, LIMIT_REACHED: 'the account has 30 live keys' },
+  handler: async (call) => {
+    const key = newApiKey()
+    const label = call.body.label ?? undefined
+    const hash = await sha256Hex(key)
+    const row = await createApiKey(call.db, call.caller.account, label, hash, API_KEYS_PER_ACCOUNT_MAX)
+    return { id: row.id, api_key: key, label: row.label, created_at: row.created_at }
+  },
+})
+
+export const apiKeyList = defineEndpoint({
+  ...shared,
+  method: 'GET',
+  path: '/api-keys',
+  summary: 'The account’s live keys, newest first',
+  query: z.strictObject({}),
+  response: z.object({ api_keys: z.array(z.object(keyOut)) }),
+  errors: REFUSED,
+  handler: async (call) => ({ api_keys: await listApiKeys(call.db, call.caller.account) }),
+})
+
+export const apiKeyRevoke = defineEndpoint({
+  ...shared,
+  method: 'DELETE',
+  path: '/api-keys/:id',
+  summary: 'End a key at once',
+  description:
+    'A key that is already revoked is as unknown as one that never was: the second call answers 404.',
+  params: z.object({ id: uuid('The key’s id, not the key') }),
+  response: z.object({ id: uuid('The key’s id'), revoked_at: unixSeconds('Since when it opens nothing') }),
+  errors: { ...REFUSED, 'invalid id': 'not a UUID', NOT_FOUND: 'unknown, revoked, or somebody else’s' },
+  handler: async (call) => {
+    const { id } = call.params
+    if (!UUID.test(id)) throw new ApiError('invalid id', 'the id of a key is a UUID')
+    return await revokeApiKey(call.db, call.caller.account, id)
+  },
+})
+
+export default serve('api-keys', apiKeyCreate, apiKeyList, apiKeyRevoke)
