@@ -184,7 +184,7 @@ describe('hostile text', () => {
 
   it('is refused in paths, filters and keys', async () => {
     for (const text of TEXTS) {
-      const piece = encodeURIComponent(text.toWellFormed())
+      const piece = encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))
       const shown = JSON.stringify(text.slice(0, 40))
       for (const path of [
         `/spot/withdrawals/${piece}`,
