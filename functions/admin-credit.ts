@@ -23,6 +23,7 @@ export const adminCredit = defineEndpoint({
   access: 'admin',
   env: z.object({ ...commonEnv, ...adminEnv }),
   databaseUrl: (env) => required(env.ADMIN_DATABASE_URL, 'ADMIN_DATABASE_URL'),
+  adminKey: (env) => env.ADMIN_API_KEY,
   gate: (env) => {
     if (!env.TESTNET_ONLY) throw new ApiError('DISABLED', 'there is no faucet here')
   },

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { nextLoginNonce, useLoginNonce } from '../db/ledger/login.ts'
-import { parseAccount } from './_lib/accounts.ts'
+import { parseEvmAccount } from './_lib/accounts.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { chainEnv, commonEnv, databaseEnv, loginEnv, sessionEnv } from './_lib/env.ts'
@@ -20,8 +20,8 @@ const domainOf = (config: z.output<typeof env>): LoginDomain => ({
 })
 
 function loginAccount(address: string): string {
-  const account = parseAccount(address)
-  if (account?.kind !== 'evm') throw new ApiError('INVALID_ADDRESS', 'not an EVM address')
+  const account = parseEvmAccount(address)
+  if (!account) throw new ApiError('INVALID_ADDRESS', 'not an EVM address')
   return account.id
 }
 
@@ -92,13 +92,7 @@ export const authLogin = defineEndpoint({
       throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be 65 bytes as 0x hex')
     }
     const nonce = await nextLoginNonce(call.db, account)
-    const genuine = await loginSignedBy(
-      domainOf(call.env),
-      account,
-      nonce,
-      timestamp,
-      signature as `0x${string}`,
-    )
+    const genuine = loginSignedBy(domainOf(call.env), account, nonce, timestamp, signature)
     if (!genuine || !(await useLoginNonce(call.db, account, nonce))) {
       throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
     }

@@ -1,9 +1,5 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
-import agentBind from './agent-bind.ts'
-import agentList from './agent-list.ts'
-import agentRevoke from './agent-revoke.ts'
-import agentRevokeAll from './agent-revoke-all.ts'
 import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
 import health from './health.ts'
@@ -12,20 +8,28 @@ import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
 import spotWithdrawRequest from './spot-withdraw-request.ts'
 import spotWithdrawals from './spot-withdrawals.ts'
+import spotTransfers from './spot-transfers.ts'
+import walletTokens from './wallet-tokens.ts'
+import agentBind from './agent-bind.ts'
+import agentList from './agent-list.ts'
+import agentRevoke from './agent-revoke.ts'
+import agentRevokeAll from './agent-revoke-all.ts'
 import subaccountCreate from './subaccount-create.ts'
 import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
-import spotTransfers from './spot-transfers.ts'
-import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
 export const workers = [
-  adminCredit,
   agentBind,
   agentList,
   agentRevoke,
   agentRevokeAll,
+  subaccountCreate,
+  subaccountList,
+  subaccountSpotTransfer,
+  subaccountTransfer,
+  adminCredit,
   apiKeys,
   auth,
   health,
@@ -34,10 +38,6 @@ export const workers = [
   spotTransfer,
   spotWithdrawRequest,
   spotWithdrawals,
-  subaccountCreate,
-  subaccountList,
-  subaccountSpotTransfer,
-  subaccountTransfer,
   spotTransfers,
   walletTokens,
 ]

@@ -8,7 +8,16 @@ import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
 import { replayable } from './_lib/replay.ts'
-import { accountOut, amountIn, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import {
+  accountOut,
+  amountIn,
+  amountOut,
+  field,
+  TOKEN_SYMBOL,
+  tokenIn,
+  unixSeconds,
+  uuid,
+} from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 import { readReleaseNonce, vaultDomainOf } from './_lib/vault.ts'
 import { authorize, reserveFunds } from './_lib/withdrawal.ts'
@@ -73,7 +82,7 @@ export const spotWithdrawRequest = defineEndpoint({
     if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
     const input = {
       account: caller.account,
-      token: body.token,
+      token: TOKEN_SYMBOL.test(body.token) ? body.token : '',
       amount: amountFault(body.amount) === 'INVALID_AMOUNT' ? null : (body.amount as string),
       recipient: typeof body.recipient === 'string' ? evmAddressOf(body.recipient) : caller.account,
       chainId: env.CHAIN_ID,

@@ -10,7 +10,7 @@ import { defineEndpoint, type Caller } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { accountOut, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import { accountOut, amountOut, field, TOKEN_SYMBOL, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -54,7 +54,7 @@ export const spotWithdrawalsList = defineEndpoint({
   query: z.strictObject({
     ...pageQuery,
     status: field(z.optional(status()), 'Only those that stand there', 'signed'),
-    token: field(z.optional(z.string().check(z.minLength(1))), 'Only of this token', 'DF'),
+    token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only of this token', 'DF'),
   }),
   response: z.array(withdrawalOut),
   errors: {},

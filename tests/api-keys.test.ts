@@ -95,7 +95,7 @@ describe('making a key', () => {
     expect(again.map((answer) => answer.status).sort()).toEqual([200, 400])
     const listed = (await client.call('/api-keys', { token: user.token })).body.api_keys
     expect(listed).toHaveLength(API_KEYS_PER_ACCOUNT_MAX)
-    const ids = listed.map((key: { id: string }) => key.id)
+    const ids = (listed as { id: string }[]).map((key) => key.id)
     expect(ids).toEqual([...ids].sort().reverse())
   })
 })
@@ -130,11 +130,12 @@ describe('a revoked key', () => {
       const answer = await revoke(token, target)
       expect([answer.status, answer.body.error]).toEqual([404, 'NOT_FOUND'])
     }
-    for (const target of ['1', `${id}0`, id.replaceAll('-', ''), `${id}%0a`, '%27', apiKey]) {
+    const upper = (id as string).toUpperCase()
+    for (const target of ['1', `${id}0`, upper.replaceAll('-', ''), `${id}%0a`, '%27', apiKey]) {
       const answer = await revoke(user.token, target)
       expect([answer.status, answer.body.error], target).toEqual([400, 'invalid id'])
     }
-    expect((await revoke(user.token, id.toUpperCase())).status).toBe(200)
+    expect((await revoke(user.token, upper)).status).toBe(200)
     expect((await client.call('/perp/balances', { apiKey })).status).toBe(401)
   })
 })

@@ -50,9 +50,7 @@ describe('an item', () => {
     const moved = await move(mine, 'spot_to_perp', '2.25')
     const { body, headers } = await history(mine)
     expect(headers.get('link')).toBeNull()
-    const both = body
-      .slice(0, 2)
-      .sort((a: { wallet: string }, b: { wallet: string }) => (a.wallet < b.wallet ? -1 : 1))
+    const both = (body as { wallet: string }[]).slice(0, 2).sort((a, b) => (a.wallet < b.wallet ? -1 : 1))
     const common = {
       transfer_id: moved.transfer_id,
       kind: 'spot_to_perp',
@@ -174,7 +172,7 @@ describe('filters', () => {
   test('start is the first second that counts and end the first that does not', async () => {
     const all = (await history(user)).body as { created_at: number }[]
     const newest = all[0]?.created_at ?? 0
-    const ids = async (query: string) => (await history(user, query)).body.length
+    const ids = async (query: string) => ((await history(user, query)).body as unknown[]).length
     expect(await ids(`start=${newest}`)).toBe(all.filter((entry) => entry.created_at >= newest).length)
     expect(await ids(`end=${newest}`)).toBe(all.filter((entry) => entry.created_at < newest).length)
     expect(await ids(`start=${newest + 1}`)).toBe(0)

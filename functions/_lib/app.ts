@@ -5,13 +5,14 @@ import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import { connect, type Database } from '../../db/client.ts'
-import { authenticate } from './auth.ts'
+import { authenticate, authenticateAdmin } from './auth.ts'
 import { readJsonObject } from './body.ts'
 import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
-import { logFailure, logRequest } from './log.ts'
+import { logFailure, logRequest, redactedPath } from './log.ts'
+import { RateGate } from './rate-limit.ts'
 import { isStorable } from './storable-text.ts'
 
 type Bindings = Record<string, unknown>
@@ -49,7 +50,10 @@ export function createApp(workers: Pick<Worker, 'functionName' | 'endpoints'>[])
   for (const [path, methods] of methodsByPath(workers.flatMap((worker) => worker.endpoints))) {
     app.all(path, (c) => {
       const error = new ApiError('METHOD_NOT_ALLOWED', `use ${methods.join(' or ')}`, {
-        headers: { Allow: methods.join(', ') },
+        // Hono answers HEAD by GET, and the CORS rules answer every OPTIONS.
+        headers: {
+          Allow: [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', '),
+        },
       })
       return renderError(c, error)
     })
@@ -83,12 +87,16 @@ async function answer(c: Ctx, functionName: string, endpoint: Endpoint): Promise
   }
   const nowMs = Date.now()
   const now = Math.floor(nowMs / 1000)
-  const caller = await callerOf(c, endpoint, env, db, now)
+  const gate = new RateGate(c.env, endpoint, c.req.header('cf-connecting-ip'))
+  await gate.enter(c.req.header('x-api-key') !== undefined)
+  const caller = await callerOf(c, endpoint, env, db, now, gate)
+  const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
+  await gate.account(caller.account, (body as { account?: unknown } | undefined)?.account)
   const result = await endpoint.handler({
     env,
     bindings: c.env,
     caller,
-    body: endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined,
+    body,
     query: endpoint.query ? checked(endpoint.query, queryOf(c), 'query') : undefined,
     params: endpoint.params ? checked(endpoint.params, c.req.param(), 'path') : undefined,
     get db() {
@@ -113,21 +121,29 @@ async function callerOf(
   env: object,
   db: () => Database,
   now: number,
+  gate: RateGate,
 ): Promise<Caller> {
   const credentials = { authorization: c.req.header('authorization'), apiKey: c.req.header('x-api-key') }
-  const caller = await authenticate(endpoint.access, credentials, env, db, now)
+  const { access } = endpoint
+  const authenticated =
+    access === 'admin'
+      ? authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
+      : authenticate(access, credentials, env, db, now)
+  const caller = await authenticated.catch(async (error: unknown) => {
+    if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
+    throw error
+  })
   if (caller.account) c.set('account', caller.account)
   return caller
 }
 
 /** A repeated or unknown filter is refused, not ignored: a filter that does nothing shows the wrong money. */
 function queryOf(c: Ctx): Record<string, string> {
-  const query: Record<string, string> = {}
-  for (const [name, values] of Object.entries(c.req.queries())) {
-    if (values.length > 1) throw new ApiError('INVALID_REQUEST', `query: ${name} may be given once`)
-    query[name] = values[0] ?? ''
-  }
-  return query
+  const given = [...new URL(c.req.url).searchParams]
+  const twice = given.find(([name], at) => given.findIndex(([other]) => other === name) < at)
+  if (twice) throw new ApiError('INVALID_REQUEST', `query: ${twice[0].slice(0, 64)} may be given once`)
+  // Not by assignment: a filter named __proto__ would vanish instead of being refused.
+  return Object.fromEntries(given)
 }
 
 function checked(schema: z.ZodMiniType, value: unknown, where: string): unknown {
@@ -178,7 +194,8 @@ async function logged(c: Ctx, next: () => Promise<void>): Promise<void> {
     request_id: c.get('requestId'),
     function: c.get('functionName') ?? 'none',
     method: c.req.method,
-    path: c.req.path,
+    // A key or a token ends in a path by mistake; what is not a route may be of any length.
+    path: redactedPath(c.req.path),
     status: c.res.status,
     outcome: c.get('outcome') ?? 'ok',
     account: c.get('account'),

@@ -19,15 +19,13 @@ const unauthorized = () => new ApiError('UNAUTHORIZED', 'the credential is missi
  * @throws ApiError UNAUTHORIZED; `API Key permission denied` where only a session may call
  */
 export async function authenticate(
-  access: Access,
+  access: Exclude<Access, 'admin'>,
   credentials: Credentials,
   env: object,
   db: () => Database,
   now: number,
 ): Promise<Caller> {
   if (access === 'none' || access === 'signature') return { account: '', via: 'none' }
-  if (access === 'admin')
-    return await admin(credentials.apiKey, (env as { ADMIN_API_KEY?: string }).ADMIN_API_KEY)
   if (credentials.apiKey) {
     // A key never moves money, whoever holds it: refused before anything is looked up.
     if (access === 'session') throw new ApiError('API Key permission denied', 'sign in: API keys only read')
@@ -45,7 +43,11 @@ async function apiKeyCaller(key: string, db: Database): Promise<Caller> {
   return { account, via: 'api_key' }
 }
 
-async function admin(given: string | undefined, expected: string | undefined): Promise<Caller> {
+/** The holder of the admin key. @throws ApiError UNAUTHORIZED */
+export async function authenticateAdmin(
+  given: string | undefined,
+  expected: string | undefined,
+): Promise<Caller> {
   // An unset key must mean closed, not "the empty key opens".
   if (!given || !expected || !(await sameText(given, expected))) throw unauthorized()
   return { account: '', via: 'admin' }

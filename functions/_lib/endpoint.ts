@@ -61,6 +61,8 @@ export interface EndpointDefinition<
   access: Access
   env: E
   databaseUrl?: (env: z.output<E>) => string
+  /** What the caller of an `admin` endpoint must hold; undefined means closed. Read here, so that no other bundle names it. */
+  adminKey?: (env: z.output<E>) => string | undefined
   body?: B
   query?: Q
   params?: P

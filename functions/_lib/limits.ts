@@ -48,5 +48,27 @@ export const HISTORY_SCAN_MAX = 5_000
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
 
+/**
+ * How often somebody may call, over all functions, in each location of the edge: the period can be 10 or 60 s. The bindings
+ * of these names in wrangler.toml repeat the figures (`namespace_id` counts together what is counted together).
+ */
+export const RATES = {
+  /** An account's requests that change something: far above a person, below what one account's rows can carry. */
+  RATE_WRITE: { namespaceId: '1001', requestsMax: 100, periodSeconds: 10 },
+  /** An account's reads: 30 a second leaves room for a bot that polls every market. */
+  RATE_READ: { namespaceId: '1002', requestsMax: 300, periodSeconds: 10 },
+  /** Calls without a credential (login, nonce, tokens, health), by address; an office may share one. */
+  RATE_PUBLIC: { namespaceId: '1003', requestsMax: 100, periodSeconds: 10 },
+  /** Wallet-signed calls by address and by the account they name: each one costs a signature check. */
+  RATE_SIGNED_ADDRESS: { namespaceId: '1004', requestsMax: 200, periodSeconds: 10 },
+  RATE_SIGNED_ACCOUNT: { namespaceId: '1005', requestsMax: 100, periodSeconds: 10 },
+  /** Refused credentials by address: an expired token retried by a few tabs passes, guessing does not. */
+  RATE_AUTH_FAILURES: { namespaceId: '1006', requestsMax: 30, periodSeconds: 60 },
+} as const
+export type RateName = keyof typeof RATES
+
+/** Addresses an isolate keeps in mind as guessing: bounds its memory. */
+export const BRAKED_ADDRESSES_MAX = 10_000
+
 export const SUBACCOUNTS_MAX = 100
 export const AGENTS_MAX = 20

@@ -37,6 +37,10 @@ export function redacted(text: string): string {
   return text
     .replace(/[a-z]+:\/\/[^\s@/]+@[^\s]+/gi, '[url]')
     .replace(/\b[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\b/g, '[token]')
+    .replace(/\btg_[0-9A-Za-z]{20,}/g, '[key]')
     .replace(/\b(0x)?[A-Za-z0-9+/_-]{50,}={0,2}/g, '[redacted]')
     .slice(0, 500)
 }
+
+/** Segment by segment: a whole path would look like one long run of base64. */
+export const redactedPath = (path: string): string => path.split('/').map(redacted).join('/').slice(0, 500)

@@ -8,7 +8,7 @@ import {
   type JWTPayload,
   type JWTVerifyGetKey,
 } from 'jose'
-import { parseAccount } from './accounts.ts'
+import { parseAccountSpelling } from './accounts.ts'
 import { EnvironmentError } from './env.ts'
 import { BEARER_LENGTH_MAX } from './limits.ts'
 
@@ -98,7 +98,7 @@ async function verified(
 
 /** jose takes fractions of a second; a token of ours never has them, so one that does was made by somebody else. */
 function sessionOf(payload: JWTPayload): Session | null {
-  const account = typeof payload.sub === 'string' ? parseAccount(payload.sub) : null
+  const account = typeof payload.sub === 'string' ? parseAccountSpelling(payload.sub) : null
   if (!account || !Number.isSafeInteger(payload.exp) || !Number.isSafeInteger(payload.iat)) return null
   return { account: account.id, expiresAt: payload.exp as number }
 }

@@ -3,9 +3,10 @@ import { join } from 'node:path'
 import { inject } from 'vitest'
 import { until } from './until.ts'
 
-/** Everything the functions have written so far. */
-export async function functionLog(folder: string = inject('stackFolder')): Promise<string> {
-  return await readFile(join(folder, 'functions.log'), 'utf8')
+/** The lines that the functions have written so far; `wrangler dev` adds its own to the same file. */
+export async function functionLog(folder: string = inject('stackFolder')): Promise<string[]> {
+  const text = await readFile(join(folder, 'functions.log'), 'utf8')
+  return text.split('\n').filter((line) => line.startsWith('{'))
 }
 
 /** The one line a request leaves in the log of the functions. */
@@ -15,9 +16,7 @@ export async function requestLog(
 ): Promise<Record<string, unknown>> {
   const line = await until(
     async () =>
-      (await functionLog(folder))
-        .split('\n')
-        .find((text) => text.startsWith('{') && text.includes(requestId) && text.includes('"outcome"')),
+      (await functionLog(folder)).find((text) => text.includes(requestId) && text.includes('"outcome"')),
     `the log line of ${requestId}`,
   )
   return JSON.parse(line) as Record<string, unknown>
