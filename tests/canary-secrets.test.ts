@@ -94,19 +94,22 @@ describe('secrets', () => {
     secrets.shortKey = CANARIES.JWT_SECRET.slice(0, 20)
     expect((await call('/spot/balances', { token })).status).toBe(500)
 
+    // `wrangler dev` writes each path on a line of its own; those lines are not ours and not in production.
     const log = readFileSync(join(own.folder, 'functions.log'), 'utf8')
-    expect(log).toContain('"outcome":"ok"')
+      .split('\n')
+      .filter((line) => !/^\[wrangler:info\] [A-Z]+ \//.test(line))
+    expect(log.some((line) => line.includes('"outcome":"ok"'))).toBe(true)
     expect(bodies.length).toBeGreaterThan(40)
     for (const [name, secret] of Object.entries(secrets)) {
       const where = {
-        log: log.includes(secret),
+        log: log.filter((line) => line.includes(secret)).map((line) => line.replaceAll(secret, '***')),
         errors: bodies.filter((body) => body.includes(secret)).length,
       }
-      expect([name, where]).toEqual([name, { log: false, errors: 0 }])
+      expect([name, where]).toEqual([name, { log: [], errors: 0 }])
     }
   })
 
-  it('are in no bundle, and neither is anything of the machine that built it', () => {
+  it('are in no bundle, though they stood in the environment of its build', () => {
     const out = mkdtempSync(join(tmpdir(), 'tidegate-bundle-'))
     try {
       const wrangler = join(projectRoot, 'node_modules/wrangler/bin/wrangler.js')
