@@ -112,15 +112,22 @@ async function settle(stack: Stack): Promise<void> {
     await fetch(stack.manifest.settleUrl, { signal: AbortSignal.timeout(30_000) })
     return
   }
+  await owner(
+    stack,
+    async (connection) =>
+      await connection.query(
+        `select ledger.release(id, 'reservation_timeout') from withdrawals
+         where status = 'reserved' and requested_at < now() - make_interval(secs => $1)`,
+        [RESERVATION_TTL_SECONDS],
+      ),
+  )
+}
+
+async function owner<T>(stack: Stack, work: (connection: pg.Client) => Promise<T>): Promise<T> {
   const connection = new pg.Client({ connectionString: stack.manifest.databaseUrl })
+  connection.on('error', () => {})
   await connection.connect()
-  await connection
-    .query(
-      `select ledger.release(id, 'reservation_timeout') from withdrawals
-       where status = 'reserved' and requested_at < now() - make_interval(secs => $1)`,
-      [RESERVATION_TTL_SECONDS],
-    )
-    .finally(() => connection.end())
+  return await work(connection).finally(() => connection.end())
 }
 
 /** Lets chain time pass every deadline and settles until nothing is open. False where nothing can settle yet. */
@@ -142,9 +149,10 @@ async function bringToRest(stack: Stack): Promise<boolean> {
 }
 
 async function withdrawalStates(stack: Stack): Promise<Record<string, number>> {
-  const connection = new pg.Client({ connectionString: stack.manifest.databaseUrl })
-  await connection.connect()
-  const { rows } = await connection.query('select status from withdrawals').finally(() => connection.end())
+  const { rows } = await owner(
+    stack,
+    async (connection) => await connection.query('select status from withdrawals'),
+  )
   return tally((rows as { status: string }[]).map(({ status }) => status))
 }
 
