@@ -1,19 +1,25 @@
 import { request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { beforeAll, describe, expect, it } from 'vitest'
-import { clientOf } from './support/client.ts'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import type { Client } from './support/client.ts'
 import { harmless, refusedCleanly, sendRaw } from './support/hostile.ts'
+import { ownStack } from './support/own-stack.ts'
 
-const api = clientOf()
-const { manifest } = api
-const PORT = new URL(manifest.baseUrl).port
-type Account = Awaited<ReturnType<typeof api.newAccount>>
+// Its own stack: after broken connections `wrangler dev`'s proxy answers 503 to whoever comes next, which may be another file.
+let own: Awaited<ReturnType<typeof ownStack>>
+let api: Client
+let PORT: string
+type Account = Awaited<ReturnType<Client['newAccount']>>
 let alice: Account
 let mallory: Account
 beforeAll(async () => {
+  own = await ownStack()
+  api = own.client
+  PORT = new URL(api.manifest.baseUrl).port
   alice = await api.newAccount({ USDT: '100', DF: '100' })
   mallory = await api.newAccount({ USDT: '5' })
 })
+afterAll(async () => await own.stop())
 
 const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
 
@@ -109,7 +115,7 @@ describe('bodies', () => {
         [bomb.subarray(0, 16_000), 400],
         [honest, 400],
       ] as const) {
-        const answer = await fetch(manifest.baseUrl + '/spot/transfer', {
+        const answer = await fetch(api.manifest.baseUrl + '/spot/transfer', {
           method: 'POST',
           headers: {
             Authorization: `Bearer ${alice.token}`,
