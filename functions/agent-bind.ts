@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { bindAgent } from '../db/ledger/agents.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { AGENTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
@@ -50,4 +50,4 @@ export const agentBind = defineEndpoint({
   },
 })
 
-export default serve('agent-bind', agentBind)
+export default serveOpen('agent-bind', agentBind)

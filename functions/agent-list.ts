@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { listAgents } from '../db/ledger/agents.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
@@ -41,4 +41,4 @@ export const agentList = defineEndpoint({
   },
 })
 
-export default serve('agent-list', agentList)
+export default serveOpen('agent-list', agentList)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { revokeAgents } from '../db/ledger/agents.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
@@ -37,4 +37,4 @@ export const agentRevokeAll = defineEndpoint({
   },
 })
 
-export default serve('agent-revoke-all', agentRevokeAll)
+export default serveOpen('agent-revoke-all', agentRevokeAll)

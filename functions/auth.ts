@@ -1,11 +1,17 @@
 import * as z from 'zod/mini'
 import { nextLoginNonce, useLoginNonce } from '../db/ledger/login.ts'
-import { parseEvmAccount } from './_lib/accounts.ts'
-import { serve } from './_lib/app.ts'
+import { type Account, parseAccount } from './_lib/accounts.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { chainEnv, commonEnv, databaseEnv, loginEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
+import {
+  loginMessage,
+  loginMessageSignedBy,
+  type LoginSignature,
+  parseLoginSignature,
+} from './_lib/login-message.ts'
 import { loginSignedBy, loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
 import { accountOut, field, unixSeconds } from './_lib/schemas.ts'
 import { issueSession } from './_lib/session.ts'
@@ -19,10 +25,26 @@ const domainOf = (config: z.output<typeof env>): LoginDomain => ({
   verifyingContract: config.VAULT_ADDRESS,
 })
 
-function loginAccount(address: string): string {
-  const account = parseEvmAccount(address)
-  if (!account) throw new ApiError('INVALID_ADDRESS', 'not an EVM address')
-  return account.id
+function loginAccount(address: string): Account {
+  const account = parseAccount(address)
+  if (!account) throw new ApiError('INVALID_ADDRESS', 'neither an EVM nor a Solana address')
+  return account
+}
+
+/** The check of a signature whose form is right for the account: the domain, the nonce and the time are then known. */
+type LoginCheck = (domain: LoginDomain, nonce: number) => boolean
+
+/** @throws ApiError INVALID_SIGNATURE_FORMAT */
+function loginCheck(account: Account, signature: LoginSignature, timestamp: number): LoginCheck {
+  if (account.kind === 'evm') {
+    if (typeof signature !== 'string' || !/^0x[0-9a-fA-F]{130}$/.test(signature))
+      throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be 65 bytes as 0x hex')
+    return (domain, nonce) => loginSignedBy(domain, account.id, nonce, timestamp, signature)
+  }
+  const parsed = parseLoginSignature(signature)
+  if (!parsed) throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be base58 of 64 bytes')
+  return (domain, nonce) =>
+    loginMessageSignedBy(loginMessage(domain, account.id, nonce, timestamp), account.id, parsed)
 }
 
 export const authNonce = defineEndpoint({
@@ -38,16 +60,41 @@ export const authNonce = defineEndpoint({
   response: z.object({
     nonce: field(z.number(), 'Used up by the next login of this account', 0),
     typed_data: field(
-      z.looseObject({}),
-      'Ready for eth_signTypedData_v4; post its message.timestamp with the signature',
+      z.nullable(z.looseObject({})),
+      'EVM: ready for eth_signTypedData_v4; post its message.timestamp with the signature. Null for a Solana account',
+      {
+        domain: {
+          name: 'Tidegate',
+          version: '1',
+          chainId: 31337,
+          verifyingContract: '0x8464135c8f25da09e49bc8782676a84730c318bc',
+        },
+        primaryType: 'Login',
+        types: {
+          Login: [
+            { name: 'wallet', type: 'address' },
+            { name: 'nonce', type: 'uint256' },
+            { name: 'timestamp', type: 'uint256' },
+          ],
+        },
+        message: { wallet: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', nonce: 0, timestamp: 1_760_000_000 },
+      },
+    ),
+    message: field(
+      z.optional(z.string()),
+      'Solana: the text to sign (ed25519, plain or in an off-chain envelope); post the timestamp in it with the signature',
+      '{"data":{"chain_id":31337,"domain":"Tidegate","nonce":0,"verifying_contract":"0x8464135c8f25da09e49bc8782676a84730c318bc","version":"1","wallet":"AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9"},"timestamp":1760000000,"type":"login"}',
     ),
   }),
   errors: { INVALID_ADDRESS: 'not an address' },
   internal: 'internal error',
   handler: async (call) => {
     const account = loginAccount(call.params.address)
-    const nonce = await nextLoginNonce(call.db, account)
-    return { nonce, typed_data: loginTypedData(domainOf(call.env), account, nonce, call.now) }
+    const nonce = await nextLoginNonce(call.db, account.id)
+    const domain = domainOf(call.env)
+    return account.kind === 'evm'
+      ? { nonce, typed_data: loginTypedData(domain, account.id, nonce, call.now) }
+      : { nonce, typed_data: null, message: loginMessage(domain, account.id, nonce, call.now) }
   },
 })
 
@@ -63,17 +110,25 @@ export const authLogin = defineEndpoint({
   databaseUrl: (config) => config.DATABASE_URL,
   body: z.strictObject({
     address: accountOut('The account that signs in'),
-    signature: field(z.string(), 'Signature over the typed data; 65 bytes as 0x hex'),
+    signature: field(
+      z.union([z.string(), z.strictObject({ type: z.string(), value: z.string() })]),
+      'EVM: 65 bytes as 0x hex, over the typed data. Solana: base58 of 64 bytes over the message, or {"type":"hardware","value":…}',
+      '0x' + '5f'.repeat(64) + '1b',
+    ),
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
   }),
   response: z.object({
-    token: field(z.string(), 'Send it as `Authorization: Bearer <token>`'),
+    token: field(
+      z.string(),
+      'Send it as `Authorization: Bearer <token>`',
+      'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl',
+    ),
     expires_at: unixSeconds('When the token ends'),
   }),
   errors: {
     INVALID_ADDRESS: 'not an address',
     TIMESTAMP_EXPIRED: 'more than 300 s from the server’s clock',
-    INVALID_SIGNATURE_FORMAT: 'not 65 bytes of 0x hex',
+    INVALID_SIGNATURE_FORMAT: 'not 65 bytes of 0x hex (EVM) or base58 of 64 bytes (Solana)',
     SIGNATURE_INVALID: 'not signed by this account over its current nonce, or the nonce was just used',
   },
   internal: 'internal error',
@@ -88,17 +143,14 @@ export const authLogin = defineEndpoint({
         `timestamp must be within ${LOGIN_WINDOW_SECONDS} s of the server’s clock`,
       )
     }
-    if (!/^0x[0-9a-fA-F]{130}$/.test(signature)) {
-      throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be 65 bytes as 0x hex')
-    }
-    const nonce = await nextLoginNonce(call.db, account)
-    const genuine = loginSignedBy(domainOf(call.env), account, nonce, timestamp, signature)
-    if (!genuine || !(await useLoginNonce(call.db, account, nonce))) {
+    const isSigned = loginCheck(account, signature, timestamp)
+    const nonce = await nextLoginNonce(call.db, account.id)
+    if (!isSigned(domainOf(call.env), nonce) || !(await useLoginNonce(call.db, account.id, nonce))) {
       throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
     }
-    const session = await issueSession(call.env, account, call.now)
+    const session = await issueSession(call.env, account.id, call.now)
     return { token: session.token, expires_at: session.expiresAt }
   },
 })
 
-export default serve('auth', authNonce, authLogin)
+export default serveOpen('auth', authNonce, authLogin)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { ping } from '../db/ledger/health.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv } from './_lib/env.ts'
 import { field } from './_lib/schemas.ts'
@@ -26,4 +26,4 @@ export const health = defineEndpoint({
   },
 })
 
-export default serve('health', health)
+export default serveOpen('health', health)

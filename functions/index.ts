@@ -1,44 +1,50 @@
 /** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
+import agentBind from './agent-bind.ts'
+import agentList from './agent-list.ts'
+import agentRevokeAll from './agent-revoke-all.ts'
+import agentRevoke from './agent-revoke.ts'
 import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
+import docs from './docs.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
 import spotBalances from './spot-balances.ts'
 import spotTransfer from './spot-transfer.ts'
+import spotTransfers from './spot-transfers.ts'
 import spotWithdrawRequest from './spot-withdraw-request.ts'
 import spotWithdrawals from './spot-withdrawals.ts'
-import spotTransfers from './spot-transfers.ts'
-import walletTokens from './wallet-tokens.ts'
-import agentBind from './agent-bind.ts'
-import agentList from './agent-list.ts'
-import agentRevoke from './agent-revoke.ts'
-import agentRevokeAll from './agent-revoke-all.ts'
+import stream from './stream.ts'
 import subaccountCreate from './subaccount-create.ts'
 import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
+import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
+export { AccountStream } from './stream.ts'
+
 export const workers = [
+  adminCredit,
   agentBind,
   agentList,
-  agentRevoke,
   agentRevokeAll,
-  subaccountCreate,
-  subaccountList,
-  subaccountSpotTransfer,
-  subaccountTransfer,
-  adminCredit,
+  agentRevoke,
   apiKeys,
   auth,
+  docs,
   health,
   perpBalances,
   spotBalances,
   spotTransfer,
+  spotTransfers,
   spotWithdrawRequest,
   spotWithdrawals,
-  spotTransfers,
+  stream,
+  subaccountCreate,
+  subaccountList,
+  subaccountSpotTransfer,
+  subaccountTransfer,
   walletTokens,
 ]
 

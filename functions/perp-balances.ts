@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
-import { listBalances } from '../db/ledger/balances.ts'
 import { serve } from './_lib/app.ts'
+import { balancesFor, balancesQuery, BALANCES_ERRORS } from './_lib/balances.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { balancesOut } from './_lib/schemas.ts'
@@ -13,11 +13,13 @@ export const perpBalances = defineEndpoint({
   access: 'read',
   env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
   databaseUrl: (env) => env.DATABASE_URL,
-  query: z.strictObject({}),
+  query: balancesQuery,
   response: balancesOut(),
-  errors: {},
+  errors: BALANCES_ERRORS,
   internal: 'internal error',
-  handler: async (call) => ({ balances: await listBalances(call.db, call.caller.account, 'perp') }),
+  handler: async (call) => ({
+    balances: await balancesFor(call.db, call.caller, call.query.account, 'perp'),
+  }),
 })
 
 export default serve('perp-balances', perpBalances)

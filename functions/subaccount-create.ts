@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { createSubaccount } from '../db/ledger/subaccounts.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { SUBACCOUNTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
@@ -56,4 +56,4 @@ export const subaccountCreate = defineEndpoint({
   },
 })
 
-export default serve('subaccount-create', subaccountCreate)
+export default serveOpen('subaccount-create', subaccountCreate)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { listSubaccounts } from '../db/ledger/subaccounts.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, amountOut, field } from './_lib/schemas.ts'
 import {
@@ -51,4 +51,4 @@ export const subaccountList = defineEndpoint({
   },
 })
 
-export default serve('subaccount-list', subaccountList)
+export default serveOpen('subaccount-list', subaccountList)

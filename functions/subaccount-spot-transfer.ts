@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, amountIn, field, tokenIn } from './_lib/schemas.ts'
 import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
@@ -59,4 +59,4 @@ export const subaccountSpotTransfer = defineEndpoint({
   },
 })
 
-export default serve('subaccount-spot-transfer', subaccountSpotTransfer)
+export default serveOpen('subaccount-spot-transfer', subaccountSpotTransfer)

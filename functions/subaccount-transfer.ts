@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, amountIn } from './_lib/schemas.ts'
 import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
@@ -36,4 +36,4 @@ export const subaccountPerpTransfer = defineEndpoint({
   },
 })
 
-export default serve('subaccount-transfer', subaccountPerpTransfer)
+export default serveOpen('subaccount-transfer', subaccountPerpTransfer)

@@ -1,6 +1,6 @@
 import * as z from 'zod/mini'
 import { listTokens } from '../db/ledger/tokens.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv } from './_lib/env.ts'
 import { amountOut, field, tokenIn, unixSeconds } from './_lib/schemas.ts'
@@ -16,20 +16,23 @@ export const walletTokens = defineEndpoint({
   query: z.strictObject({}),
   response: z.object({
     success: field(z.literal(true), 'Always true', true),
-    data: z.array(
-      z.object({
-        symbol: tokenIn(),
-        decimals: field(z.number(), 'Decimals an amount may have', 6),
-        chainId: field(z.nullable(z.number()), 'EVM chain of the contract', 31337),
-        contract: field(
-          z.nullable(z.string()),
-          'Token contract; the zero address is the native coin',
-          '0x5fbdb2315678afecb367f032d93f642f64180aa3',
-        ),
-        transferable: field(z.boolean(), 'May move between perp and spot', true),
-        withdrawable: field(z.boolean(), 'May be withdrawn to the chain', false),
-        min_withdraw: amountOut('Smallest withdrawal', '1'),
-      }),
+    data: field(
+      z.array(
+        z.object({
+          symbol: tokenIn(),
+          decimals: field(z.number(), 'Decimals an amount may have', 6),
+          chainId: field(z.nullable(z.number()), 'EVM chain of the contract', 31337),
+          contract: field(
+            z.nullable(z.string()),
+            'Token contract; the zero address is the native coin',
+            '0x5fbdb2315678afecb367f032d93f642f64180aa3',
+          ),
+          transferable: field(z.boolean(), 'May move between perp and spot', true),
+          withdrawable: field(z.boolean(), 'May be withdrawn to the chain', false),
+          min_withdraw: amountOut('Smallest withdrawal', '1'),
+        }),
+      ),
+      'Every token, by symbol',
     ),
     error: field(z.null(), 'Always null', null),
     timestamp: unixSeconds('When it was read'),
@@ -43,4 +46,4 @@ export const walletTokens = defineEndpoint({
   },
 })
 
-export default serve('wallet-tokens', walletTokens)
+export default serveOpen('wallet-tokens', walletTokens)

@@ -4,7 +4,7 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, it } from 'vitest'
 import {
   LOGIN_TYPES,
-  loginDigest,
+  loginHash,
   loginSignedBy,
   type LoginDomain,
 } from '../functions/_lib/login-typed-data.ts'
@@ -36,7 +36,7 @@ describe('the digest of a login', () => {
         whole,
         (name, chainId, contract, wallet, nonce, time) => {
           const other = { name, version: `${name}.1`, chainId, verifyingContract: contract }
-          expect(bytesToHex(loginDigest(other, wallet, nonce, time))).toBe(
+          expect(bytesToHex(loginHash(other, wallet, nonce, time))).toBe(
             hashTypedData(typedData(other, wallet, nonce, time)),
           )
         },

@@ -77,8 +77,8 @@ describe('sign-in', () => {
 
   it.each([
     ['an address that is none', { address: '0x12' }, 400, 'INVALID_ADDRESS'],
-    ['a timestamp 301 s old', { timestamp: Math.floor(Date.now() / 1000) - 305 }, 400, 'TIMESTAMP_EXPIRED'],
-    ['a timestamp 301 s ahead', { timestamp: Math.floor(Date.now() / 1000) + 305 }, 400, 'TIMESTAMP_EXPIRED'],
+    ['a timestamp 301 s old', { seconds: -301 }, 400, 'TIMESTAMP_EXPIRED'],
+    ['a timestamp 301 s ahead', { seconds: 303 }, 400, 'TIMESTAMP_EXPIRED'],
     ['a timestamp in milliseconds', { timestamp: Date.now() }, 400, 'TIMESTAMP_EXPIRED'],
     ['a fraction of a second', { timestamp: 1.5 }, 400, 'INVALID_REQUEST'],
     ['a timestamp as text', { timestamp: '1' }, 400, 'INVALID_REQUEST'],
@@ -87,7 +87,10 @@ describe('sign-in', () => {
     ['a signature that recovers to nothing', { signature: '0x' + '00'.repeat(65) }, 401, 'SIGNATURE_INVALID'],
   ])('refuses %s', async (_what, change, status, code) => {
     const body = await signed(newWallet())
-    const answer = await login({ ...body, ...change })
+    const { seconds, ...fields } = { seconds: undefined, ...change }
+    // By the clock of this moment: the table is made long before its rows run.
+    if (seconds !== undefined) body.timestamp = Math.floor(Date.now() / 1000) + seconds
+    const answer = await login({ ...body, ...fields })
     expect([answer.status, answer.body.error]).toEqual([status, code])
   })
 

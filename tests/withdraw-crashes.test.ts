@@ -17,7 +17,7 @@ let account: Account
 let headers: Record<string, string>
 
 beforeAll(async () => {
-  ;({ stack, client, stop } = await ownStack({ KMS_TIMEOUT_MS: '1000' }))
+  ;({ stack, client, stop } = await ownStack())
 })
 afterAll(async () => await stop())
 
@@ -193,7 +193,7 @@ describe('the runtime is killed', () => {
     await stack.restartGateway({ KMS_TIMEOUT_MS: '15000' })
     const dying = request().catch(() => 'no answer')
     await until(() => stack.kms.control().signCalls === 1, 'the Sign call')
-    await stack.restartGateway({ KMS_TIMEOUT_MS: '1000' })
+    await stack.restartGateway({ KMS_TIMEOUT_MS: '3000' })
     await dying
     stack.kms.control({ faults: [] })
     expect(await rowsOf(client, account.account)).toEqual(['reserved 0'])

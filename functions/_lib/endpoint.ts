@@ -17,6 +17,8 @@ export interface Caller {
   /** The account that calls; empty where the access is admin, signature or none. */
   account: string
   via: 'session' | 'api_key' | 'admin' | 'none'
+  /** When a session's token ends, unix seconds. */
+  expiresAt?: number
 }
 
 type Schema = z.ZodMiniType
@@ -37,7 +39,7 @@ export interface Call<E extends Schema, B, Q, P> {
   readonly now: number
   /** Unix milliseconds, for the wallet-signed family. */
   readonly nowMs: number
-  header(name: string): string | undefined
+  readonly header: Header
   /** Names the account in the log, where the body says who calls. */
   actsFor(account: string): void
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
@@ -80,7 +82,24 @@ export interface EndpointDefinition<
   renderError?: (error: unknown, requestId: string) => { response: Response; outcome: string }
   /** The errors of that other envelope, with when. */
   signedErrors?: Partial<Record<SignedErrorId, string>>
+  /** The Authorization header of callers who cannot set one, such as a browser's WebSocket. */
+  authorization?: (header: Header) => string | undefined
+  /** What the reference says beyond the schemas; nothing here changes an answer. */
+  docs?: EndpointDocs
   handler: (call: Call<E, B, Q, P>) => Promise<Response | object>
+}
+
+export type Header = (name: string) => string | undefined
+
+export interface EndpointDocs {
+  /** Of the answer when all is well, where it is not 200. */
+  status?: number
+  /** Of that answer, where it is not JSON. */
+  contentType?: string
+  /** Named schemas the description speaks of, such as a stream's messages. */
+  schemas?: Record<string, Schema>
+  /** Left out of the reference: a part of a page, not of the API. */
+  hidden?: true
 }
 
 /** An endpoint with its schemas' types forgotten, as lists of endpoints hold it. */

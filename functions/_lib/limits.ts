@@ -44,6 +44,17 @@ export const API_KEY_LABEL_LENGTH_MAX = 100
 
 /** Entries one history read looks at: about 10 ms of index, whatever a filter keeps of them. */
 export const HISTORY_SCAN_MAX = 5_000
+/** Tabs and bots of one account; past it a new socket is refused, so that no running client is thrown out. */
+export const STREAM_SOCKETS_PER_ACCOUNT_MAX = 20
+export const STREAM_MESSAGE_BYTES_MAX = 16 * 1024
+/** How long a newer balance waits for an older one that overtook it on the way here. */
+export const STREAM_GAP_WAIT_MS = 250
+/** Balances that may wait for one socket before they are sent with the gap showing. */
+export const STREAM_HELD_MAX = 1_000
+/** Versions kept while a socket sleeps: an attachment has 16 KiB at most. */
+export const STREAM_VERSIONS_KEPT_MAX = 300
+/** Before a refused client tries to open a stream again. */
+export const STREAM_RETRY_AFTER_SECONDS = 10
 
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
@@ -69,6 +80,5 @@ export type RateName = keyof typeof RATES
 
 /** Addresses an isolate keeps in mind as guessing: bounds its memory. */
 export const BRAKED_ADDRESSES_MAX = 10_000
-
 export const SUBACCOUNTS_MAX = 100
 export const AGENTS_MAX = 20

@@ -32,6 +32,7 @@ export const pageQuery = {
   cursor: field(
     z.optional(z.string().check(z.regex(UUID))),
     'Where the page begins: follow the Link header instead of making one',
+    '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
   ),
 }
 

@@ -34,14 +34,13 @@ export function personalMessageHash(text: string): Uint8Array {
 }
 
 /** The lower-case address whose key signed the text, or null when the signature is nobody's. */
-export function recoverPersonalSigner(signature: PersonalSignature, text: string): string | null {
-  return recoverSigner(signature, personalMessageHash(text))
-}
+export const recoverPersonalSigner = (signature: PersonalSignature, text: string): string | null =>
+  recoverSigner(signature, personalMessageHash(text))
 
-/** The lower-case address whose key signed this hash, or null when the signature is nobody's. */
-export function recoverSigner(signature: PersonalSignature, hash: Uint8Array): string | null {
+/** The same for any 32-byte digest. */
+export function recoverSigner(signature: PersonalSignature, digest: Uint8Array): string | null {
   try {
-    const key = signature.recoverPublicKey(hash).toBytes(false)
+    const key = signature.recoverPublicKey(digest).toBytes(false)
     return '0x' + bytesToHex(keccak_256(key.subarray(1)).subarray(12))
   } catch {
     return null

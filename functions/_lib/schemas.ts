@@ -13,12 +13,16 @@ export function field<S extends z.ZodMiniType>(schema: S, description: string, e
 }
 
 /** Any JSON string or number passes here, so that a wrong amount gets its own code instead of INVALID_REQUEST. */
-export const amountIn = () =>
-  field(
-    z.union([z.string(), z.number()]),
-    'Decimal string, whole tokens, at most the token’s own number of decimals',
-    '12.5',
-  )
+export const amountIn = () => {
+  const schema = z.union([z.string(), z.number()])
+  z.globalRegistry.add(schema, {
+    description: 'Decimal string, whole tokens, at most the token’s own number of decimals',
+    examples: ['12.5'],
+    // What the reference shows in place of the schema: a number is never right.
+    documented: { type: 'string', pattern: '^(0|[1-9][0-9]{0,19})(\\.[0-9]{1,18})?$' },
+  })
+  return schema
+}
 export const amountOut = (description: string, example = '100') =>
   field(z.string(), `${description}; decimal string, whole tokens`, example)
 /** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
@@ -34,16 +38,19 @@ export const accountOut = (description: string) =>
 
 export const balancesOut = () =>
   z.object({
-    balances: z.array(
-      z.object({
-        token: tokenIn(),
-        available: amountOut('Free to use', '5100'),
-        frozen: amountOut('Held by open withdrawals', '0'),
-        version: field(
-          z.number(),
-          'Grows by one with each change of this balance; the stream carries it too',
-          7,
-        ),
-      }),
+    balances: field(
+      z.array(
+        z.object({
+          token: tokenIn(),
+          available: amountOut('Free to use', '5100'),
+          frozen: amountOut('Held by open withdrawals', '0'),
+          version: field(
+            z.number(),
+            'Grows by one with each change of this balance; the stream carries it too',
+            7,
+          ),
+        }),
+      ),
+      'One item a token the account ever had, by token',
     ),
   })

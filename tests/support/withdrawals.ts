@@ -81,3 +81,13 @@ export async function rowsOf(client: Client, account: string): Promise<string[]>
   )
   return rows.map(({ row }) => row)
 }
+
+/** Connections of the functions, and which of them are in a transaction or hold a lock. */
+export async function connectionsOfFunctions(client: Client): Promise<{ all: number; busy: number }> {
+  const rows = await client.sql<{ all: number; busy: number }>(
+    `select count(distinct a.pid)::int as all,
+       count(distinct a.pid) filter (where a.xact_start is not null or l.pid is not null)::int as busy
+     from pg_stat_activity a left join pg_locks l on l.pid = a.pid where a.usename = 'tidegate_edge'`,
+  )
+  return rows[0]!
+}

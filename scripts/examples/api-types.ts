@@ -1,0 +1,179 @@
+/** What each operation takes and answers. Written by `npm run openapi`: do not edit. */
+export interface Operations {
+  'POST /api/v1/admin/spot/balances/credit': {
+    params: undefined
+    query: undefined
+    body: { "user_address": string; "token": string; "amount": string; "reason"?: string | null }
+    answer: { "ok": true }
+  }
+  'POST /api/v1/agent/bind': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
+    answer: { "success": true; "data": { "account": string; "agent_wallet": string; "created_at": number }; "error": null; "code": null }
+  }
+  'POST /api/v1/agent/list': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    answer: { "success": true; "data": { "agent_wallets": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
+  }
+  'POST /api/v1/agent/revoke_all': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    answer: { "success": true; "data": { "account": string; "revoked": number }; "error": null; "code": null }
+  }
+  'POST /api/v1/agent/revoke': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
+    answer: { "success": true; "data": { "account": string; "agent_wallet": string; "revoked": 1 }; "error": null; "code": null }
+  }
+  'POST /api/v1/api-keys': {
+    params: undefined
+    query: undefined
+    body: { "label"?: string | null }
+    answer: { "id": string; "label": string | null; "created_at": number; "api_key": string }
+  }
+  'GET /api/v1/api-keys': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: { "api_keys": ({ "id": string; "label": string | null; "created_at": number })[] }
+  }
+  'DELETE /api/v1/api-keys/{id}': {
+    params: { "id": string }
+    query: undefined
+    body: undefined
+    answer: { "id": string; "revoked_at": number }
+  }
+  'GET /api/v1/auth/nonce/{address}': {
+    params: { "address": string }
+    query: undefined
+    body: undefined
+    answer: { "nonce": number; "typed_data": Record<string, unknown> | null; "message"?: string }
+  }
+  'POST /api/v1/auth/login': {
+    params: undefined
+    query: undefined
+    body: { "address": string; "signature": string | { "type": string; "value": string }; "timestamp": number }
+    answer: { "token": string; "expires_at": number }
+  }
+  'GET /openapi.json': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: Record<string, unknown>
+  }
+  'GET /docs': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: undefined
+  }
+  'GET /health': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: { "status": "ok"; "database": "ok" }
+  }
+  'GET /api/v1/perp/balances': {
+    params: undefined
+    query: { "account"?: string }
+    body: undefined
+    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] }
+  }
+  'GET /api/v1/spot/balances': {
+    params: undefined
+    query: { "account"?: string }
+    body: undefined
+    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] }
+  }
+  'POST /api/v1/spot/transfer': {
+    params: undefined
+    query: undefined
+    body: { "token": string; "direction": string; "amount": string }
+    answer: { "direction": string; "token": string; "amount": string; "perp_balance_after": string; "spot_balance_after": string; "transfer_id": string; "created_at": number }
+  }
+  'GET /api/v1/spot/transfers': {
+    params: undefined
+    query: { "kind"?: "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token"?: string; "wallet"?: "perp" | "spot"; "idempotency_key"?: string; "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string }
+    body: undefined
+    answer: ({ "id": string; "transfer_id": string; "kind": "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token": string; "wallet": "perp" | "spot"; "amount": string; "available_delta": string; "frozen_delta": string; "available_after": string; "frozen_after": string; "version": number; "counterparty": { "account": string; "wallet": string } | null; "reference": Record<string, unknown> | null; "created_at": number })[]
+  }
+  'POST /api/v1/spot/withdraw/request': {
+    params: undefined
+    query: undefined
+    body: { "token": string; "amount": string; "recipient"?: string | null }
+    answer: { "id": string; "token": string; "amount": string; "amount_in_wei": string; "recipient": string; "nonce": number; "signature": string; "deadline": number; "vault_address": string; "chain_id": number; "status": "signed" }
+  }
+  'GET /api/v1/spot/withdrawals': {
+    params: undefined
+    query: { "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string; "status"?: "reserved" | "signed" | "confirmed" | "expired" | "released"; "token"?: string }
+    body: undefined
+    answer: ({ "id": string; "token": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string })[]
+  }
+  'GET /api/v1/spot/withdrawals/{id}': {
+    params: { "id": string }
+    query: undefined
+    body: undefined
+    answer: { "id": string; "token": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string }
+  }
+  'GET /ws': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: undefined
+  }
+  'POST /api/v1/account/subaccount/create': {
+    params: undefined
+    query: undefined
+    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null }
+    answer: { "success": true; "data": { "main_account": string; "subaccount": string; "created_at": number }; "error": null; "code": null }
+  }
+  'POST /api/v1/account/subaccount/list': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null }
+    answer: { "success": true; "data": { "subaccounts": ({ "address": string; "balance": string; "pending_balance": string; "fee_level": 0; "fee_mode": "auto"; "created_at": number })[] }; "error": null; "code": null }
+  }
+  'POST /api/v1/account/subaccount/spot_asset/transfer': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "symbol": string; "amount": string; "idempotency_key"?: string | null }
+    answer: { "success": true; "data": { "success": true; "error": null; "transfer_id": string; "created_at": number }; "error": null; "code": null }
+  }
+  'POST /api/v1/account/subaccount/transfer': {
+    params: undefined
+    query: undefined
+    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "amount": string }
+    answer: { "success": true; "data": { "success": true; "error": null; "transfer_id": string; "created_at": number }; "error": null; "code": null }
+  }
+  'GET /api/v1/wallet/tokens': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: { "success": true; "data": ({ "symbol": string; "decimals": number; "chainId": number | null; "contract": string | null; "transferable": boolean; "withdrawable": boolean; "min_withdraw": string })[]; "error": null; "timestamp": number }
+  }
+}
+
+export type Error = { "error": string; "message": string; "request_id": string }
+
+export type SignedError = { "success": boolean; "data": Record<string, unknown> | null; "error": string; "code": number; "error_id": string; "request_id": string }
+
+export type StreamSubscribe = { "type": "subscribe"; "channel": "spot:user:balances" }
+
+export type StreamUnsubscribe = { "type": "unsubscribe"; "channel": "spot:user:balances" }
+
+export type StreamPing = { "type": "ping" }
+
+export type StreamSubscribed = { "type": "subscribed"; "channel": "spot:user:balances" }
+
+export type StreamUnsubscribed = { "type": "unsubscribed"; "channel": "spot:user:balances" }
+
+export type StreamPong = { "type": "pong" }
+
+export type StreamError = { "type": "error"; "code": "INVALID_MESSAGE" | "INVALID_CHANNEL"; "message": string }
+
+export type StreamBalance = { "type": "spot_user_balance"; "channel": "spot:user:balances"; "data": { "token": string; "available": string; "frozen": string; "version": number; "ts": number } }

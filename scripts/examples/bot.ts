@@ -1,0 +1,27 @@
+/** Signs in, subscribes, transfers, prints what the stream says. `npx tsx scripts/examples/bot.ts <origin> <private key>` */
+import { privateKeyToAccount } from 'viem/accounts'
+import type { TypedDataDefinition } from 'viem'
+import { createClient } from './client.ts'
+
+const [origin = 'http://127.0.0.1:8787', privateKey = ''] = process.argv.slice(2)
+const wallet = privateKeyToAccount(privateKey as `0x${string}`)
+const guest = createClient(origin)
+const { typed_data } = await guest.call('GET /api/v1/auth/nonce/{address}', {
+  params: { address: wallet.address },
+})
+const toSign = typed_data as unknown as TypedDataDefinition & { message: { timestamp: number } }
+const signature = await wallet.signTypedData(toSign)
+const { timestamp } = toSign.message
+const { token } = await guest.call('POST /api/v1/auth/login', {
+  body: { address: wallet.address, signature, timestamp },
+})
+const me = createClient(origin, { token })
+let version = Infinity
+const socket = await me.subscribeBalances((balance) => {
+  console.log(JSON.stringify(balance))
+  if (balance.version > version) socket.close()
+  if (balance.token === 'USDT') version = balance.version
+})
+await me.call('POST /api/v1/spot/transfer', {
+  body: { token: 'USDT', direction: 'spot_to_perp', amount: '1' },
+})

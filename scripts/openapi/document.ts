@@ -1,0 +1,226 @@
+/** The OpenAPI 3.1 document of a list of endpoints: everything in it comes from the endpoint objects. */
+import type { Access, Endpoint } from '../../functions/_lib/endpoint.ts'
+import { errorResponses } from './errors.ts'
+import { exampleOf, jsonSchemaOf, type JsonSchema } from './schema.ts'
+
+export interface OpenApiDocument {
+  openapi: string
+  info: object
+  servers: object[]
+  tags: { name: string }[]
+  paths: Record<string, Record<string, Operation>>
+  components: Record<string, Record<string, object>>
+}
+export interface Operation {
+  operationId: string
+  tags: string[]
+  summary: string
+  description: string
+  security: Record<string, string[]>[]
+  parameters?: { name: string; in: string; required: boolean; description: string; schema: JsonSchema }[]
+  requestBody?: { required: true; content: Record<string, { schema: JsonSchema; example: unknown }> }
+  responses: Record<
+    string,
+    { description: string; headers?: object; content?: Record<string, { schema: JsonSchema }> }
+  >
+}
+
+export function openApiDocument(endpoints: Endpoint[], version: string): OpenApiDocument {
+  const shown = endpoints.filter((endpoint) => !endpoint.docs?.hidden)
+  const paths: OpenApiDocument['paths'] = {}
+  for (const endpoint of shown) {
+    const path = pathOf(endpoint)
+    paths[path] = { ...paths[path], [endpoint.method.toLowerCase()]: operationOf(endpoint) }
+  }
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Tidegate',
+      version,
+      description:
+        'The spot wallet of an exchange. Amounts are decimal strings of whole tokens; times are unix seconds, in the wallet-signed family milliseconds; ids are UUIDs.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/', description: 'This origin' }],
+    tags: tagsOf(shown).map((name) => ({ name })),
+    paths,
+    components: componentsOf(shown),
+  }
+}
+
+const TAGS_LAST = ['Public', 'Admin', 'Reference']
+
+/** Sign in first, what few need last, the rest as it is mounted. */
+function tagsOf(endpoints: Endpoint[]): string[] {
+  const rank = (tag: string) => (tag === 'Sign in' ? -1 : TAGS_LAST.indexOf(tag) + 1)
+  return [...new Set(endpoints.map(({ tag }) => tag))].sort((a, b) => rank(a) - rank(b))
+}
+
+export const pathOf = (endpoint: Endpoint): string =>
+  ((endpoint.atRoot ? '' : '/api/v1') + endpoint.path).replace(/:([a-z_]+)/g, '{$1}')
+
+const SECURITY: Record<Access, Operation['security']> = {
+  session: [{ session: [] }],
+  read: [{ session: [] }, { userApiKey: [] }],
+  admin: [{ adminKey: [] }],
+  signature: [],
+  none: [],
+}
+
+function operationOf(endpoint: Endpoint): Operation {
+  const words = pathOf(endpoint)
+    .replace('/api/v1', '')
+    .split(/[^A-Za-z0-9]+/)
+    .filter(Boolean)
+  const name = words.map((word) => word[0]!.toUpperCase() + word.slice(1)).join('')
+  const parameters = parametersOf(endpoint)
+  const body = endpoint.body && jsonSchemaOf(endpoint.body, 'input')
+  return {
+    operationId: endpoint.method.toLowerCase() + name,
+    tags: [endpoint.tag],
+    summary: endpoint.summary,
+    description: endpoint.description ?? endpoint.summary,
+    security: SECURITY[endpoint.access],
+    ...(parameters.length > 0 ? { parameters } : {}),
+    ...(body
+      ? {
+          requestBody: {
+            required: true as const,
+            content: { 'application/json': { schema: body, example: exampleOf(body) } },
+          },
+        }
+      : {}),
+    responses: { ...successOf(endpoint), ...errorResponses(endpoint) } as Operation['responses'],
+  }
+}
+
+const REQUEST_ID: JsonSchema = {
+  type: 'string',
+  maxLength: 128,
+  description: 'Kept and answered when it is short and plain; else one is made',
+  examples: ['order-4711'],
+} as JsonSchema
+
+function parametersOf(endpoint: Endpoint): NonNullable<Operation['parameters']> {
+  const fields = (schema: Endpoint['query'], where: 'path' | 'query') => {
+    const { properties = {}, required = [] } = schema ? jsonSchemaOf(schema, 'input') : {}
+    return Object.entries(properties).map(([name, property]) =>
+      parameter(name, where, where === 'path' || required.includes(name), property),
+    )
+  }
+  const key: JsonSchema = {
+    type: 'string',
+    pattern: '^[!-~]{1,255}$',
+    description:
+      'Makes a repeat safe: the same key with the same body gets the first answer again, byte for byte, and nothing moves twice',
+    examples: ['5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b'],
+  }
+  return [
+    ...fields(endpoint.params, 'path'),
+    ...fields(endpoint.query, 'query'),
+    ...(endpoint.idempotent ? [parameter('Idempotency-Key', 'header', false, key)] : []),
+    parameter('X-Request-Id', 'header', false, REQUEST_ID),
+  ]
+}
+
+function parameter(name: string, where: string, required: boolean, { description, ...schema }: JsonSchema) {
+  return { name, in: where, required, description: description ?? '', schema }
+}
+
+function successOf(endpoint: Endpoint): Record<string, object> {
+  const { status = 200, contentType = 'application/json' } = endpoint.docs ?? {}
+  const isPaged =
+    endpoint.query !== undefined && 'cursor' in (jsonSchemaOf(endpoint.query, 'input').properties ?? {})
+  const ref = (name: string) => ({ [name]: { $ref: `#/components/headers/${name}` } })
+  const headers = {
+    ...ref('X-Request-Id'),
+    ...(isPaged ? ref('Link') : {}),
+    ...(endpoint.idempotent ? ref('Idempotency-Replayed') : {}),
+  }
+  if (status === 101) return { '101': { description: 'The stream is open', headers } }
+  const schema = endpoint.response ? jsonSchemaOf(endpoint.response, 'output') : ({ type: 'string' } as const)
+  const example = endpoint.response ? { example: exampleOf(schema) } : {}
+  return { [status]: { description: 'Done', headers, content: { [contentType]: { schema, ...example } } } }
+}
+
+function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
+  const text = (description: string, example: string) => ({
+    type: 'string',
+    description,
+    examples: [example],
+  })
+  const header = (description: string, example: string) => ({
+    description,
+    schema: text(description, example),
+  })
+  const named = endpoints.flatMap((endpoint) => Object.entries(endpoint.docs?.schemas ?? {}))
+  return {
+    schemas: {
+      Error: {
+        type: 'object',
+        required: ['error', 'message', 'request_id'],
+        properties: {
+          error: text('What programs match', 'INSUFFICIENT_BALANCE'),
+          message: text('For a person; may change', 'the source has not that much available'),
+          request_id: text(
+            'Also in X-Request-Id; quote it when you ask',
+            '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11',
+          ),
+        },
+      },
+      SignedError: {
+        type: 'object',
+        required: ['success', 'data', 'error', 'code', 'error_id', 'request_id'],
+        properties: {
+          success: { type: 'boolean', description: 'Always false', examples: [false] },
+          data: {
+            type: ['object', 'null'],
+            description: 'What was checked, or what was done before; else null',
+            examples: [null],
+          },
+          error: text('For a person; begins as the errors say', 'Insufficient spot balance'),
+          code: {
+            type: 'integer',
+            description: 'The API’s own number, else the HTTP status',
+            examples: [62],
+          },
+          error_id: text('What programs match', 'insufficient_spot_balance'),
+          request_id: text(
+            'Also in X-Request-Id; quote it when you ask',
+            '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11',
+          ),
+        },
+      },
+      ...Object.fromEntries(named.map(([name, schema]) => [name, jsonSchemaOf(schema, 'output')])),
+    },
+    headers: {
+      'X-Request-Id': header('Of this request; the caller’s own when it was short and plain', 'order-4711'),
+      'Retry-After': header('Seconds to wait', '1'),
+      Link: header(
+        'The next page, when there is one: `<…>; rel="next"`',
+        '</api/v1/spot/transfers?cursor=…>; rel="next"',
+      ),
+      'Idempotency-Replayed': header('`true` when this is the first answer again', 'true'),
+    },
+    securitySchemes: {
+      session: {
+        type: 'http',
+        scheme: 'bearer',
+        bearerFormat: 'JWT',
+        description: 'Token of POST /auth/login, or of the configured issuer: everything of its own account',
+      },
+      userApiKey: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-API-Key',
+        description: 'Key of POST /api-keys: reads of its own account',
+      },
+      adminKey: {
+        type: 'apiKey',
+        in: 'header',
+        name: 'X-API-Key',
+        description: 'The operator’s key: /admin/* only',
+      },
+    },
+  }
+}

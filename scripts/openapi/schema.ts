@@ -1,0 +1,60 @@
+/** JSON Schemas of the endpoints' zod schemas, with their words, and examples made of the fields' own examples. */
+import * as z from 'zod/mini'
+
+export interface JsonSchema {
+  type?: string | string[]
+  description?: string
+  examples?: unknown[]
+  properties?: Record<string, JsonSchema>
+  required?: string[]
+  items?: JsonSchema
+  anyOf?: JsonSchema[]
+  enum?: unknown[]
+  const?: unknown
+  default?: unknown
+  pattern?: string
+  additionalProperties?: boolean | JsonSchema
+  $ref?: string
+  /** Of our own, from `amountIn`: replaces what the validator takes. */
+  documented?: JsonSchema
+  $schema?: string
+}
+
+export function jsonSchemaOf(schema: z.ZodMiniType, io: 'input' | 'output'): JsonSchema {
+  const json = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonSchema
+  delete json.$schema
+  walk(json, (node) => {
+    if (node.documented) {
+      delete node.type
+      delete node.anyOf
+      Object.assign(node, node.documented)
+      delete node.documented
+    }
+    // Answers may get more members: a client must not refuse them.
+    if (io === 'output' && node.additionalProperties === false) delete node.additionalProperties
+  })
+  return json
+}
+
+export function walk(node: JsonSchema, visit: (node: JsonSchema) => void): void {
+  visit(node)
+  const inner = [...Object.values(node.properties ?? {}), ...(node.anyOf ?? [])]
+  if (node.items) inner.push(node.items)
+  if (typeof node.additionalProperties === 'object') inner.push(node.additionalProperties)
+  for (const child of inner) walk(child, visit)
+}
+
+/** A whole value out of the examples of its fields. */
+export function exampleOf(schema: JsonSchema): unknown {
+  if (schema.examples && schema.examples.length > 0) return schema.examples[0]
+  if ('const' in schema) return schema.const
+  if (schema.enum) return schema.enum[0]
+  if (schema.properties) {
+    return Object.fromEntries(
+      Object.entries(schema.properties).map(([name, property]) => [name, exampleOf(property)]),
+    )
+  }
+  if (schema.items) return [exampleOf(schema.items)]
+  if (schema.anyOf?.[0]) return exampleOf(schema.anyOf[0])
+  return schema.default ?? (schema.type === 'null' ? null : {})
+}

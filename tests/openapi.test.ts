@@ -1,0 +1,217 @@
+import { execFile } from 'node:child_process'
+import { promisify } from 'node:util'
+import * as z from 'zod/mini'
+import { describe, expect, test } from 'vitest'
+import type { Endpoint } from '../functions/_lib/endpoint.ts'
+import { ERROR_STATUS } from '../functions/_lib/errors.ts'
+import type { OpenApiDocument } from '../scripts/openapi/document.ts'
+import { pathOf } from '../scripts/openapi/document.ts'
+import { allEndpoints, generatedFiles, readProjectFile } from '../scripts/openapi/generated.ts'
+import type { JsonSchema } from '../scripts/openapi/schema.ts'
+import { projectRoot } from '../scripts/stack/manifest.ts'
+import { clientOf } from './support/client.ts'
+
+const client = clientOf()
+const document = JSON.parse(readProjectFile('functions/openapi.json')) as OpenApiDocument
+const endpoints = (await allEndpoints()).filter((endpoint) => !endpoint.docs?.hidden)
+const operations = Object.entries(document.paths).flatMap(([path, methods]) =>
+  Object.entries(methods).map(
+    ([method, operation]) => [`${method.toUpperCase()} ${path}`, operation] as const,
+  ),
+)
+
+/** Every field below a schema, with its way there. */
+function fieldsOf(schema: JsonSchema, where: string): [string, JsonSchema][] {
+  const own = Object.entries(schema.properties ?? {}).flatMap(([name, field]): [string, JsonSchema][] => [
+    [`${where}.${name}`, field],
+    ...fieldsOf(field, `${where}.${name}`),
+  ])
+  const inner = [...(schema.items ? [schema.items] : []), ...(schema.anyOf ?? [])]
+  return [...own, ...inner.flatMap((child) => fieldsOf(child, `${where}[]`))]
+}
+
+/** A small validator of what these schemas use; an unknown keyword is a mistake of ours and fails. */
+function mismatch(
+  schema: JsonSchema & Record<string, unknown>,
+  value: unknown,
+  at = '$',
+): string | undefined {
+  if (schema.$ref) return mismatch(resolve(schema.$ref) as typeof schema, value, at)
+  if ('const' in schema) return schema.const === value ? undefined : `${at} is not ${String(schema.const)}`
+  if (schema.enum) return schema.enum.includes(value) ? undefined : `${at} is not in the list`
+  if (schema.anyOf) {
+    const all = schema.anyOf.map((one) => mismatch(one as typeof schema, value, at))
+    return all.includes(undefined) ? undefined : all[0]
+  }
+  const actual = value === null ? 'null' : Array.isArray(value) ? 'array' : typeof value
+  const allowed =
+    schema.type === undefined
+      ? [actual]
+      : [schema.type].flat().map((type) => (type === 'integer' ? 'number' : type))
+  if (!allowed.includes(actual)) return `${at} is ${actual}, not ${allowed.join(' or ')}`
+  if (schema.pattern && !new RegExp(schema.pattern).test(value as string))
+    return `${at} is not like ${schema.pattern}`
+  if (actual === 'array') {
+    return (value as unknown[])
+      .map((item, i) => mismatch((schema.items ?? {}) as typeof schema, item, `${at}[${i}]`))
+      .find(Boolean)
+  }
+  if (actual !== 'object') return undefined
+  const missing = schema.required?.find((name) => !(name in (value as object)))
+  if (missing !== undefined) return `${at}.${missing} is missing`
+  return Object.entries(value as object)
+    .map(([name, item]) => {
+      const property = schema.properties?.[name]
+      if (property) return mismatch(property as typeof schema, item, `${at}.${name}`)
+      return schema.additionalProperties === false ? `${at}.${name} is unknown` : undefined
+    })
+    .find(Boolean)
+}
+
+function resolve(ref: string): unknown {
+  expect(ref).toMatch(/^#\//)
+  return ref
+    .slice(2)
+    .split('/')
+    .reduce<unknown>((node, part) => (node as Record<string, unknown> | undefined)?.[part], document)
+}
+
+function refsOf(node: unknown): string[] {
+  if (node === null || typeof node !== 'object') return []
+  return Object.entries(node).flatMap(([key, value]) =>
+    key === '$ref' && typeof value === 'string' ? [value] : refsOf(value),
+  )
+}
+
+describe('the committed files', () => {
+  test('are what the endpoints give now: run `npm run openapi` when this fails', async () => {
+    for (const [path, text] of Object.entries(await generatedFiles())) {
+      expect(readProjectFile(path) === text, `${path} is up to date`).toBe(true)
+    }
+  })
+
+  test('pass `npm run openapi -- --check`, which CI runs', async () => {
+    const { stdout } = await promisify(execFile)('node_modules/.bin/tsx', ['scripts/openapi.ts', '--check'], {
+      cwd: projectRoot,
+    })
+    expect(stdout).toContain('up to date')
+  })
+
+  test('the stack serves the committed document', async () => {
+    const answer = await fetch(client.manifest.baseUrl.replace('/api/v1', '/openapi.json'))
+    expect(answer.headers.get('content-type')).toContain('application/json')
+    expect(await answer.json()).toEqual(document)
+  })
+})
+
+describe('the document', () => {
+  test('has every endpoint that is served, once, and each operation has its own id', () => {
+    expect(operations.map(([name]) => name).sort()).toEqual(
+      endpoints.map((endpoint) => `${endpoint.method} ${pathOf(endpoint)}`).sort(),
+    )
+    const ids = operations.map(([, operation]) => operation.operationId)
+    expect(new Set(ids).size).toBe(ids.length)
+  })
+
+  test('resolves every reference', () => {
+    expect(refsOf(document).length).toBeGreaterThan(20)
+    for (const ref of refsOf(document)) expect(resolve(ref), ref).toBeDefined()
+  })
+
+  test.each(operations)('%s describes every field, with an example of each value', (_name, operation) => {
+    const schemas = [
+      ...Object.values(operation.requestBody?.content ?? {}),
+      ...Object.values(operation.responses['200']?.content ?? {}),
+    ].map(({ schema }) => schema)
+    for (const [where, field] of schemas.flatMap((schema) => fieldsOf(schema, '$'))) {
+      expect(field.description, `${where} needs a description`).toBeTruthy()
+      const hasParts = field.properties ?? field.items ?? field.anyOf?.some((one) => one.properties)
+      if (!hasParts && !('const' in field)) expect(field.examples, `${where} needs an example`).toBeTruthy()
+    }
+    for (const parameter of operation.parameters ?? []) {
+      expect(parameter.description, parameter.name).toBeTruthy()
+      expect(parameter.schema.examples, `${parameter.name} needs an example`).toBeTruthy()
+    }
+  })
+
+  test.each(operations)('%s has examples that its own schemas accept', (_name, operation) => {
+    const bodies = [operation.requestBody, ...Object.values(operation.responses)]
+    for (const media of bodies.flatMap((body) => Object.values(body?.content ?? {}))) {
+      const { schema, example, examples } = media as {
+        schema: JsonSchema & Record<string, unknown>
+        example?: unknown
+        examples?: Record<string, { value: unknown }>
+      }
+      const values = [
+        ...(example === undefined ? [] : [example]),
+        ...Object.values(examples ?? {}).map(({ value }) => value),
+      ]
+      for (const value of values) expect(mismatch(schema, value)).toBeUndefined()
+    }
+  })
+
+  test.each(endpoints.map((endpoint) => [`${endpoint.method} ${pathOf(endpoint)}`, endpoint] as const))(
+    '%s lists each of its errors below the right status, and how to call it',
+    (_name, endpoint: Endpoint) => {
+      const operation = document.paths[pathOf(endpoint)]?.[endpoint.method.toLowerCase()]
+      const statusesOf = (name: string) =>
+        Object.entries(operation?.responses ?? {})
+          .filter(([, response]) => response.description.includes(`\`${name}\``))
+          .map(([status]) => Number(status))
+      if (!endpoint.docs?.errorExamples) {
+        for (const code of Object.keys(endpoint.errors) as (keyof typeof ERROR_STATUS)[])
+          expect(statusesOf(code), code).toEqual([ERROR_STATUS[code]])
+        expect(statusesOf(endpoint.internal)).toEqual([ERROR_STATUS[endpoint.internal]])
+      }
+      expect(statusesOf('METHOD_NOT_ALLOWED')).toEqual([405])
+      const keyed = operation?.parameters?.some(({ name }) => name === 'Idempotency-Key') ?? false
+      expect(keyed).toBe(endpoint.idempotent === true)
+      expect(operation?.security.length === 0).toBe(['none', 'signature'].includes(endpoint.access))
+    },
+  )
+})
+
+describe('what the stack answers', () => {
+  const endpointOf = (name: string) =>
+    endpoints.find((endpoint) => `${endpoint.method} ${pathOf(endpoint)}` === name)
+  const check = (name: string, answer: { status: number; body: unknown }) => {
+    const status = String(answer.status)
+    const schema =
+      document.paths[name.split(' ')[1] ?? '']?.[(name.split(' ')[0] ?? '').toLowerCase()]?.responses[status]
+        ?.content?.['application/json']?.schema
+    expect(schema, `${name} documents ${status}`).toBeDefined()
+    expect(mismatch(schema as JsonSchema & Record<string, unknown>, answer.body)).toBeUndefined()
+    const response = endpointOf(name)?.response
+    if (answer.status === 200 && response) expect(z.safeParse(response, answer.body).success).toBe(true)
+  }
+
+  test('is what the document says, when it succeeds and when it refuses', async () => {
+    const { account, address, wallet, token } = await client.newAccount({ USDT: '10' })
+    const admin = { apiKey: client.manifest.adminApiKey }
+    check('GET /health', await client.call('/health'))
+    check('GET /api/v1/wallet/tokens', await client.call('/wallet/tokens'))
+    check('GET /api/v1/spot/balances', await client.call('/spot/balances', { token }))
+    check('GET /api/v1/spot/balances', await client.call('/spot/balances'))
+    check('GET /api/v1/perp/balances', await client.call('/perp/balances', { token }))
+    const body = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
+    for (const amount of ['1', '1000', 1, '0']) {
+      check('POST /api/v1/spot/transfer', await client.transfer(token, { ...body, amount }))
+    }
+    check(
+      'POST /api/v1/spot/transfer',
+      await client.call('/spot/transfer', { token, json: 'x'.repeat(20_000) }),
+    )
+    const credit = { user_address: account, token: 'USDT', amount: '1' }
+    check(
+      'POST /api/v1/admin/spot/balances/credit',
+      await client.call('/admin/spot/balances/credit', { ...admin, json: credit }),
+    )
+    const nonce = await client.call(`/auth/nonce/${address}`)
+    check('GET /api/v1/auth/nonce/{address}', nonce)
+    const { timestamp } = nonce.body.typed_data.message
+    const login = { address, timestamp, signature: await wallet.signTypedData(nonce.body.typed_data) }
+    for (let attempt = 0; attempt < 2; attempt += 1) {
+      check('POST /api/v1/auth/login', await client.call('/auth/login', { json: login }))
+    }
+  })
+})
