@@ -78,15 +78,18 @@ begin
   update public.balances b set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
     where b.account = p_account and b.wallet = p_wallet and b.token = p_token
     returning * into v_row;
-  if found then
-    return v_row;
+  if not found then
+    -- First use: two at once make one row, and both amounts arrive.
+    insert into public.balances as b (account, wallet, token, available, version, updated_at)
+      values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
+      on conflict (account, wallet, token) do update
+        set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
+      returning * into v_row;
   end if;
-  -- First use: two at once make one row, and both amounts arrive.
-  insert into public.balances as b (account, wallet, token, available, version, updated_at)
-    values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
-    on conflict (account, wallet, token) do update
-      set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
-    returning * into v_row;
+  -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
+  if v_row.available + v_row.frozen >= 1e20 then
+    perform ledger.refuse('TG002');
+  end if;
   return v_row;
 end $$;
 

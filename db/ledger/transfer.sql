@@ -18,7 +18,7 @@ begin
     end if;
   end if;
 
-  if p_direction not in ('perp_to_spot', 'spot_to_perp') then
+  if p_direction is null or p_direction not in ('perp_to_spot', 'spot_to_perp') then
     perform ledger.refuse('TG007');
   end if;
   if not exists (select from public.tokens t where t.symbol = p_token and t.transferable) then

@@ -15,6 +15,7 @@ import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
 import { logFailure, logRequest, redactedPath } from './log.ts'
 import { RateGate } from './rate-limit.ts'
+import { isStorable } from './storable-text.ts'
 
 type Bindings = Record<string, unknown>
 interface Variables {
@@ -173,6 +174,8 @@ function queryOf(c: Ctx): Record<string, string> {
 }
 
 function checked(schema: z.ZodMiniType, value: unknown, where: string): unknown {
+  if (!isStorable(value))
+    throw new ApiError('INVALID_REQUEST', `${where}: text may not hold U+0000 or half a surrogate pair`)
   const result = z.safeParse(schema, value)
   if (result.success) return result.data
   throw new ApiError('INVALID_REQUEST', `${where}: ${describeIssue(result.error.issues[0])}`)

@@ -6,6 +6,8 @@ import { join } from 'node:path'
 export interface Gateway {
   port: number
   stop(): Promise<void>
+  /** Ends it as a machine that dies would: at once, whatever is under way. */
+  kill(): Promise<void>
 }
 
 export interface GatewayOptions {
@@ -104,7 +106,12 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
     await stop()
     throw new Error(`the functions did not start: ${(error as Error).message}\n${last.trim()}`)
   }
-  return { port: options.port, stop }
+  const kill = async () => {
+    signalGroup(child.pid, 'SIGKILL')
+    await gone
+    log.end()
+  }
+  return { port: options.port, stop, kill }
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

@@ -7,12 +7,12 @@ import { clientOf, type Client } from './client.ts'
 /** A stack of a test file's own, for faults and other configurations. Call `stop` in `afterAll`. */
 export async function ownStack(
   env: Record<string, string> = {},
-): Promise<{ stack: Stack; client: Client; stop: () => Promise<void> }> {
+): Promise<{ stack: Stack; folder: string; client: Client; stop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
   const stack = await startStack({ folder, port: 0, env })
   const stop = async () => {
     await stack.stop()
     await rm(folder, { recursive: true, force: true })
   }
-  return { stack, client: clientOf(stack.manifest, folder), stop }
+  return { stack, folder, client: clientOf(stack.manifest, folder), stop }
 }

@@ -1,0 +1,159 @@
+/** Holds the clients' books against the ledger and the chain, when everything has come to rest. */
+import pg from 'pg'
+import { parseAbiItem } from 'viem'
+import { chainClient } from '../stack/deploy.ts'
+import { checkInvariants } from '../stack/invariants.ts'
+import type { Stack } from '../stack/stack.ts'
+import type { Books, Entry } from './books.ts'
+
+interface KeyRow {
+  scope: string
+  endpoint: string
+  key: string
+  transfer_id: string | null
+  withdrawal_id: string | null
+  amount: string | null
+  to_account: string | null
+  from_account: string | null
+}
+const ENDPOINT = {
+  transfer: 'spot-transfer',
+  credit: 'admin-credit',
+  withdraw: 'spot-withdraw-request',
+  subaccount: 'subaccount-spot-transfer',
+} as const
+
+/** Every promise that was broken, in words; none is what a soak is for. `closes`: each withdrawal must have come to an end. */
+export async function judge(stack: Stack, books: Books, closes: boolean): Promise<string[]> {
+  const client = new pg.Client({ connectionString: stack.manifest.databaseUrl })
+  await client.connect()
+  try {
+    return [
+      ...books.violations,
+      ...(await brokenInvariants(stack)),
+      ...(await judgeKeys(client, books)),
+      ...(await judgeCounts(client)),
+      ...(await judgeWithdrawals(client, stack, books, closes)),
+      ...(await judgeLocks(client)),
+    ]
+  } finally {
+    await client.end()
+  }
+}
+
+export async function brokenInvariants(stack: Stack): Promise<string[]> {
+  const results = await checkInvariants(stack.manifest.databaseUrl)
+  return results.filter(({ violations }) => violations > 0).map(({ name }) => `broken: ${name}`)
+}
+
+/** Acknowledged: there, once, with what was asked. Refused: not there. Unknown: there or not. */
+async function judgeKeys(client: pg.Client, books: Books): Promise<string[]> {
+  const { rows } = await client.query(
+    `select k.account as scope, k.endpoint, k.key, k.transfer_id, k.withdrawal_id, trim_scale(t.amount)::text as amount,
+       t.to_account, t.from_account
+     from idempotency_keys k left join transfers t on t.id = k.transfer_id`,
+  )
+  const byKey = new Map<string, KeyRow[]>()
+  for (const row of rows as KeyRow[]) byKey.set(row.key, [...(byKey.get(row.key) ?? []), row])
+  return books.entries.flatMap((entry) => judgeEntry(entry, byKey.get(entry.key) ?? []))
+}
+
+function judgeEntry(entry: Entry, found: KeyRow[]): string[] {
+  const name = `${entry.kind} ${entry.key}`
+  if (new Set(entry.answers).size > 1)
+    return [`${name} was answered in two ways: ${entry.answers.join(' | ')}`]
+  if (found.length > 1) return [`${name} is in the ledger ${found.length} times`]
+  const [row] = found
+  if (entry.outcome === 'refused') return row ? [`${name} was refused (${entry.error}) and moved money`] : []
+  if (!row)
+    return entry.outcome === 'acknowledged' ? [`${name} was acknowledged and is not in the ledger`] : []
+  if (row.endpoint !== ENDPOINT[entry.kind] || row.scope !== entry.scope)
+    return [`${name} stands under another name`]
+  const id = entry.kind === 'withdraw' ? row.withdrawal_id : row.transfer_id
+  if (entry.id !== undefined && id !== entry.id)
+    return [`${name} was answered ${entry.id} and the ledger has ${id}`]
+  const account = entry.kind === 'credit' ? row.to_account : row.from_account
+  if (row.amount !== entry.amount || account !== entry.account)
+    return [`${name} moved ${row.amount} of ${account} instead of ${entry.amount} of ${entry.account}`]
+  return []
+}
+
+/** Every client uses a key, so a movement without one was made twice or by nobody. */
+async function judgeCounts(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select t.kind, count(*)::int as n from transfers t
+     where t.kind in ('credit', 'perp_to_spot', 'spot_to_perp', 'subaccount_spot_transfer')
+       and not exists (select from idempotency_keys k where k.transfer_id = t.id) group by t.kind`,
+  )
+  return (rows as { kind: string; n: number }[]).map(({ kind, n }) => `${n} movements ${kind} have no key`)
+}
+
+interface WithdrawalRow {
+  id: string
+  account: string
+  status: string
+  amount_in_wei: string
+  tx_hash: string | null
+  signature: string | null
+}
+
+async function judgeWithdrawals(
+  client: pg.Client,
+  stack: Stack,
+  books: Books,
+  closes: boolean,
+): Promise<string[]> {
+  const { rows } = await client.query(
+    'select id, account, status, amount_in_wei::text, tx_hash, signature from withdrawals',
+  )
+  const byId = new Map((rows as WithdrawalRow[]).map((row) => [row.id, row]))
+  const broken: string[] = []
+  for (const entry of books.entries.filter(
+    ({ kind, outcome }) => kind === 'withdraw' && outcome === 'acknowledged',
+  )) {
+    const row = byId.get(entry.id ?? '')
+    const told = JSON.parse(entry.answers[0]!) as { signature: string; amount_in_wei: string }
+    if (
+      !row ||
+      row.signature !== told.signature ||
+      row.amount_in_wei !== told.amount_in_wei ||
+      row.status === 'released'
+    )
+      broken.push(`withdrawal ${entry.id} was handed out and is now ${row?.status ?? 'gone'}`)
+  }
+  const events = await chainClient(stack.chain.rpcUrl, stack.chain.chainId).getLogs({
+    address: stack.chain.vault,
+    event: parseAbiItem(
+      'event SpotWithdrawal(address indexed account, address indexed token, uint256 amount, uint256 nonce)',
+    ),
+    fromBlock: 0n,
+  })
+  const paidOnChain = events.reduce((sum, { args }) => sum + args.amount!, 0n)
+  const paidToClients = [...books.paid.keys()].reduce(
+    (sum, id) => sum + BigInt(byId.get(id)?.amount_in_wei ?? 0),
+    0n,
+  )
+  if (paidOnChain < paidToClients)
+    broken.push(`clients saw ${paidToClients} paid and the vault says ${paidOnChain}`)
+  for (const id of books.paid.keys())
+    if (!['signed', 'confirmed'].includes(byId.get(id)?.status ?? ''))
+      broken.push(`withdrawal ${id} was paid by the vault and is ${byId.get(id)?.status}`)
+  if (!closes) return broken
+  const open = [...byId.values()].filter(({ status }) => ['reserved', 'signed'].includes(status))
+  if (open.length > 0) broken.push(`${open.length} withdrawals never came to an end`)
+  const confirmed = [...byId.values()].filter(({ status }) => status === 'confirmed')
+  const settled = confirmed.reduce((sum, row) => sum + BigInt(row.amount_in_wei), 0n)
+  if (settled !== paidOnChain)
+    broken.push(`the vault paid ${paidOnChain} and the ledger confirmed ${settled}`)
+  return broken
+}
+
+async function judgeLocks(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select 'left ' || state as what from pg_stat_activity where datname = current_database()
+       and state like 'idle in transaction%' and state_change < now() - interval '6 seconds'
+     union all select 'waiting lock ' || locktype from pg_locks where not granted
+     union all select 'advisory lock left' from pg_locks where locktype = 'advisory'`,
+  )
+  return (rows as { what: string }[]).map(({ what }) => what)
+}

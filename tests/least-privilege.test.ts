@@ -1,0 +1,251 @@
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { EDGE_ROLES, type EdgeRole } from '../scripts/stack/database.ts'
+import { clientOf } from './support/client.ts'
+import { EXECUTABLE } from './support/grants.ts'
+
+const api = clientOf()
+const { manifest } = api
+const urlOf: Record<EdgeRole, string> = {
+  tidegate_edge: manifest.edgeDatabaseUrl,
+  tidegate_admin: manifest.adminDatabaseUrl,
+  tidegate_settle: manifest.settleDatabaseUrl,
+}
+
+/** The role's own login, straight to Postgres: what somebody could do who stole a connection string. */
+async function loginAs(role: EdgeRole): Promise<pg.Client> {
+  const url = new URL(urlOf[role])
+  url.port = new URL(manifest.databaseUrl).port
+  const client = new pg.Client({ connectionString: url.toString() })
+  await client.connect()
+  return client
+}
+
+const refusal = async (client: pg.Client, text: string): Promise<string> => {
+  try {
+    await client.query(text)
+    return 'done'
+  } catch (error) {
+    return (error as { code?: string }).code ?? String(error)
+  }
+}
+
+const logins = {} as Record<EdgeRole, pg.Client>
+beforeAll(async () => {
+  for (const role of EDGE_ROLES) logins[role] = await loginAs(role)
+})
+afterAll(async () => {
+  for (const role of EDGE_ROLES) await logins[role].end()
+})
+
+describe.each(EDGE_ROLES)('%s', (role) => {
+  it('writes no table of the schema, partitions and migrations included', async () => {
+    const tables = await api.sql<{ name: string; column: string }>(
+      `select format('%I.%I', n.nspname, c.relname) as name,
+         (select quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum = 1) as column
+       from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relkind in ('r', 'p') and n.nspname in ('public', 'ledger', 'drizzle')`,
+    )
+    expect(tables.length).toBeGreaterThan(20)
+    expect(tables.map(({ name }) => name)).toContain('public.entries_default')
+    for (const { name, column } of tables) {
+      for (const text of [
+        `insert into ${name} select * from ${name} limit 0`,
+        `insert into ${name} default values`,
+        `update ${name} set ${column} = ${column}`,
+        `delete from ${name}`,
+        `truncate ${name}`,
+        `alter table ${name} add column mine text`,
+        `drop table ${name}`,
+        `create trigger mine before insert on ${name} for each row execute function suppress_redundant_updates_trigger()`,
+      ]) {
+        expect([text, await refusal(logins[role], text)]).toEqual([text, '42501'])
+      }
+    }
+  })
+
+  it('executes exactly the verbs of its list, and no inner function', async () => {
+    const rows = await api.sql<{ name: string }>(
+      `select p.oid::regprocedure::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+       where n.nspname = 'ledger' and has_function_privilege($1, p.oid, 'execute')`,
+      [role],
+    )
+    const names = rows.map(({ name }) => name.replace(/^ledger\./, '').replace(/\(.*/, ''))
+    expect(names.sort()).toEqual([...EXECUTABLE[role]].sort())
+    for (const text of [
+      `select ledger.post('credit', 'USDT', 1, 'issuance', 'system', 'x', 'spot')`,
+      `select ledger.give('x', 'spot', 'USDT', 1)`,
+      `select ledger.take('x', 'spot', 'USDT', 1, false)`,
+      `select ledger.claim_key('x', 'spot-transfer', 'k', '')`,
+      `select ledger.new_id(now())`,
+      `select ledger.refuse('TG001')`,
+    ]) {
+      expect([text, await refusal(logins[role], text)]).toEqual([text, '42501'])
+    }
+  })
+
+  it('reads no table beyond its list', async () => {
+    const readable = await api.sql<{ name: string }>(
+      `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
+       where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('public', 'ledger', 'drizzle')
+         and has_table_privilege($1, c.oid, 'select')`,
+      [role],
+    )
+    const names = readable.map(({ name }) => name)
+    if (role === 'tidegate_admin') expect(names).toEqual(['tokens'])
+    if (role === 'tidegate_settle')
+      for (const secret of ['api_keys', 'login_nonces', 'idempotency_keys', 'signed_messages'])
+        expect(names).not.toContain(secret)
+    if (role === 'tidegate_edge')
+      for (const inner of ['spot_admin_credits', 'alerts', 'signed_messages', 'debts'])
+        expect(names).not.toContain(inner)
+  })
+
+  it('creates nothing in public or ledger, and becomes nobody else', async () => {
+    for (const [text, code] of [
+      ['create table public.mine (a int)', '42501'],
+      ['create table ledger.mine (a int)', '42501'],
+      ['create function public.mine() returns int language sql as $$select 1$$', '42501'],
+      ['create function ledger.mine() returns int language sql as $$select 1$$', '42501'],
+      ['create schema mine', '42501'],
+      ['create role mine', '42501'],
+      ['create database mine', '42501'],
+      ['set role tidegate', '42501'],
+      ['set session authorization tidegate', '42501'],
+      ['alter role tidegate_edge superuser', '42501'],
+      ["select pg_read_file('/etc/passwd')", '42501'],
+      ["copy (select 1) to program 'true'", '42501'],
+      ['set session_replication_role = replica', '42501'],
+      ['alter function ledger.new_id(timestamptz) owner to ' + role, '42501'],
+      ['select pg_terminate_backend(pid) from pg_stat_activity where usename = $$tidegate$$', '42501'],
+    ] as const) {
+      expect([text, await refusal(logins[role], text)]).toEqual([text, code])
+    }
+  })
+
+  it('is a plain login: no superuser, no member of anything, with limits on its statements and locks', async () => {
+    const rows = await api.sql<Record<string, unknown>>(
+      `select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as powerful,
+         (select count(*)::int from pg_auth_members m where m.member = r.oid) as memberships,
+         (select count(*)::int from pg_auth_members m where m.roleid = r.oid and m.member <> 10) as members, rolconfig as config
+       from pg_roles r where rolname = $1`,
+      [role],
+    )
+    expect(rows[0]).toMatchObject({ powerful: false, memberships: 0 })
+    const config = (rows[0] as { config: string[] }).config.map((item) => item.split('=')[0])
+    expect(config).toEqual(
+      expect.arrayContaining(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']),
+    )
+    const { rows: set } = await logins[role].query('show statement_timeout')
+    expect((set[0] as { statement_timeout: string }).statement_timeout).toBe(
+      role === 'tidegate_settle' ? '20s' : '3s',
+    )
+  })
+})
+
+describe('verbs', () => {
+  it('belong to the owner of the tables, and those that act as it have a search_path nobody can shadow', async () => {
+    const rows = await api.sql<{ name: string; definer: boolean; config: string[] | null; mine: boolean }>(
+      `select p.proname as name, p.prosecdef as definer, p.proconfig as config,
+         p.proowner = (select relowner from pg_class where oid = 'public.balances'::regclass) as mine
+       from pg_proc p join pg_namespace n on n.oid = p.pronamespace where n.nspname = 'ledger'`,
+    )
+    expect(rows.filter((row) => !row.mine)).toEqual([])
+    for (const row of rows.filter(({ definer }) => definer))
+      expect([row.name, row.config]).toEqual([row.name, ['search_path=pg_catalog, pg_temp']])
+  })
+
+  it('are nobody’s by default: PUBLIC may execute none and create in no schema', async () => {
+    const rows = await api.sql(
+      `select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
+         left join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a on true
+       where n.nspname = 'ledger' and a.grantee = 0
+       union all select nspname from pg_namespace, aclexplode(coalesce(nspacl, acldefault('n', nspowner))) a
+       where nspname in ('public', 'ledger', 'drizzle') and a.grantee = 0 and a.privilege_type = 'CREATE'`,
+    )
+    expect(rows).toEqual([])
+  })
+
+  it('ignore temporary tables, functions and operators of the same names, and any search_path', async () => {
+    const { account } = await api.newAccount({ USDT: '10' })
+    const client = await loginAs('tidegate_edge')
+    try {
+      await client.query(
+        `create temp table balances (account text, wallet text, token text, available numeric, frozen numeric, version bigint)`,
+      )
+      await client.query(`insert into balances values ($1, 'spot', 'USDT', 1e9, 0, 1)`, [account])
+      await client.query(`create temp table tokens (symbol text, transferable boolean, decimals int)`)
+      await client.query(`create temp table entries (account text)`)
+      await client.query(
+        `create function pg_temp.trim_scale(numeric) returns numeric language sql as $$ select 999::numeric $$`,
+      )
+      await client.query(
+        `create function pg_temp.ge(numeric, numeric) returns boolean language sql as $$ select true $$`,
+      )
+      await client.query(
+        `create operator pg_temp.>= (leftarg = numeric, rightarg = numeric, function = pg_temp.ge)`,
+      )
+      await client.query(`create domain pg_temp.uuid as text`)
+      await client.query(`set search_path = pg_temp, public, ledger`)
+      const call = (amount: string) =>
+        client.query(
+          `select ledger.transfer($1, 'USDT', 'spot_to_perp', $2::pg_catalog.numeric, null, null) as result`,
+          [account, amount],
+        )
+      await expect(call('11')).rejects.toMatchObject({ code: 'TG004' })
+      const { rows } = await call('4')
+      expect((rows[0] as { result: { answer: object } }).result.answer).toMatchObject({
+        amount: '4',
+        perp_balance_after: '4',
+        spot_balance_after: '6',
+      })
+      expect((await client.query('select available::text from pg_temp.balances')).rows).toEqual([
+        { available: '1000000000' },
+      ])
+    } finally {
+      await client.end()
+    }
+    expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '4', 'spot USDT': '6' })
+  })
+
+  it('refuse what only a stranger to the edge would send: null, NaN and infinite arguments', async () => {
+    const { account } = await api.newAccount({ USDT: '10' })
+    for (const [direction, amount] of [
+      [null, '1'],
+      ['spot_to_perp', null],
+      ['spot_to_perp', 'NaN'],
+      ['spot_to_perp', 'Infinity'],
+      ['spot_to_perp', '-1'],
+      ['spot_to_perp', '0.0000001'],
+    ]) {
+      const call = logins.tidegate_edge.query(
+        `select ledger.transfer($1, 'USDT', $2, $3::numeric, null, null)`,
+        [account, direction, amount],
+      )
+      await expect(call, `${direction} ${amount}`).rejects.toMatchObject({
+        code: expect.stringMatching(/^TG00[237]$/),
+      })
+    }
+    expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '10' })
+  })
+
+  it('bound a caller who lifted its own time limit: it holds up its own rows and nobody else’s', async () => {
+    const [mine, other] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
+    const client = await loginAs('tidegate_edge')
+    try {
+      // A role may change these settings of its own session; what is left is the limit on idling in a transaction.
+      await client.query('set statement_timeout = 0; set lock_timeout = 0')
+      await client.query('begin')
+      await client.query(`select ledger.transfer($1, 'USDT', 'spot_to_perp', 1, null, null)`, [mine.account])
+      const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
+      const [blocked, free] = await Promise.all([
+        api.transfer(mine.token, move),
+        api.transfer(other.token, move),
+      ])
+      expect([blocked.status, blocked.body.error, free.status]).toEqual([503, 'SERVICE_BUSY', 200])
+    } finally {
+      await client.end()
+    }
+    expect(await api.balancesOf(mine.account)).toEqual({ 'spot USDT': '10' })
+  })
+})

@@ -1,0 +1,26 @@
+import type { EdgeRole } from '../../scripts/stack/database.ts'
+
+/**
+ * Which functions of schema `ledger` each login may execute: the whole of what a stolen connection string can do. A new
+ * verb fails the test until it is written here, under exactly the role that needs it.
+ */
+export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
+  tidegate_edge: [
+    'agent_bind',
+    'agent_list',
+    'agent_revoke',
+    'create_api_key',
+    'first_id',
+    'release',
+    'reserve',
+    'revoke_api_key',
+    'store_signature',
+    'subaccount_create',
+    'subaccount_list',
+    'subaccount_transfer',
+    'transfer',
+    'use_login_nonce',
+  ],
+  tidegate_admin: ['credit'],
+  tidegate_settle: ['ensure_partitions', 'prune_signed_messages', 'release'],
+}

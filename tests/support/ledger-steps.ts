@@ -1,0 +1,199 @@
+/** How a drawn step is carried out: by the database's real verbs, and by the model. */
+import { createHash, randomBytes } from 'node:crypto'
+import { LedgerRefusal, type Push } from '../../db/client.ts'
+import { credit } from '../../db/ledger/credit.ts'
+import { release } from '../../db/ledger/release.ts'
+import { reserve } from '../../db/ledger/reserve.ts'
+import { storeSignature } from '../../db/ledger/store-signature.ts'
+import { subaccountTransfer } from '../../db/ledger/subaccount-transfer.ts'
+import { transfer } from '../../db/ledger/transfer.ts'
+import {
+  textOf,
+  unitsOf,
+  type Key,
+  type LedgerModel,
+  type ModelWithdrawal,
+  type Units,
+  type Wallet,
+} from './ledger-model.ts'
+import { CHAIN_ID, VAULT, type LedgerStage } from './ledger-stage.ts'
+import type { Step } from './ledger-draw.ts'
+
+/** What the database said, in the shape the model says it. */
+export interface Said {
+  refused: string | null
+  pushes: Push[]
+  [fact: string]: unknown
+}
+
+/** One step made definite: the same call for the database and for the model. */
+export interface Act {
+  text: string
+  database(stage: LedgerStage): Promise<Said>
+  model(said: Said): { refused: string | null }
+  /** What an acknowledged act did to the balances, as its caller knows it. */
+  effects(said: Said): Effect[]
+}
+/** A balance's name, and what was added to available and to frozen. */
+export type Effect = readonly [name: string, available: Units, frozen: Units]
+
+const hex = (text: string) => createHash('sha256').update(text).digest('hex')
+const idempotency = (given: Key | undefined) => given && { key: given.key, requestHash: given.hash }
+
+async function heard(work: () => Promise<{ pushes?: Push[] }>): Promise<Said> {
+  try {
+    return { refused: null, pushes: [], ...(await work()) }
+  } catch (error) {
+    if (error instanceof LedgerRefusal) return { refused: error.reason, pushes: [] }
+    throw error
+  }
+}
+
+function amountOf(model: LedgerModel, text: string, owner: string, from: Wallet, symbol: string): string {
+  const { available } = model.row(owner, from, symbol)
+  if (text === 'all') return available > 0n ? textOf(available) : '1'
+  if (text === 'half') return available > 1n ? textOf(available / 2n) : '1'
+  return text === 'one more than all' ? textOf(available + 1n) : text
+}
+
+/** `run` makes keys and messages those of this run: an admin's keys are shared by all accounts. */
+export function actOf(step: Step, model: LedgerModel, cast: readonly string[], run: string): Act {
+  const text = JSON.stringify(step)
+  if (step.verb === 'store' || step.verb === 'release') return withdrawalAct(step, text, model)
+  const owner = cast[step.account]!
+  const given = step.key ? { key: `${run} ${step.key.key}`, hash: hex(step.key.body) } : undefined
+  const from: Wallet =
+    step.verb === 'transfer' && step.direction === 'perp_to_spot'
+      ? 'perp'
+      : step.verb === 'subaccountTransfer'
+        ? step.wallet
+        : 'spot'
+  const sum = amountOf(model, step.amount, owner, from, step.token)
+  const shared = { account: owner, token: step.token, amount: sum, idempotency: idempotency(given) }
+  const at = (index: number, wallet: Wallet) => `${cast[index]} ${wallet} ${step.token}`
+  const moved = (from: string | null, to: string) => (said: Said) => {
+    if (said.refused !== null || said.replayed === true) return []
+    const units = unitsOf(sum)!
+    return [...(from === null ? [] : [[from, -units, 0n] as const]), [to, units, 0n] as const]
+  }
+  switch (step.verb) {
+    case 'credit':
+      return {
+        text,
+        database: ({ admin }) => heard(() => credit(admin, { ...shared, reason: undefined, requestId: run })),
+        model: () => model.credit(owner, step.token, sum, given),
+        effects: moved(null, at(step.account, 'spot')),
+      }
+    case 'transfer':
+      return {
+        text,
+        database: ({ edge }) =>
+          heard(async () => {
+            const { answer, ...rest } = await transfer(edge, { ...shared, direction: step.direction })
+            return {
+              ...rest,
+              perp: answer.perp_balance_after,
+              spot: answer.spot_balance_after,
+              id: answer.transfer_id,
+            }
+          }),
+        model: () => model.transfer(owner, step.token, step.direction, sum, given),
+        effects: moved(at(step.account, from), at(step.account, from === 'perp' ? 'spot' : 'perp')),
+      }
+    case 'subaccountTransfer': {
+      const digest = hex(`${run} ${step.message}`)
+      const caller = { account: owner, agent: null, digest, expiresAt: Date.now() + 30_000 }
+      const to = cast[step.to]!
+      const input = {
+        caller,
+        to,
+        wallet: step.wallet,
+        token: step.token,
+        amount: sum,
+        idempotencyKey: given?.key ?? null,
+      }
+      return {
+        text,
+        database: ({ edge }) =>
+          heard(async () => {
+            const { answer, pushes } = await subaccountTransfer(edge, input)
+            return { pushes, id: answer.transfer_id }
+          }),
+        model: () => model.subaccountTransfer(owner, to, step.wallet, step.token, sum, digest, given?.key),
+        effects: moved(at(step.account, from), at(step.to, from)),
+      }
+    }
+    case 'reserve': {
+      const input = {
+        ...shared,
+        recipient: owner.startsWith('0x') ? owner : VAULT,
+        chainId: CHAIN_ID,
+        vault: VAULT,
+      }
+      return {
+        text,
+        database: ({ edge }) =>
+          heard(async () => {
+            const result = await reserve(edge, { ...input, ttlSeconds: 60, nextOnChain: step.chain })
+            const made = result.outcome === 'reserved' ? result.reservation : undefined
+            return {
+              outcome: result.outcome,
+              pushes: result.pushes,
+              nonce: made?.nonce ?? -1,
+              withdrawal: made?.id,
+            }
+          }),
+        model: (said) => model.reserve(owner, step.token, sum, step.chain, given, String(said.withdrawal)),
+        effects: (said) => {
+          if (said.outcome !== 'reserved') return []
+          const [id, amount] = [String(said.withdrawal), unitsOf(sum)!]
+          // The model did not make it here: several acts ran at once. Later acts may still pick it.
+          if (!model.withdrawals.some((known) => known.id === id))
+            model.withdrawals.push({
+              id,
+              account: owner,
+              token: step.token,
+              amount,
+              nonce: Number(said.nonce),
+              status: 'reserved',
+            })
+          return [[at(step.account, 'spot'), -amount, amount]]
+        },
+      }
+    }
+  }
+}
+
+function withdrawalAct(
+  step: Extract<Step, { verb: 'store' | 'release' }>,
+  text: string,
+  model: LedgerModel,
+): Act {
+  // The newest first: the older ones have mostly come to their end.
+  const known = model.withdrawals.at(-1 - (step.pick % Math.max(model.withdrawals.length, 1)))
+  const target = known ?? ({ id: uuid(), status: 'released' } as ModelWithdrawal)
+  if (step.verb === 'release')
+    return {
+      text,
+      database: ({ edge }) =>
+        heard(async () => ({ ...(await release(edge, target.id, 'signer_unavailable')) })),
+      model: () => model.release(target),
+      effects: (said) =>
+        said.released === true
+          ? [[`${target.account} spot ${target.token}`, target.amount, -target.amount]]
+          : [],
+    }
+  const signature = `0x${step.signature.repeat(65)}`
+  return {
+    text,
+    database: ({ edge }) =>
+      heard(async () => ({ pushes: (await storeSignature(edge, target.id, signature)).pushes })),
+    model: () => model.store(target, signature),
+    effects: () => [],
+  }
+}
+
+const uuid = () =>
+  randomBytes(16)
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})(.{12})$/, '$1-$2-$3-$4-$5')
