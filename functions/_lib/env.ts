@@ -3,7 +3,11 @@
  * fails naming the variable. `npm run config:table` turns the descriptions into the README's table.
  */
 import * as z from 'zod/mini'
-import { SESSION_TTL_SECONDS_DEFAULT } from './limits.ts'
+import {
+  CONFIRMATIONS_DEFAULT,
+  RESERVATION_TTL_SECONDS_DEFAULT,
+  SESSION_TTL_SECONDS_DEFAULT,
+} from './limits.ts'
 
 const described = <S extends z.ZodMiniType>(
   schema: S,
@@ -103,6 +107,36 @@ export const chainEnv = {
 export const loginEnv = {
   LOGIN_DOMAIN_NAME: withDefault('Tidegate', 'EIP-712 domain name that a login signs'),
   LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
+}
+
+/** What only settle has. */
+export const settleEnv = {
+  SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
+  RPC_URL: text('JSON-RPC endpoint of the chain', { secret: true }),
+  CONFIRMATIONS: wholeNumber(
+    CONFIRMATIONS_DEFAULT,
+    0,
+    100_000,
+    'Blocks behind the head that count as final where the node knows no `finalized` block',
+  ),
+  VAULT_DEPLOY_BLOCK: wholeNumber(
+    0,
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'Block of the vault’s deployment: a new ledger reads logs from there',
+  ),
+  TESTNET_ONLY: onlyTrue('A breach of solvency is only reported where this is exactly `true`'),
+  SOLVENCY: described(
+    z.optional(z.enum(['report', 'enforce'])),
+    'What a breach of solvency does: `report` raises an alert, `enforce` pauses signing too (default: report with TESTNET_ONLY=true, else enforce)',
+  ),
+  ALERT_WEBHOOK_URL: optionalText('Where each alert is POSTed to as JSON', { secret: true }),
+  RESERVATION_TTL_SECONDS: wholeNumber(
+    RESERVATION_TTL_SECONDS_DEFAULT,
+    10,
+    86_400,
+    'Age at which a withdrawal that never got its signature is given back, seconds',
+  ),
 }
 
 export class EnvironmentError extends Error {}
