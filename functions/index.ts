@@ -7,6 +7,8 @@ import settle from './settle.ts'
 import spotBalances from './spot-balances.ts'
 import spotDeposits from './spot-deposits.ts'
 import spotTransfer from './spot-transfer.ts'
+import spotWithdrawRequest from './spot-withdraw-request.ts'
+import spotWithdrawals from './spot-withdrawals.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
@@ -19,6 +21,8 @@ export const workers = [
   spotBalances,
   spotDeposits,
   spotTransfer,
+  spotWithdrawRequest,
+  spotWithdrawals,
   walletTokens,
 ]
 

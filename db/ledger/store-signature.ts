@@ -18,7 +18,7 @@ export interface SignedWithdrawal {
 }
 
 /**
- * reserved → signed. Only what this returns may leave the process.
+ * reserved → signed. Only what this returns may leave the process. The same call again gives the same answer.
  *
  * @throws LedgerRefusal reservation_gone: the funds are back, throw the signature away. withdrawals_paused: still
  *   reserved, give it back.

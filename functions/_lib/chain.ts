@@ -1,6 +1,6 @@
 /** What settle asks a node: the head, blocks with logs, and the vault's state at one block. */
 import { createClient, http, HttpRequestError, TimeoutError, BaseError, type Hex } from 'viem'
-import { COUNTERS_PER_CALL, RPC_TIMEOUT_MS } from './limits.ts'
+import { COUNTERS_PER_CALL, SETTLE_RPC_TIMEOUT_MS } from './limits.ts'
 import { countersCall, readCounters } from './release-counters.ts'
 
 /**
@@ -61,7 +61,7 @@ export function connectChain(url: string, vault: string): Chain {
   const transport = http(url, {
     batch: { batchSize: 1_000 },
     retryCount: 0,
-    timeout: RPC_TIMEOUT_MS,
+    timeout: SETTLE_RPC_TIMEOUT_MS,
     onFetchRequest: () => void (spent.requests += 1),
   })
   const client = createClient({ transport })

@@ -5,8 +5,10 @@
 import * as z from 'zod/mini'
 import {
   CONFIRMATIONS_DEFAULT,
+  KMS_TIMEOUT_MS_DEFAULT,
   RESERVATION_TTL_SECONDS_DEFAULT,
   SESSION_TTL_SECONDS_DEFAULT,
+  WITHDRAW_TTL_SECONDS_DEFAULT,
 } from './limits.ts'
 
 const described = <S extends z.ZodMiniType>(
@@ -109,10 +111,54 @@ export const loginEnv = {
   LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
 }
 
+/** The node that withdrawals and the cron function read. */
+export const rpcEnv = {
+  RPC_URL: text('JSON-RPC address of a node of the chain', { secret: true }),
+}
+
+/** Reservations that a dead request left behind. */
+export const reservationEnv = {
+  RESERVATION_TTL_SECONDS: wholeNumber(
+    RESERVATION_TTL_SECONDS_DEFAULT,
+    30,
+    24 * 60 * 60,
+    'After how many seconds an unsigned reservation is given back by the cron function',
+  ),
+}
+
+export const withdrawEnv = {
+  SPOT_ENABLED: onlyTrue('Withdrawals can be requested only where this is exactly `true`'),
+  WITHDRAW_TTL_SECONDS: wholeNumber(
+    WITHDRAW_TTL_SECONDS_DEFAULT,
+    1,
+    30 * 24 * 60 * 60,
+    'How long the vault takes a withdrawal’s signature, seconds',
+  ),
+  VAULT_DOMAIN_NAME: withDefault('ZTDX Spot Vault', 'EIP-712 domain name of the vault'),
+  VAULT_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version of the vault'),
+}
+
+export const signerEnv = {
+  AWS_REGION: text('Region of the KMS key', { example: 'eu-central-1' }),
+  AWS_ACCESS_KEY_ID: text('Credentials that may `kms:Sign` with that one key and nothing else', {
+    secret: true,
+  }),
+  AWS_SECRET_ACCESS_KEY: text('Secret of those credentials', { secret: true }),
+  AWS_SESSION_TOKEN: optionalText('Session token, where the credentials are temporary', { secret: true }),
+  KMS_KEY_ID: text('Id, ARN or alias of the KMS key', { example: 'alias/tidegate-signer' }),
+  KMS_ENDPOINT: optionalText('Another address of KMS than AWS’s own for the region'),
+  KMS_TIMEOUT_MS: wholeNumber(
+    KMS_TIMEOUT_MS_DEFAULT,
+    1,
+    15_000,
+    'How long one signature may take, milliseconds',
+  ),
+  SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
+}
+
 /** What only settle has. */
 export const settleEnv = {
   SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
-  RPC_URL: text('JSON-RPC endpoint of the chain', { secret: true }),
   CONFIRMATIONS: wholeNumber(
     CONFIRMATIONS_DEFAULT,
     0,
@@ -131,12 +177,6 @@ export const settleEnv = {
     'What a breach of solvency does: `report` raises an alert, `enforce` pauses signing too (default: report with TESTNET_ONLY=true, else enforce)',
   ),
   ALERT_WEBHOOK_URL: optionalText('Where each alert is POSTed to as JSON', { secret: true }),
-  RESERVATION_TTL_SECONDS: wholeNumber(
-    RESERVATION_TTL_SECONDS_DEFAULT,
-    10,
-    86_400,
-    'Age at which a withdrawal that never got its signature is given back, seconds',
-  ),
 }
 
 export class EnvironmentError extends Error {}

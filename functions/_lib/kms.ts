@@ -31,6 +31,38 @@ export function kmsSigner(options: KmsSignerOptions): Signer {
   }
 }
 
+/** The variables of one KMS key. */
+export interface KmsEnv {
+  AWS_REGION: string
+  AWS_ACCESS_KEY_ID: string
+  AWS_SECRET_ACCESS_KEY: string
+  AWS_SESSION_TOKEN?: string | undefined
+  KMS_KEY_ID: string
+  KMS_ENDPOINT?: string | undefined
+  KMS_TIMEOUT_MS: number
+  SIGNER_ADDRESS: Address
+}
+
+/** One client a configuration and isolate: making it costs more than a call, and it keeps no socket. */
+const signers = new WeakMap<KmsEnv, Signer>()
+
+export function signerOf(env: KmsEnv): Signer {
+  const known = signers.get(env)
+  if (known) return known
+  const signer = kmsSigner({
+    keyId: env.KMS_KEY_ID,
+    region: env.AWS_REGION,
+    endpoint: env.KMS_ENDPOINT || undefined,
+    accessKeyId: env.AWS_ACCESS_KEY_ID,
+    secretAccessKey: env.AWS_SECRET_ACCESS_KEY,
+    sessionToken: env.AWS_SESSION_TOKEN || undefined,
+    signerAddress: env.SIGNER_ADDRESS,
+    timeoutMs: env.KMS_TIMEOUT_MS,
+  })
+  signers.set(env, signer)
+  return signer
+}
+
 function kmsClient(options: KmsSignerOptions): KMSClient {
   const { region, endpoint, accessKeyId, secretAccessKey, sessionToken } = options
   return new KMSClient({

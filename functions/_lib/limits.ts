@@ -21,13 +21,28 @@ export const BEARER_LENGTH_MAX = 8_192
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
 
+/** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
+export const KMS_TIMEOUT_MS_DEFAULT = 3_000
+
+/** The one chain read of an account's first withdrawal. */
+export const RPC_TIMEOUT_MS = 2_500
+
+/** What a caller should wait when KMS or the chain did not answer. */
+export const SIGNER_RETRY_AFTER_SECONDS = 2
+
+/** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
+export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
+
+/** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
+export const RESERVATION_TTL_SECONDS_DEFAULT = 120
+
 export const PAGE_SIZE_DEFAULT = 50
 export const PAGE_SIZE_MAX = 200
 
 /** Above the settle role's statement_timeout (20 s): an answer that came too late belongs to a transaction that has ended. */
 export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
 /** A node that is slower than this is as good as down; the next minute asks again. */
-export const RPC_TIMEOUT_MS = 10_000
+export const SETTLE_RPC_TIMEOUT_MS = 10_000
 /** Requests to Postgres and node in one run: with the webhook's, below the 50 of Workers' free plan. The rest is for the next minute. */
 export const SETTLE_REQUESTS_MAX = 44
 /** Of them, kept back for the checks and for ending a run properly. */
@@ -45,8 +60,6 @@ export const EXPIRE_BATCH = 1_000
 /** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
 export const COUNTERS_PER_CALL = 500
 export const RELEASE_BATCH = 500
-/** Longer than any signing call can take (3 s) by far. */
-export const RESERVATION_TTL_SECONDS_DEFAULT = 120
 export const CONFIRMATIONS_DEFAULT = 20
 export const WEBHOOK_TIMEOUT_MS = 3_000
 /** The rest is told in the next minute. */

@@ -21,6 +21,9 @@ export const amountIn = () =>
   )
 export const amountOut = (description: string, example = '100') =>
   field(z.string(), `${description}; decimal string, whole tokens`, example)
+/** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
+export const TOKEN_SYMBOL = /^[A-Za-z0-9._-]{1,32}$/
+
 export const tokenIn = () => field(z.string(), 'Token symbol, as in GET /wallet/tokens', 'USDT')
 export const unixSeconds = (description: string) =>
   field(z.number(), `${description}; unix seconds`, 1_760_000_000)

@@ -11,7 +11,7 @@ import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { finishRun, upkeep } from '../../db/ledger/settle-run.ts'
 import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
 import { ChainError, connectChain, type Chain } from './chain.ts'
-import { chainEnv, settleEnv } from './env.ts'
+import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
 import {
   RELEASE_BATCH,
   SETTLE_DATABASE_TIMEOUT_MS,
@@ -25,7 +25,7 @@ import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 import { tellAlerts } from './webhook.ts'
 
-export const settleSchema = z.object({ ...settleEnv, ...chainEnv })
+export const settleSchema = z.object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
 export type SettleEnv = z.output<typeof settleSchema>
 
 /** One line a run, in the log and in `settle_runs`. */

@@ -1,0 +1,117 @@
+import * as z from 'zod/mini'
+import { parseAccount } from './_lib/accounts.ts'
+import { amountFault } from './_lib/amount.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { chainEnv, commonEnv, databaseEnv, rpcEnv, sessionEnv, signerEnv, withdrawEnv } from './_lib/env.ts'
+import { ApiError } from './_lib/errors.ts'
+import { idempotencyOf } from './_lib/idempotency.ts'
+import { signerOf } from './_lib/kms.ts'
+import { replayable } from './_lib/replay.ts'
+import {
+  accountOut,
+  amountIn,
+  amountOut,
+  field,
+  TOKEN_SYMBOL,
+  tokenIn,
+  unixSeconds,
+  uuid,
+} from './_lib/schemas.ts'
+import { pushBalances } from './_lib/stream-client.ts'
+import { readReleaseNonce, vaultDomainOf } from './_lib/vault.ts'
+import { authorize, reserveFunds } from './_lib/withdrawal.ts'
+
+export const spotWithdrawRequest = defineEndpoint({
+  method: 'POST',
+  path: '/spot/withdraw/request',
+  tag: 'Withdrawals',
+  summary: 'Reserve funds and get the signature that lets the vault pay them',
+  description:
+    'Freezes the amount, signs with KMS, stores the signature, then answers. The caller’s own account sends it to the vault: ' +
+    '`withdraw(token, amount_in_wei, deadline, signature)` pays `msg.sender`, and the vault takes an account’s signatures in nonce order. ' +
+    'Unused past its deadline, the amount comes back. Safe to repeat with an Idempotency-Key; a lost answer is also at GET /spot/withdrawals/:id.',
+  access: 'session',
+  env: z.object({
+    ...{ ...commonEnv, ...databaseEnv, ...sessionEnv },
+    ...{ ...chainEnv, ...rpcEnv, ...withdrawEnv, ...signerEnv },
+  }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  body: z.strictObject({
+    token: tokenIn(),
+    amount: amountIn(),
+    recipient: field(
+      z.optional(z.nullable(z.string())),
+      'EVM address for the record, the caller’s without it; the vault pays the caller',
+      '0x70997970c51812dc3a010c7d01b50e0d17dc79c8',
+    ),
+  }),
+  response: z.object({
+    id: uuid('The withdrawal'),
+    token: tokenIn(),
+    amount: amountOut('What is frozen for it', '12.5'),
+    amount_in_wei: field(z.string(), 'The same in the token’s smallest unit', '12500000000000000000'),
+    recipient: accountOut('As requested, lower case'),
+    nonce: field(z.number(), 'The vault’s counter at which this signature is good', 0),
+    signature: field(z.string(), '65 bytes r‖s‖v as 0x hex'),
+    deadline: unixSeconds('Last second of chain time at which the vault takes it'),
+    vault_address: accountOut('Where to send it'),
+    chain_id: field(z.number(), 'On which chain', 31337),
+    status: field(z.literal('signed'), 'Always signed', 'signed'),
+  }),
+  errors: {
+    'API Key permission denied': 'the caller used an API key',
+    'spot subsystem disabled': '`SPOT_ENABLED` is not true',
+    WITHDRAWALS_PAUSED:
+      'an operator or the solvency check has paused signing, or an event of the account is being looked at',
+    UNSUPPORTED_TOKEN: 'the token is not enabled for withdrawals',
+    INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
+    AMOUNT_NON_POSITIVE: 'zero or negative',
+    'amount below minimum': 'below the token’s minimum, which the code ends with: `amount below minimum 1`',
+    INVALID_RECIPIENT: 'not an EVM address',
+    UNSUPPORTED_ACCOUNT: 'the caller is not an EVM account',
+    INSUFFICIENT_BALANCE: 'less than that is available in the spot wallet',
+    WITHDRAWAL_IN_PROGRESS: 'another withdrawal of this account is being signed right now',
+    SIGNER_UNAVAILABLE: 'KMS did not answer in time; the funds are back, retry with backoff',
+    'sign failed': 'KMS answered, but not with a signature of the configured signer; the funds are back',
+  },
+  internal: 'internal',
+  idempotent: true,
+  handler: async (call) => {
+    const { env, body, caller, bindings } = call
+    if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
+    const input = {
+      account: caller.account,
+      token: TOKEN_SYMBOL.test(body.token) ? body.token : '',
+      amount: amountFault(body.amount) === 'INVALID_AMOUNT' ? null : (body.amount as string),
+      recipient: typeof body.recipient === 'string' ? evmAddressOf(body.recipient) : caller.account,
+      chainId: env.CHAIN_ID,
+      vault: env.VAULT_ADDRESS,
+      ttlSeconds: env.WITHDRAW_TTL_SECONDS,
+      idempotency: await idempotencyOf(call.header('idempotency-key'), body),
+    }
+    const authority = {
+      db: call.db,
+      signer: signerOf(env),
+      domain: vaultDomainOf(env),
+      push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
+    }
+    const readNonce = () => readReleaseNonce(env.RPC_URL, env.VAULT_ADDRESS, caller.account)
+    const work = (async () => {
+      const result = await reserveFunds(call.db, input, readNonce)
+      authority.push(result.pushes)
+      if (result.outcome === 'replayed') return replayable({ ...result, replayed: true })
+      return await authorize(authority, result.reservation)
+    })()
+    // A caller who hangs up must not leave funds frozen until the cron function comes.
+    call.after(work.catch(() => {}))
+    return await work
+  },
+})
+
+const evmAddressOf = (text: string): string | null => {
+  const account = parseAccount(text)
+  return account?.kind === 'evm' ? account.id : null
+}
+
+export default serve('spot-withdraw-request', spotWithdrawRequest)
