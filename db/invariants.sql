@@ -90,3 +90,9 @@ select id from public.debts;
 
 -- invariant: no account is both a main account and a subaccount
 select s.subaccount from public.subaccounts s join public.subaccounts m on m.main_account = s.subaccount;
+
+-- invariant: every processed deposit event is among the deposits, once
+select l.tx_hash from public.chain_logs l
+left join public.deposits d on d.chain_id = l.chain_id and d.tx_hash = l.tx_hash and d.log_index = l.log_index
+where l.event = 'deposit' and l.status = 'processed'
+group by l.chain_id, l.tx_hash, l.log_index having count(d.id) <> 1;
