@@ -89,6 +89,11 @@ await command(async () => {
   await say('2  the faucet credited 100 DF')
   const first = await request('40')
   await say(`3  asked for 40 DF: signed for nonce ${first.nonce}, so frozen`)
+  const ahead = Number((await chain.getBlock()).timestamp) - first.deadline
+  if (ahead > 0)
+    throw new Error(
+      `the chain's clock is ${ahead} s past new deadlines: start anew with npm run dev -- --reset`,
+    )
   const hash = await chain.writeContract({
     account: wallet,
     address: first.vault_address,
@@ -104,9 +109,12 @@ await command(async () => {
   const second = await request('25')
   await say(`6  asked for 25 DF more: nonce ${second.nonce}, and never used it`)
   const now = Number((await chain.getBlock()).timestamp)
-  await chain.increaseTime({ seconds: Math.max(second.deadline - now, 0) + 1 })
+  await chain.setNextBlockTimestamp({ timestamp: BigInt(Math.max(second.deadline, now) + 1) })
   await chain.mine({ blocks: 1 })
   await settle()
+  // The chain's clock is ahead of ours now, and deadlines are set by ours: it stands still, so that later withdrawals
+  // still have time, until the next jump.
+  await chain.setBlockTimestampInterval({ interval: 0 })
   await say('7  the chain passed its deadline unpaid: the 25 are back')
   for (const { id } of [first, second]) {
     const { status } = await call<{ status: string }>(`/spot/withdrawals/${id}`, { headers: session })
