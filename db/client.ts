@@ -94,11 +94,17 @@ neonConfig.fetchEndpoint = (host, port) =>
 /** One client a connection string and isolate: the HTTP driver keeps no socket, so requests may share it. */
 const clients = new Map<string, NeonHttpDatabase>()
 
+/** The driver has one fetch for all clients: each call's connection string says how long it may take. */
+const timeoutsMs = new Map<string, number>()
+neonConfig.fetchFunction = (url: string, init: RequestInit) => {
+  const timeoutMs = timeoutsMs.get(new Headers(init.headers).get('Neon-Connection-String') ?? '')
+  return fetch(url, timeoutMs === undefined ? init : { ...init, signal: AbortSignal.timeout(timeoutMs) })
+}
+
 export function connect(databaseUrl: string, timeoutMs: number): Database {
   let query = clients.get(databaseUrl)
   if (!query) {
-    neonConfig.fetchFunction = (url: string, init: RequestInit) =>
-      fetch(url, { ...init, signal: AbortSignal.timeout(timeoutMs) })
+    timeoutsMs.set(databaseUrl, timeoutMs)
     query = drizzle(neon(databaseUrl))
     clients.set(databaseUrl, query)
   }

@@ -97,3 +97,8 @@ left join public.subaccounts s on (s.subaccount = t.from_account and s.main_acco
   or (s.subaccount = t.to_account and s.main_account = t.from_account)
 where t.kind in ('subaccount_spot_transfer', 'subaccount_perp_transfer')
   and (s.subaccount is null or t.from_account = t.to_account or t.from_wallet <> t.to_wallet);
+-- invariant: every processed deposit event is among the deposits, once
+select l.tx_hash from public.chain_logs l
+left join public.deposits d on d.chain_id = l.chain_id and d.tx_hash = l.tx_hash and d.log_index = l.log_index
+where l.event = 'deposit' and l.status = 'processed'
+group by l.chain_id, l.tx_hash, l.log_index having count(d.id) <> 1;

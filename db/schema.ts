@@ -273,6 +273,8 @@ export const chainCursors = pgTable(
     blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
     blockHash: text('block_hash').notNull(),
     blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
+    /** Blocks from here up to the cursor are to be read once more; null when there is nothing to repeat. */
+    rescanFrom: bigint('rescan_from', { mode: 'number' }),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.chainId, t.vault] })],
@@ -395,6 +397,30 @@ export const alerts = pgTable(
       .on(t.key)
       .where(sql`${t.resolvedAt} is null`),
   ],
+)
+
+/** What each run of settle did, kept for a week: for people, and for `npm run settle`. */
+export const settleRuns = pgTable('settle_runs', {
+  id: uuid('id').primaryKey(),
+  finishedAt: at('finished_at').notNull(),
+  summary: jsonb('summary').notNull(),
+})
+
+/** The newest solvency check of a token: what the vault held at a block against what the ledger owes. */
+export const solvencyChecks = pgTable(
+  'solvency_checks',
+  {
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    vault: text('vault').notNull(),
+    token: text('token').notNull(),
+    blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
+    vaultInWei: uint256('vault_in_wei').notNull(),
+    owedInWei: uint256('owed_in_wei').notNull(),
+    checkedAt: at('checked_at').notNull(),
+    /** What summing the balances cost: a big ledger is summed less often. */
+    tookMs: integer('took_ms').notNull(),
+  },
+  (t) => [primaryKey({ columns: [t.chainId, t.vault, t.token] })],
 )
 
 /** The next login nonce of an account; no row means 0, so asking for a nonce writes nothing. */

@@ -9,7 +9,9 @@ import auth from './auth.ts'
 import docs from './docs.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
+import settle from './settle.ts'
 import spotBalances from './spot-balances.ts'
+import spotDeposits from './spot-deposits.ts'
 import spotTransfer from './spot-transfer.ts'
 import spotTransfers from './spot-transfers.ts'
 import spotWithdrawRequest from './spot-withdraw-request.ts'
@@ -35,7 +37,9 @@ export const workers = [
   docs,
   health,
   perpBalances,
+  settle,
   spotBalances,
+  spotDeposits,
   spotTransfer,
   spotTransfers,
   spotWithdrawRequest,
@@ -48,4 +52,4 @@ export const workers = [
   walletTokens,
 ]
 
-export default { fetch: createApp(workers).fetch }
+export default { fetch: createApp(workers).fetch, scheduled: settle.scheduled }

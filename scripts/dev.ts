@@ -9,6 +9,7 @@ const USAGE = `usage: npm run dev -- [--port 8787] [--reset]
   --reset  forget all local data first
 Variables of the functions given in the environment win: TESTNET_ONLY=false npm run dev`
 
+const SETTLE_EVERY_MS = 60_000
 const startedAt = Date.now()
 const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)
 
@@ -60,6 +61,8 @@ Ready in ${seconds().trim()} s. Try (in another terminal):
     -d '{"token":"USDT","direction":"perp_to_spot","amount":"100"}'
   curl -sw '\\n' $BASE/spot/balances -H "Authorization: Bearer $TOKEN"
 
+  npm run demo        a withdrawal from login to the vault's payment, and one that comes back
+  npm run settle      the cron function now, instead of at the next minute
   npm run verify      every invariant of the ledger, with its count of violations
 
 Manifest .local/dev.json, request log .local/functions.log. Ctrl-C stops everything; data is kept (--reset forgets it).`
@@ -85,6 +88,9 @@ try {
     env: given(),
     onStep: (step) => console.log(`${seconds()} s  ${step}`),
   })
+  // wrangler dev fires no cron by itself. A run that fails says so in the request log.
+  const { settleUrl } = stack.manifest
+  setInterval(() => void fetch(settleUrl).catch(() => undefined), SETTLE_EVERY_MS)
   if (!stopping) console.log(firstCalls(stack))
 } catch (error) {
   console.error(`could not start: ${(error as Error).message}`)

@@ -65,17 +65,3 @@ language sql volatile set search_path = pg_catalog, pg_temp as $$
   insert into public.signed_messages (digest, account, transfer_id, expires_at, created_at)
     values (p_digest, p_account, p_transfer_id, to_timestamp(p_expires_at_ms / 1000.0), p_at)
 $$;
-
--- A message is refused as expired by itself; the day is for clocks that disagree.
-create or replace function ledger.prune_signed_messages() returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_pruned integer;
-begin
-  delete from public.signed_messages m where m.expires_at < clock_timestamp() - interval '1 day';
-  get diagnostics v_pruned = row_count;
-  return v_pruned;
-end $$;
-
-revoke all on function ledger.prune_signed_messages() from public;
-grant execute on function ledger.prune_signed_messages() to tidegate_settle;

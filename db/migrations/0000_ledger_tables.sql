@@ -53,6 +53,7 @@ CREATE TABLE "chain_cursors" (
 	"block_number" bigint NOT NULL,
 	"block_hash" text NOT NULL,
 	"block_timestamp" bigint NOT NULL,
+	"rescan_from" bigint,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "chain_cursors_chain_id_vault_pk" PRIMARY KEY("chain_id","vault")
 );
@@ -146,6 +147,12 @@ CREATE TABLE "login_nonces" (
 	"last_login_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "settle_runs" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"finished_at" timestamp with time zone NOT NULL,
+	"summary" jsonb NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "signed_messages" (
 	"digest" "bytea" PRIMARY KEY NOT NULL,
 	"account" text NOT NULL,
@@ -153,6 +160,18 @@ CREATE TABLE "signed_messages" (
 	"expires_at" timestamp with time zone NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "signed_messages_digest_is_sha256" CHECK (length("signed_messages"."digest") = 32)
+);
+--> statement-breakpoint
+CREATE TABLE "solvency_checks" (
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"token" text NOT NULL,
+	"block_number" bigint NOT NULL,
+	"vault_in_wei" numeric(78, 0) NOT NULL,
+	"owed_in_wei" numeric(78, 0) NOT NULL,
+	"checked_at" timestamp with time zone NOT NULL,
+	"took_ms" integer NOT NULL,
+	CONSTRAINT "solvency_checks_chain_id_vault_token_pk" PRIMARY KEY("chain_id","vault","token")
 );
 --> statement-breakpoint
 CREATE TABLE "spot_admin_credits" (

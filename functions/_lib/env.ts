@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini'
 import {
+  CONFIRMATIONS_DEFAULT,
   KMS_TIMEOUT_MS_DEFAULT,
   RESERVATION_TTL_SECONDS_DEFAULT,
   SESSION_TTL_SECONDS_DEFAULT,
@@ -162,6 +163,29 @@ export const signerEnv = {
     'How long one signature may take, milliseconds',
   ),
   SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
+}
+
+/** What only settle has. */
+export const settleEnv = {
+  SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
+  CONFIRMATIONS: wholeNumber(
+    CONFIRMATIONS_DEFAULT,
+    0,
+    100_000,
+    'Blocks behind the head that count as final where the node knows no `finalized` block',
+  ),
+  VAULT_DEPLOY_BLOCK: wholeNumber(
+    0,
+    0,
+    Number.MAX_SAFE_INTEGER,
+    'Block of the vault’s deployment: a new ledger reads logs from there',
+  ),
+  TESTNET_ONLY: onlyTrue('A breach of solvency is only reported where this is exactly `true`'),
+  SOLVENCY: described(
+    z.optional(z.enum(['report', 'enforce'])),
+    'What a breach of solvency does: `report` raises an alert, `enforce` pauses signing too (default: report with TESTNET_ONLY=true, else enforce)',
+  ),
+  ALERT_WEBHOOK_URL: optionalText('Where each alert is POSTed to as JSON', { secret: true }),
 }
 
 export class EnvironmentError extends Error {}

@@ -80,5 +80,33 @@ export type RateName = keyof typeof RATES
 
 /** Addresses an isolate keeps in mind as guessing: bounds its memory. */
 export const BRAKED_ADDRESSES_MAX = 10_000
+
+/** Subaccounts of a main account, and agent keys of an account: each list stays one short answer. */
 export const SUBACCOUNTS_MAX = 100
 export const AGENTS_MAX = 20
+
+/** Above the settle role's statement_timeout (20 s): an answer that came too late belongs to a transaction that has ended. */
+export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
+/** A node that is slower than this is as good as down; the next minute asks again. */
+export const SETTLE_RPC_TIMEOUT_MS = 10_000
+/** Requests to Postgres and node in one run: with the webhook's, below the 50 of Workers' free plan. The rest is for the next minute. */
+export const SETTLE_REQUESTS_MAX = 44
+/** Of them, kept back for the checks and for ending a run properly. */
+export const SETTLE_REQUESTS_RESERVED = 5
+/** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
+export const SETTLE_PUSHES_MAX = 500
+/** Longest range of blocks asked for at once; a node that refuses it is asked for half. */
+export const LOG_RANGE_BLOCKS_MAX = 5_000
+/** Blocks below the cursor that each run reads again: a node whose log index lagged answered them with nothing. */
+export const LOG_OVERLAP_BLOCKS = 500
+/** A batch holds its accounts' rows locked for about 0.2 s, well below the edge's lock_timeout of 2 s. */
+export const SETTLE_EVENTS_BATCH = 250
+/** Rows of one expiry call: eight of these do 10,000 rows within one run's requests. Locks are held about 0.4 s. */
+export const EXPIRE_BATCH = 1_250
+/** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
+export const COUNTERS_PER_CALL = 500
+export const RELEASE_BATCH = 500
+export const CONFIRMATIONS_DEFAULT = 20
+export const WEBHOOK_TIMEOUT_MS = 3_000
+/** The rest is told in the next minute. */
+export const WEBHOOK_ALERTS_MAX = 4

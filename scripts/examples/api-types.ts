@@ -90,6 +90,12 @@ export interface Operations {
     body: undefined
     answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] }
   }
+  'GET /api/v1/spot/deposits': {
+    params: undefined
+    query: { "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string; "status"?: "credited" | "unsupported"; "token"?: string }
+    body: undefined
+    answer: ({ "id": string; "token": string; "amount": string; "chain_id": number; "tx_hash": string; "log_index": number; "block_number": number; "status": "credited" | "unsupported"; "created_at": number; "confirmed_at": number | null })[]
+  }
   'POST /api/v1/spot/transfer': {
     params: undefined
     query: undefined

@@ -1,0 +1,30 @@
+-- What a person must see: one open row a key, so that a fault that lasts is counted and does not flood.
+create or replace function ledger.raise_alert(p_key text, p_kind text, p_detail jsonb) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz := clock_timestamp();
+begin
+  insert into public.alerts as a (id, key, kind, detail, created_at, last_seen_at)
+    values (ledger.new_id(v_now), p_key, p_kind, p_detail, v_now, v_now)
+    on conflict (key) where resolved_at is null do update
+      set times_seen = a.times_seen + 1, last_seen_at = excluded.last_seen_at, detail = excluded.detail;
+end $$;
+
+-- For a person. False: there is no such open alert.
+create or replace function ledger.resolve_alert(p_id uuid, p_why text) returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', p_why)
+    where a.id = p_id and a.resolved_at is null;
+  return found;
+end $$;
+
+-- The webhook took these.
+create or replace function ledger.alerts_notified(p_ids uuid[]) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+begin
+  update public.alerts a set notified_at = clock_timestamp() where a.id = any(p_ids);
+end $$;
+
+revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.alerts_notified(uuid[]) from public;
+grant execute on function ledger.raise_alert(text, text, jsonb), ledger.alerts_notified(uuid[]) to tidegate_settle;

@@ -1,0 +1,40 @@
+-- Upkeep that needs no chain: next months' partitions, and rows that can no longer matter.
+create or replace function ledger.upkeep() returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_pruned integer;
+begin
+  -- A message is refused as expired by itself; the day is for clocks that disagree.
+  delete from public.signed_messages m where m.digest in (
+    select s.digest from public.signed_messages s where s.expires_at < clock_timestamp() - interval '1 day'
+    order by s.expires_at limit 10000 for update skip locked);
+  get diagnostics v_pruned = row_count;
+  delete from public.settle_runs r where r.id < ledger.first_id(clock_timestamp() - interval '7 days');
+  return json_build_object('partitions', ledger.ensure_partitions(), 'pruned', v_pruned);
+end $$;
+
+-- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and
+-- answers what the webhook must hear: open alerts not told yet, or seen again an hour after they were told.
+-- A node that fails now and then is told only when it failed three runs in a row.
+create or replace function ledger.finish_run(p_summary jsonb, p_cleared text[]) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz := clock_timestamp();
+  v_open integer;
+begin
+  update public.alerts a set resolved_at = v_now where a.resolved_at is null and a.kind = any(p_cleared);
+  select count(*) into v_open from public.alerts a where a.resolved_at is null;
+  insert into public.settle_runs (id, finished_at, summary)
+    values (ledger.new_id(v_now), v_now, p_summary || jsonb_build_object('alerts', v_open));
+  return json_build_object('open', v_open, 'tell', (
+    select coalesce(json_agg(json_build_object('id', a.id, 'key', a.key, 'kind', a.kind, 'detail', a.detail,
+      'created_at', ledger.unix_seconds(a.created_at), 'last_seen_at', ledger.unix_seconds(a.last_seen_at), 'times_seen', a.times_seen)
+      order by a.created_at), '[]'::json)
+    from public.alerts a
+    where a.resolved_at is null
+      and (a.notified_at is null or (a.notified_at < v_now - interval '1 hour' and a.last_seen_at > a.notified_at + interval '1 hour'))
+      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'node_behind'))));
+end $$;
+
+revoke all on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) from public;
+grant execute on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) to tidegate_settle;

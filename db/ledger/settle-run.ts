@@ -1,0 +1,20 @@
+import { sql } from 'drizzle-orm'
+import { callVerb, type Database } from '../client.ts'
+import type { Alert } from './alerts.ts'
+
+/** Makes the next months' partitions and forgets rows that can no longer matter. */
+export async function upkeep(db: Database): Promise<{ partitions: number; pruned: number }> {
+  return await callVerb(db, sql`select ledger.upkeep() as result`)
+}
+
+/** Keeps a run's summary, closes the alerts of the kinds it proved gone, and answers how many are open and which are to be told. */
+export async function finishRun(
+  db: Database,
+  summary: object,
+  cleared: string[],
+): Promise<{ open: number; tell: Alert[] }> {
+  return await callVerb(
+    db,
+    sql`select ledger.finish_run(${JSON.stringify(summary)}::jsonb, ${`{${cleared.join(',')}}`}::text[]) as result`,
+  )
+}

@@ -1,0 +1,60 @@
+-- What the vault holds at block B against what the ledger owes in spot. Frozen amounts are part of what is owed, and every
+-- live signature is frozen, so what signatures may still take is in it.
+-- p_holdings: [{token, in_wei}]; p_pause: a breach pauses signing.
+create or replace function ledger.check_solvency(p_chain_id bigint, p_vault text, p_block bigint, p_holdings jsonb, p_pause boolean)
+returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row record;
+  v_breaches text[] := '{}';
+  v_took integer;
+  v_started timestamptz := clock_timestamp();
+begin
+  for v_row in
+    select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
+    from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
+    left join public.balances b on b.wallet = 'spot' and b.token = h.token
+    group by h.token, h.in_wei order by h.token
+  loop
+    v_took := coalesce(v_took, ceil(extract(epoch from clock_timestamp() - v_started) * 1000));
+    insert into public.solvency_checks as c (chain_id, vault, token, block_number, vault_in_wei, owed_in_wei, checked_at, took_ms)
+      values (p_chain_id, p_vault, v_row.token, p_block, v_row.in_wei, v_row.owed_in_wei, clock_timestamp(), v_took)
+      on conflict (chain_id, vault, token) do update set block_number = excluded.block_number, vault_in_wei = excluded.vault_in_wei,
+        owed_in_wei = excluded.owed_in_wei, checked_at = excluded.checked_at, took_ms = excluded.took_ms;
+    if v_row.in_wei < v_row.owed_in_wei then
+      v_breaches := v_breaches || v_row.token;
+      perform ledger.raise_alert('solvency ' || p_chain_id || ' ' || v_row.token, 'solvency_breach', jsonb_build_object(
+        'token', v_row.token, 'block', p_block, 'vault_in_wei', v_row.in_wei::text, 'owed_in_wei', trunc(v_row.owed_in_wei)::text, 'paused', p_pause));
+    end if;
+  end loop;
+  if p_pause and cardinality(v_breaches) > 0 then
+    perform ledger.pause_withdrawals('solvency: the vault holds less than is owed of ' || array_to_string(v_breaches, ', '));
+  end if;
+  return json_build_object('breaches', to_json(v_breaches));
+end $$;
+
+-- The cheap invariants, every run: their cost grows with what is open, never with the ledger.
+create or replace function ledger.check_open_withdrawals() returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_broken integer;
+begin
+  select count(*) into v_broken from (
+    select w.account, w.token, sum(w.amount + w.fee) as held from public.withdrawals w
+    where w.status in ('reserved', 'signed') group by w.account, w.token
+  ) open
+  left join public.balances b on b.account = open.account and b.wallet = 'spot' and b.token = open.token
+  where b.frozen is distinct from open.held;
+  if v_broken > 0 then
+    perform ledger.raise_alert('frozen_mismatch', 'frozen_mismatch', jsonb_build_object('accounts', v_broken));
+    perform ledger.pause_withdrawals('settle: frozen does not equal the open withdrawals');
+  end if;
+  if exists (select from public.debts d where d.amount > 0) then
+    perform ledger.raise_alert('debts', 'debts', jsonb_build_object('count', (select count(*) from public.debts d where d.amount > 0)));
+  end if;
+  return v_broken;
+end $$;
+
+revoke all on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_open_withdrawals() from public;
+grant execute on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_open_withdrawals() to tidegate_settle;

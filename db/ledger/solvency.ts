@@ -1,0 +1,55 @@
+import { and, asc, eq, isNotNull, sql } from 'drizzle-orm'
+import { callVerb, run, type Database } from '../client.ts'
+import { solvencyChecks, tokens } from '../schema.ts'
+import type { VaultKey } from './record-logs.ts'
+
+/** Summing all balances may take a twentieth of the time: cheap sums are due each minute, dear ones less often. */
+const SUM_COST_FACTOR = 20
+
+/** Tokens of the chain whose solvency is due to be checked, with their contracts. */
+export async function dueForSolvency(
+  db: Database,
+  { chainId, vault }: VaultKey,
+): Promise<{ symbol: string; contract: string }[]> {
+  const rows = await run(db, (query) =>
+    query
+      .select({ symbol: tokens.symbol, contract: tokens.contract })
+      .from(tokens)
+      .leftJoin(
+        solvencyChecks,
+        and(
+          eq(solvencyChecks.chainId, chainId),
+          eq(solvencyChecks.vault, vault),
+          eq(solvencyChecks.token, tokens.symbol),
+        ),
+      )
+      .where(
+        and(
+          eq(tokens.chainId, chainId),
+          isNotNull(tokens.contract),
+          sql`coalesce(now() - ${solvencyChecks.checkedAt} > make_interval(secs => ${SUM_COST_FACTOR} * ${solvencyChecks.tookMs} / 1000.0), true)`,
+        ),
+      )
+      .orderBy(asc(tokens.symbol)),
+  )
+  return rows.flatMap(({ symbol, contract }) => (contract === null ? [] : [{ symbol, contract }]))
+}
+
+/** Compares what the vault held at a block with what is owed; a breach is an alert, and pauses signing when `pause`. */
+export async function checkSolvency(
+  db: Database,
+  { chainId, vault }: VaultKey,
+  block: number,
+  holdings: { token: string; in_wei: string }[],
+  pause: boolean,
+): Promise<{ breaches: string[] }> {
+  return await callVerb(
+    db,
+    sql`select ledger.check_solvency(${chainId}, ${vault}, ${block}, ${JSON.stringify(holdings)}::jsonb, ${pause}) as result`,
+  )
+}
+
+/** The invariants that are cheap enough for every minute; answers the number of violations. */
+export async function checkOpenWithdrawals(db: Database): Promise<number> {
+  return await callVerb(db, sql`select ledger.check_open_withdrawals() as result`)
+}

@@ -1,0 +1,182 @@
+/**
+ * One run of settle. Every step commits by itself and looks at its conditions again in the database, so a run may be cut off
+ * anywhere, run twice or beside another: the next one goes on from what is stored. The order is in `settle` below.
+ */
+import * as z from 'zod/mini'
+import { connect, DatabaseError, type Database, type Push } from '../../db/client.ts'
+import { raiseAlert } from '../../db/ledger/alerts.ts'
+import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
+import { releaseStale } from '../../db/ledger/release-stale.ts'
+import { settleEvents } from '../../db/ledger/settle-events.ts'
+import { finishRun, upkeep } from '../../db/ledger/settle-run.ts'
+import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
+import { ChainError, connectChain, type Chain } from './chain.ts'
+import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
+import {
+  RELEASE_BATCH,
+  SETTLE_DATABASE_TIMEOUT_MS,
+  SETTLE_EVENTS_BATCH,
+  SETTLE_PUSHES_MAX,
+  SETTLE_REQUESTS_MAX,
+  SETTLE_REQUESTS_RESERVED,
+} from './limits.ts'
+import { logFailure } from './log.ts'
+import { expireDue } from './settle-expiry.ts'
+import { readUpToSafeHead } from './settle-logs.ts'
+import { tellAlerts } from './webhook.ts'
+
+export const settleSchema = z.object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
+export type SettleEnv = z.output<typeof settleSchema>
+
+/** One line a run, in the log and in `settle_runs`. */
+export interface Summary {
+  /** `ok`, or why the chain was not followed to the safe head. */
+  outcome: 'ok' | 'rpc_unavailable' | 'wrong_chain_id' | 'node_behind' | 'hash_break' | 'budget' | 'taken'
+  logs: number
+  confirmed: number
+  deposited: number
+  expired: number
+  released: number
+  quarantined: number
+  /** Open alerts at the end. */
+  alerts: number
+  safe_head: number | null
+  cursor: number | null
+  subrequests: number
+  rpc_requests: number
+  ms: number
+}
+
+export interface Run {
+  readonly env: SettleEnv
+  readonly key: VaultKey
+  readonly db: Database
+  readonly chain: Chain
+  readonly summary: Summary
+  readonly pushes: Push[]
+  /** Kinds of alert that this run has proved to be over. */
+  readonly cleared: Set<string>
+}
+
+/** Is there room in the budget for so many more requests? */
+export function room(run: Run, requests: number): boolean {
+  const used = run.chain.spent.requests + run.db.spent.roundTrips
+  if (used + requests <= SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED) return true
+  if (run.summary.outcome === 'ok') run.summary.outcome = 'budget'
+  return false
+}
+
+/**
+ * Releases dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
+ * proves unused, and checks.
+ *
+ * @param push tells the accounts' streams, after the commits; its failure harms nobody
+ * @throws DatabaseError when Postgres is not there; what was committed before stays.
+ */
+export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<void>): Promise<Summary> {
+  const startedAt = Date.now()
+  const run = begin(env)
+  try {
+    await releaseDead(run)
+    await upkeep(run.db)
+    const safe = await followed(run, async () => await readUpToSafeHead(run))
+    const settled = await settleStored(run)
+    // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
+    if (safe && settled) {
+      await followed(run, async () => await expireDue(run, safe))
+      await followed(run, async () => await checkVault(run, safe))
+    }
+    await checkOpenWithdrawals(run.db)
+    await end(run, startedAt)
+  } finally {
+    await push(firstAccounts(run.pushes)).catch((error: unknown) => logFailure('settle', error))
+  }
+  return run.summary
+}
+
+function begin(env: SettleEnv): Run {
+  const summary: Summary = {
+    outcome: 'ok',
+    ...{ logs: 0, confirmed: 0, deposited: 0, expired: 0, released: 0, quarantined: 0, alerts: 0 },
+    ...{ safe_head: null, cursor: null, subrequests: 0, rpc_requests: 0, ms: 0 },
+  }
+  return {
+    env,
+    key: { chainId: env.CHAIN_ID, vault: env.VAULT_ADDRESS },
+    db: connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS),
+    chain: connectChain(env.RPC_URL, env.VAULT_ADDRESS),
+    summary,
+    pushes: [],
+    cleared: new Set(),
+  }
+}
+
+async function end(run: Run, startedAt: number): Promise<void> {
+  const { summary } = run
+  if (summary.outcome === 'ok' || summary.outcome === 'budget') run.cleared.add('rpc_unavailable')
+  summary.rpc_requests = run.chain.spent.requests
+  summary.subrequests = run.chain.spent.requests + run.db.spent.roundTrips + 1
+  summary.ms = Date.now() - startedAt
+  const { open, tell } = await finishRun(run.db, summary, [...run.cleared])
+  summary.alerts = open
+  await tellAlerts(run.db, run.env.ALERT_WEBHOOK_URL, tell)
+}
+
+/** A node's fault ends the step and is an alert; nothing was decided on what it did not say. */
+async function followed<T>(run: Run, step: () => Promise<T>): Promise<T | undefined> {
+  try {
+    return await step()
+  } catch (error) {
+    if (!(error instanceof ChainError)) throw error
+    logFailure('settle', error)
+    run.summary.outcome = 'rpc_unavailable'
+    await raiseAlert(run.db, 'rpc_unavailable', { fault: error.fault, method: error.method })
+    return undefined
+  }
+}
+
+async function releaseDead(run: Run): Promise<void> {
+  for (;;) {
+    const { released, pushes } = await releaseStale(run.db, run.env.RESERVATION_TTL_SECONDS, RELEASE_BATCH)
+    run.summary.released += released
+    run.pushes.push(...pushes)
+    if (released < RELEASE_BATCH || !room(run, 1)) return
+  }
+}
+
+/** Settles stored logs until none is left; false when some had to wait. */
+export async function settleStored(run: Run): Promise<boolean> {
+  while (room(run, 1)) {
+    let result
+    try {
+      result = await settleEvents(run.db, run.key, SETTLE_EVENTS_BATCH)
+    } catch (error) {
+      // Somebody holds an account's rows for long: the batch was rolled back and waits a minute.
+      if (error instanceof DatabaseError && error.busy) return false
+      throw error
+    }
+    run.summary.confirmed += result.confirmed
+    run.summary.deposited += result.deposited
+    run.summary.quarantined += result.quarantined
+    run.pushes.push(...result.pushes)
+    if (result.claimed === 0) return !result.waiting
+  }
+  return false
+}
+
+async function checkVault(run: Run, safe: BlockMark): Promise<void> {
+  const due = await dueForSolvency(run.db, run.key)
+  if (due.length === 0) return
+  const contracts = due.map((token) => token.contract)
+  const { block, holdings } = await run.chain.holdings(contracts, safe.number)
+  if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
+  const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
+  const held = due.map(({ symbol, contract }) => ({ token: symbol, in_wei: holdings.get(contract) ?? '0' }))
+  await checkSolvency(run.db, run.key, safe.number, held, pause)
+}
+
+/** Each account's push is a call of its own; beyond the limit `version` tells clients to read again. */
+function firstAccounts(pushes: Push[]): Push[] {
+  const accounts = new Set([...new Set(pushes.map((push) => push.account))].slice(0, SETTLE_PUSHES_MAX))
+  return pushes.filter((push) => accounts.has(push.account))
+}

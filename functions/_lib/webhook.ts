@@ -1,0 +1,27 @@
+/** Tells a webhook about alerts, after they were committed. A webhook that fails is told again next minute. */
+import type { Database } from '../../db/client.ts'
+import { alertsNotified, type Alert } from '../../db/ledger/alerts.ts'
+import { WEBHOOK_ALERTS_MAX, WEBHOOK_TIMEOUT_MS } from './limits.ts'
+import { logFailure } from './log.ts'
+
+/** POSTs each alert as a JSON body of its own. Never throws. */
+export async function tellAlerts(db: Database, url: string | undefined, alerts: Alert[]): Promise<void> {
+  if (!url || alerts.length === 0) return
+  const results = await Promise.allSettled(
+    alerts.slice(0, WEBHOOK_ALERTS_MAX).map(async (alert) => await post(url, alert)),
+  )
+  const told = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  for (const result of results) if (result.status === 'rejected') logFailure('settle', result.reason)
+  if (told.length > 0) await alertsNotified(db, told).catch((error: unknown) => logFailure('settle', error))
+}
+
+async function post(url: string, alert: Alert): Promise<string> {
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: { 'Content-Type': 'application/json' },
+    body: JSON.stringify(alert),
+    signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
+  })
+  if (!response.ok) throw new Error(`the alert webhook answered ${response.status}`)
+  return alert.id
+}

@@ -1,0 +1,71 @@
+import * as z from 'zod/mini'
+import { listDeposits } from '../db/ledger/deposits.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { pageAnswer, pageQuery } from './_lib/pages.ts'
+import { amountOut, field, unixSeconds, uuid } from './_lib/schemas.ts'
+
+const status = () => z.enum(['credited', 'unsupported'])
+
+export const spotDeposits = defineEndpoint({
+  method: 'GET',
+  path: '/spot/deposits',
+  tag: 'Spot wallet',
+  summary: 'Deposits into the vault, newest first',
+  description:
+    'A deposit appears, already credited, once its block is final. A contract that the ledger does not know is recorded as `unsupported` ' +
+    'and credits nothing: `token` is then the contract’s address and `amount` its smallest unit. The next page is in the `Link` header.',
+  access: 'read',
+  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  query: z.strictObject({
+    ...pageQuery,
+    status: field(z.optional(status()), 'Only these: `credited` or `unsupported`', 'credited'),
+    token: field(
+      z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,32}$/))),
+      'Only this token, by its symbol',
+      'DF',
+    ),
+  }),
+  response: z.array(
+    z.object({
+      id: uuid('The deposit'),
+      token: field(z.string(), 'Symbol, or the contract where it is unsupported', 'DF'),
+      amount: amountOut('What was credited', '25'),
+      chain_id: field(z.number(), 'EVM chain id', 97),
+      tx_hash: field(z.string(), 'Transaction', `0x${'ab'.repeat(32)}`),
+      log_index: field(z.number(), 'Place of the event in its block', 3),
+      block_number: field(z.number(), 'Block', 42_000_000),
+      status: field(status(), '`credited` or `unsupported`', 'credited'),
+      created_at: unixSeconds('When the ledger recorded it'),
+      confirmed_at: field(z.nullable(z.number()), 'When it was credited; unix seconds', 1_760_000_000),
+    }),
+  ),
+  errors: {},
+  internal: 'internal error',
+  handler: async (call) => {
+    const { limit, ...filter } = call.query
+    const rows = await listDeposits(
+      call.db,
+      call.caller.account,
+      {
+        status: filter.status,
+        token: filter.token,
+        start: filter.start,
+        end: filter.end,
+        cursor: filter.cursor,
+      },
+      limit + 1,
+    )
+    return pageAnswer(
+      call.url,
+      limit,
+      rows,
+      (row) => row.id,
+      (row) => row,
+    )
+  },
+})
+
+export default serve('spot-deposits', spotDeposits)

@@ -1,0 +1,210 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { getContractAddress, maxUint256, pad, toHex, type Address, type Hex } from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
+import { succeed } from '../scripts/stack/deploy.ts'
+import { settleStage, type SettleStage } from './support/settle.ts'
+
+const WITHDRAWAL = '0x175353e3ca145fd7765bcddc19e6045e15845e35122dc401873f8f375cb438a1'
+const DEPOSIT = '0x2a567932661c755b8fdbf4932cdfa2600eca2314a0093c83b57e78b3362f9c6d'
+let s: SettleStage
+beforeAll(async () => {
+  s = await settleStage()
+  await s.finalize()
+  await s.run()
+})
+afterEach(async () => await s.calm())
+afterAll(async () => await s.stop())
+
+const word = (value: bigint) => toHex(value, { size: 32 }).slice(2)
+let places = 0
+/** A log as the vault could have written it, put where settle finds it. */
+async function rogueLog(
+  event: 'withdrawal' | 'deposit',
+  account: string,
+  token: string,
+  data: Hex,
+): Promise<string> {
+  const hash = toHex(0xabcdef00n + BigInt((places += 1)), { size: 32 })
+  const topics = [
+    event === 'withdrawal' ? WITHDRAWAL : DEPOSIT,
+    pad(account as Address),
+    pad(token.toLowerCase() as Address),
+  ]
+  await s.client.sql(
+    `insert into chain_logs (chain_id, tx_hash, log_index, vault, block_number, block_hash, block_timestamp, topics, data, event, account)
+     values ($1, $2, 0, $3, 1, $2, 1, $4, $5, $6, $7)`,
+    [s.stack.manifest.chainId, hash, s.vault, topics, data, event, account],
+  )
+  return hash
+}
+const withdrawalData = (wei: bigint, nonce: number): Hex => `0x${word(wei)}${word(BigInt(nonce))}`
+const reasonOf = async (hash: string) =>
+  (
+    await s.client.sql<{ reason: string; status: string }>(
+      'select reason, status from chain_logs where tx_hash = $1',
+      [hash],
+    )
+  )[0]
+
+describe('an event that does not fit', () => {
+  test('by its amount is quarantined, pauses signing, moves nothing, and does not hold up the others', async () => {
+    const [odd, good] = [await s.account(), await s.account()]
+    const [row, other] = [await s.signed(odd), await s.signed(good)]
+    const hash = await rogueLog('withdrawal', odd.id, s.df, withdrawalData(row.wei + 1n, row.nonce))
+    await s.paid(other)
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ confirmed: 1, quarantined: 1 })
+    expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined', reason: 'withdrawal_mismatch' })
+    expect([await s.status(row.id), await s.status(other.id), await s.paused()]).toEqual([
+      'signed',
+      'confirmed',
+      true,
+    ])
+    expect(await s.alerts()).toEqual(expect.arrayContaining(['log_quarantined', 'withdrawals_paused']))
+    // Its account's money stays frozen past every deadline until somebody has looked.
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ expired: 0 })
+    expect(await s.balance(odd.id)).toBe('90+10')
+    await s.client.sql('select ledger.resolve_log($1, $2, 0, false, $3)', [
+      s.stack.manifest.chainId,
+      hash,
+      'not the vault’s',
+    ])
+  })
+
+  test('any ledger row, a reservation without a signature, or not even the form, is quarantined and pauses', async () => {
+    const [stranger, waiting, broken] = [await s.account(), await s.account(), await s.account()]
+    const reservation = await s.reserved(waiting.id)
+    const cases = {
+      unknown_withdrawal: await rogueLog('withdrawal', stranger.id, s.df, withdrawalData(5n, 0)),
+      paid_without_signature: await rogueLog(
+        'withdrawal',
+        waiting.id,
+        s.df,
+        withdrawalData(BigInt(reservation.amount_in_wei), reservation.nonce),
+      ),
+      malformed: await rogueLog('withdrawal', broken.id, s.df, '0x00'),
+    }
+    expect(await s.run()).toMatchObject({ quarantined: 3, confirmed: 0 })
+    for (const [reason, hash] of Object.entries(cases))
+      expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined', reason })
+    expect(await s.paused()).toBe(true)
+    expect(await s.broken()).toEqual([])
+  })
+
+  test('because it pays an expired row takes what is left, records the debt, pauses, and does it once', async () => {
+    const holder = await s.account('10')
+    const row = await s.signed(holder)
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    await s.run()
+    expect(await s.balance(holder.id)).toBe('10')
+    await s.client.sql(`select ledger.post('test', 'DF', 4, $1, 'spot', 'elsewhere', 'system')`, [holder.id])
+    const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei, row.nonce))
+    expect(await s.run()).toMatchObject({ quarantined: 1 })
+    expect(await s.balance(holder.id)).toBe('0')
+    const debts = async () =>
+      await s.client.sql('select trim_scale(amount)::text as amount from debts where account = $1', [
+        holder.id,
+      ])
+    expect([await debts(), await s.paused()]).toEqual([[{ amount: '4' }], true])
+    expect(await s.alerts()).toEqual(
+      expect.arrayContaining(['debts', 'paid_after_expiry', 'withdrawals_paused']),
+    )
+    await s.client.sql('select ledger.resolve_log($1, $2, 0, true, $3)', [
+      s.stack.manifest.chainId,
+      hash,
+      'again',
+    ])
+    await s.run()
+    expect([await debts(), await s.balance(holder.id)]).toEqual([[{ amount: '4' }], '0'])
+    // The next tests look for a sound ledger.
+    await s.client.sql('delete from debts')
+  })
+})
+
+describe('a deposit', () => {
+  test('is credited once, whichever way and however often it is read', async () => {
+    const holder = await s.account()
+    await s.deposit(holder, s.df, 1n)
+    await s.finalize()
+    await Promise.all([s.run(), s.run()])
+    await s.run()
+    await s.client.sql('select ledger.request_rescan(chain_id, vault, 0) from chain_cursors')
+    await s.run()
+    expect(await s.balance(holder.id)).toBe('100.000000000000000001')
+  })
+
+  test('of an unknown token is recorded and credits nothing', async () => {
+    const holder = await s.account()
+    const { abi, bytecode } = contractNamed(await compileContracts(), 'TestToken')
+    const nonce = await s.chain.getTransactionCount({ address: s.owner.address })
+    await succeed(
+      s.chain,
+      await s.chain.deployContract({ account: s.owner, abi, bytecode, args: ['Odd', 'ODD', 18] }),
+    )
+    await s.deposit(holder, getContractAddress({ from: s.owner.address, nonce: BigInt(nonce) }), maxUint256)
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ deposited: 0, quarantined: 0 })
+    expect(
+      await s.client.sql(
+        'select status, token, amount_in_wei::text as wei from deposits where account = $1',
+        [holder.id],
+      ),
+    ).toEqual([{ status: 'unsupported', token: null, wei: maxUint256.toString() }])
+    expect(await s.balance(holder.id)).toBe('100')
+    expect(await s.alerts()).toContain('deposit_unsupported')
+  })
+
+  test('too large for the ledger is quarantined, and the largest that fits arrives to the last digit', async () => {
+    const holder = { id: privateKeyToAccount(generatePrivateKey()).address.toLowerCase() }
+    const huge = [10n ** 38n, maxUint256]
+    const hashes = []
+    for (const wei of huge) hashes.push(await rogueLog('deposit', holder.id, s.df, `0x${word(wei)}`))
+    const fits = await rogueLog('deposit', holder.id, s.df, `0x${word(10n ** 38n - 1n)}`)
+    const over = await rogueLog('deposit', holder.id, s.df, `0x${word(10n ** 38n - 1n)}`)
+    expect(await s.run()).toMatchObject({ deposited: 1, quarantined: 3 })
+    for (const hash of hashes)
+      expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined', reason: 'amount_too_large' })
+    const last = [await reasonOf(fits), await reasonOf(over)].map((log) => log?.status).sort()
+    expect(last).toEqual(['processed', 'quarantined'])
+    expect(await s.balance(holder.id)).toBe('99999999999999999999.999999999999999999')
+    // Not a reason to stop everybody: only the account itself waits.
+    expect(await s.paused()).toBe(false)
+    expect(await s.broken()).toEqual([])
+  })
+})
+
+test('a breach of solvency is reported, pauses when enforced, and the webhook gets each alert as JSON once', async () => {
+  const heard: { kind: string; detail: object; times_seen: number }[] = []
+  let fail = true
+  const hook = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      if (!fail) heard.push(JSON.parse(body) as (typeof heard)[number])
+      response.writeHead(fail ? 500 : 204).end()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(hook, 'listening')
+  const env = { ALERT_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}` }
+  await s.account('2000000000')
+  await s.client.sql('delete from solvency_checks')
+  expect(await s.run(env)).toMatchObject({ outcome: 'ok' })
+  expect([await s.paused(), heard.length]).toEqual([false, 0])
+  fail = false
+  await s.client.sql('delete from solvency_checks')
+  await s.run({ ...env, SOLVENCY: 'enforce' })
+  await s.run(env)
+  expect(await s.paused()).toBe(true)
+  const kinds = heard.map((alert) => alert.kind)
+  expect(kinds).toEqual(expect.arrayContaining(['solvency_breach', 'withdrawals_paused']))
+  expect(new Set(kinds).size).toBe(kinds.length)
+  expect(heard.find((alert) => alert.kind === 'solvency_breach')?.detail).toMatchObject({ token: 'DF' })
+  hook.close()
+})
