@@ -19,7 +19,7 @@ begin
      or (v_cursor.block_number = p_block and v_cursor.block_hash <> p_block_hash) then
     return json_build_object('expired', 0, 'unproved', '[]'::json, 'pushes', '[]'::json);
   end if;
-  perform ledger.lock_accounts(p_chain_id, p_vault, array(
+  perform ledger.lock_withdrawers(p_chain_id, p_vault, array(
     select distinct w.account from public.withdrawals w
     join jsonb_to_recordset(p_rows) as r(id uuid) on r.id = w.id));
 

@@ -414,7 +414,7 @@ begin
      or (v_cursor.block_number = p_block and v_cursor.block_hash <> p_block_hash) then
     return json_build_object('expired', 0, 'unproved', '[]'::json, 'pushes', '[]'::json);
   end if;
-  perform ledger.lock_accounts(p_chain_id, p_vault, array(
+  perform ledger.lock_withdrawers(p_chain_id, p_vault, array(
     select distinct w.account from public.withdrawals w
     join jsonb_to_recordset(p_rows) as r(id uuid) on r.id = w.id));
 
@@ -871,7 +871,7 @@ begin
 end $$;
 
 -- Locks what a batch will touch in the order every verb keeps: nonce rows, then balance rows.
-create or replace function ledger.lock_accounts(p_chain_id bigint, p_vault text, p_accounts text[]) returns void
+create or replace function ledger.lock_withdrawers(p_chain_id bigint, p_vault text, p_accounts text[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   perform from public.withdrawal_nonces n where n.chain_id = p_chain_id and n.vault = p_vault and n.account = any(p_accounts)
@@ -927,7 +927,7 @@ begin
     return json_build_object('claimed', 0, 'waiting', exists (select from public.chain_logs l
       where l.chain_id = p_chain_id and l.status = 'pending' and l.vault = p_vault), 'confirmed', 0, 'deposited', 0, 'quarantined', 0, 'pushes', '[]'::json);
   end if;
-  perform ledger.lock_accounts(p_chain_id, p_vault, array(select distinct l.account from unnest(v_logs) l where l.account is not null));
+  perform ledger.lock_withdrawers(p_chain_id, p_vault, array(select distinct l.account from unnest(v_logs) l where l.account is not null));
 
   foreach v_log in array v_logs loop
     v_result := ledger.settle_log(v_log);
