@@ -1,67 +1,19 @@
 /**
- * How a function reaches Postgres: Drizzle over Neon's HTTP protocol, one round trip a call, no connection kept.
+ * How a function reaches Postgres: Drizzle's statements over Neon's HTTP protocol, one round trip a call, no connection
+ * kept. Drizzle's query builder is in tables.ts: it is 20 KB gzipped, and calling a verb needs none of it.
  *
  * A verb's refusal comes back as a SQLSTATE of class TG and is thrown as `LedgerRefusal`; everything else is a
  * `DatabaseError`, whose `outcome` says whether the statement can have taken effect.
  */
-import { neon, neonConfig } from '@neondatabase/serverless'
+import { neon, neonConfig, types, type NeonQueryFunction } from '@neondatabase/serverless'
 import type { SQL } from 'drizzle-orm'
-import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
+import { CasingCache } from 'drizzle-orm/casing'
+import { DatabaseError, LedgerRefusal, REFUSALS, type Refusal } from './errors.ts'
 
-/** SQLSTATE → why the ledger refused. `db/ledger/*.sql` raises these. */
-export const REFUSALS = {
-  TG001: 'unsupported_token',
-  TG002: 'invalid_amount',
-  TG003: 'amount_not_positive',
-  TG004: 'insufficient_balance',
-  TG005: 'idempotency_key_reused',
-  TG006: 'request_in_progress',
-  TG007: 'invalid_direction',
-  TG010: 'withdrawals_paused',
-  TG011: 'withdrawal_in_progress',
-  TG012: 'below_minimum',
-  TG013: 'reservation_gone',
-  TG014: 'invalid_recipient',
-  TG015: 'unsupported_account',
-  TG020: 'invalid_relationship',
-  TG021: 'agent_not_authorized',
-  TG022: 'duplicate_idempotency_key',
-  TG023: 'duplicate_signature',
-  TG024: 'limit_reached',
-  TG025: 'already_exists',
-  TG026: 'main_is_subaccount',
-  TG027: 'sub_is_subaccount',
-  TG028: 'account_in_use',
-  TG029: 'agent_bound_elsewhere',
-  TG030: 'not_found',
-} as const
-export type Refusal = (typeof REFUSALS)[keyof typeof REFUSALS]
-
-export class LedgerRefusal extends Error {
-  constructor(
-    readonly reason: Refusal,
-    /** Data of the refusal (a minimum, an earlier transfer as JSON), when it has any. */
-    readonly detail: string | undefined,
-  ) {
-    super(reason)
-  }
-}
-
-export class DatabaseError extends Error {
-  constructor(
-    /** `rolled_back`: Postgres said so. `unknown`: no answer came, so it may have been committed. */
-    readonly outcome: 'rolled_back' | 'unknown',
-    /** True where waiting for a lock or a conflict was the cause: the same call may succeed at once. */
-    readonly busy: boolean,
-    readonly sqlstate: string | undefined,
-    cause: unknown,
-  ) {
-    super(`database error ${sqlstate ?? 'without an answer'}`, { cause })
-  }
-}
+export type Client = NeonQueryFunction<false, true>
 
 export interface Database {
-  readonly query: NeonHttpDatabase
+  readonly client: Client
   /** Milliseconds spent waiting for Postgres, and round trips made, by this request. */
   readonly spent: { ms: number; roundTrips: number }
 }
@@ -91,8 +43,12 @@ const BUSY = new Set(['40001', '40P01', '55P03', '57014', '53300'])
 neonConfig.fetchEndpoint = (host, port) =>
   host === '127.0.0.1' || host === 'localhost' ? `http://${host}:${port}/sql` : `https://${host}/sql`
 
+// Types date, timestamp, timestamptz: a Date would drop microseconds. Drizzle's driver does the same, but only once it is used.
+const TIMESTAMPS = [1082, 1114, 1184]
+for (const type of TIMESTAMPS) types.setTypeParser(type, (text: string) => text)
+
 /** One client a connection string and isolate: the HTTP driver keeps no socket, so requests may share it. */
-const clients = new Map<string, NeonHttpDatabase>()
+const clients = new Map<string, Client>()
 
 /** The driver has one fetch for all clients: each call's connection string says how long it may take. */
 const timeoutsMs = new Map<string, number>()
@@ -102,29 +58,41 @@ neonConfig.fetchFunction = (url: string, init: RequestInit) => {
 }
 
 export function connect(databaseUrl: string, timeoutMs: number): Database {
-  let query = clients.get(databaseUrl)
-  if (!query) {
+  let client = clients.get(databaseUrl)
+  if (!client) {
     timeoutsMs.set(databaseUrl, timeoutMs)
-    query = drizzle(neon(databaseUrl))
-    clients.set(databaseUrl, query)
+    client = neon(databaseUrl, { fullResults: true })
+    clients.set(databaseUrl, client)
   }
-  return { query, spent: { ms: 0, roundTrips: 0 } }
+  return { client, spent: { ms: 0, roundTrips: 0 } }
 }
 
 /** Runs one read or write, timed, with its error sorted. */
-export async function run<T>(
-  db: Database,
-  statement: (query: NeonHttpDatabase) => PromiseLike<T>,
-): Promise<T> {
+export async function run<T>(db: Database, statement: (client: Client) => PromiseLike<T>): Promise<T> {
   const startedAt = Date.now()
   try {
-    return await statement(db.query)
+    return await statement(db.client)
   } catch (error) {
     throw sorted(error)
   } finally {
     db.spent.ms += Date.now() - startedAt
     db.spent.roundTrips += 1
   }
+}
+
+/** Runs one statement; its rows come as the driver reads them: bigint, numeric and times are text. */
+export async function execute<Row>(db: Database, statement: SQL): Promise<Row[]> {
+  const { sql, params } = statement.toQuery(POSTGRES)
+  const { rows } = await run(db, (client) => client.query(sql, params))
+  return rows as Row[]
+}
+
+/** How a statement is written for Postgres, as drizzle's own dialect does. */
+const POSTGRES = {
+  casing: new CasingCache(),
+  escapeName: (name: string) => `"${name.replaceAll('"', '""')}"`,
+  escapeParam: (at: number) => `$${at + 1}`,
+  escapeString: (text: string) => `'${text.replaceAll("'", "''")}'`,
 }
 
 /**
@@ -134,8 +102,7 @@ export async function run<T>(
 export async function callVerb<Result>(db: Database, statement: SQL): Promise<Result> {
   for (let attempt = 1; ; attempt += 1) {
     try {
-      const { rows } = await run(db, (query) => query.execute<{ result: Result }>(statement))
-      const row = rows[0]
+      const [row] = await execute<{ result: Result }>(db, statement)
       if (!row) throw new Error('the verb returned no row')
       return row.result
     } catch (error) {
@@ -150,7 +117,7 @@ interface PostgresFields {
   detail?: unknown
 }
 
-/** drizzle wraps driver errors: the SQLSTATE is in the first cause that has one. */
+/** Drizzle's builder wraps driver errors: the SQLSTATE is in the first cause that has one. */
 function sorted(error: unknown): Error {
   let cause: unknown = error
   while (cause instanceof Error && !isSqlstate((cause as PostgresFields).code)) cause = cause.cause

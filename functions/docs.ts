@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv } from './_lib/env.ts'
+import { serveStatic } from './_lib/static.ts'
 
 /** Nothing inline and nothing from elsewhere: the page holds credentials while it is open. */
 const PAGE_POLICY =
@@ -65,4 +65,4 @@ const docsPart = (name: 'js' | 'css', contentType: string) =>
 export const docsScript = docsPart('js', 'text/javascript')
 export const docsStyle = docsPart('css', 'text/css')
 
-export default serve('docs', openapi, docs, docsScript, docsStyle)
+export default serveStatic('docs', openapi, docs, docsScript, docsStyle)

@@ -6,7 +6,7 @@ import { mkdtemp, readdir, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { declaredSecrets } from './deploy-check/declared.ts'
-import { bindingsOf, functionFaults, pairingFaults } from './deploy-check/rules.ts'
+import { bindingsOf, functionFaults, inKilobytes, pairingFaults } from './deploy-check/rules.ts'
 import { bundleFunction } from './stack/bundle.ts'
 import { projectRoot } from './stack/manifest.ts'
 import { readWranglerConfig, type WranglerEnv } from './stack/wrangler-config.ts'
@@ -24,7 +24,7 @@ const folder = await mkdtemp(join(tmpdir(), 'tidegate-bundles-'))
 
 interface Line {
   function: string
-  'gzip KiB': string
+  'gzip kB': string
   bindings: string
   secrets: string
 }
@@ -41,7 +41,7 @@ async function check(name: string): Promise<{ line: Line; faults: string[] }> {
 
 const lineOf = (name: string, gzipBytes: number, config: WranglerEnv): Line => ({
   function: name,
-  'gzip KiB': (gzipBytes / 1024).toFixed(1).padStart(6),
+  'gzip kB': inKilobytes(gzipBytes).padStart(6),
   bindings: bindingsOf(config).join(' ') || '-',
   secrets: config.secrets?.required?.join(' ') ?? '-',
 })

@@ -1,6 +1,5 @@
-import { and, desc, eq, isNull, sql } from 'drizzle-orm'
-import { callVerb, run, type Database } from '../client.ts'
-import { apiKeys } from '../schema.ts'
+import { sql } from 'drizzle-orm'
+import { callVerb, execute, type Database } from '../client.ts'
 
 /** A live user API key, without what would open anything. */
 export interface ApiKeyRow {
@@ -12,27 +11,19 @@ export interface ApiKeyRow {
 
 /** The account of a live user API key, by the key's SHA-256 (hex). */
 export async function accountOfApiKey(db: Database, keyHash: string): Promise<string | undefined> {
-  const rows = await run(db, (query) =>
-    query
-      .select({ account: apiKeys.account })
-      .from(apiKeys)
-      .where(and(eq(apiKeys.keyHash, sql`decode(${keyHash}, 'hex')`), isNull(apiKeys.revokedAt))),
+  const rows = await execute<{ account: string }>(
+    db,
+    sql`select account from public.api_keys where key_hash = decode(${keyHash}, 'hex') and revoked_at is null`,
   )
   return rows[0]?.account
 }
 
 /** The account's live keys, newest first. */
 export async function listApiKeys(db: Database, account: string): Promise<ApiKeyRow[]> {
-  return await run(db, (query) =>
-    query
-      .select({
-        id: apiKeys.id,
-        label: apiKeys.label,
-        created_at: sql<number>`floor(extract(epoch from ${apiKeys.createdAt}))::float8`,
-      })
-      .from(apiKeys)
-      .where(and(eq(apiKeys.account, account), isNull(apiKeys.revokedAt)))
-      .orderBy(desc(apiKeys.id)),
+  return await execute(
+    db,
+    sql`select id, label, floor(extract(epoch from created_at))::float8 as created_at
+      from public.api_keys where account = ${account} and revoked_at is null order by id desc`,
   )
 }
 

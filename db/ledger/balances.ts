@@ -1,6 +1,5 @@
-import { and, asc, eq, sql } from 'drizzle-orm'
-import { run, type Database, type Push } from '../client.ts'
-import { balances, subaccounts } from '../schema.ts'
+import { sql } from 'drizzle-orm'
+import { execute, type Database, type Push } from '../client.ts'
 
 export interface BalanceRow {
   token: string
@@ -10,12 +9,9 @@ export interface BalanceRow {
   version: number
 }
 
-const columns = {
-  token: balances.token,
-  available: sql<string>`trim_scale(${balances.available})::text`,
-  frozen: sql<string>`trim_scale(${balances.frozen})::text`,
-  version: balances.version,
-}
+// float8 of a version, which stays far below 2^53: bigint would come as text.
+const COLUMNS = sql`b.token, trim_scale(b.available)::text as available, trim_scale(b.frozen)::text as frozen,
+  b.version::float8 as version`
 
 /** Every balance of one wallet of an account, by token. */
 export async function listBalances(
@@ -23,12 +19,9 @@ export async function listBalances(
   account: string,
   wallet: 'perp' | 'spot',
 ): Promise<BalanceRow[]> {
-  return await run(db, (query) =>
-    query
-      .select(columns)
-      .from(balances)
-      .where(and(eq(balances.account, account), eq(balances.wallet, wallet)))
-      .orderBy(asc(balances.token)),
+  return await execute(
+    db,
+    sql`select ${COLUMNS} from public.balances b where b.account = ${account} and b.wallet = ${wallet} order by b.token`,
   )
 }
 
@@ -39,13 +32,11 @@ export async function listSubaccountBalances(
   subaccount: string,
   wallet: 'perp' | 'spot',
 ): Promise<BalanceRow[] | undefined> {
-  const rows = await run(db, (query) =>
-    query
-      .select(columns)
-      .from(subaccounts)
-      .leftJoin(balances, and(eq(balances.account, subaccounts.subaccount), eq(balances.wallet, wallet)))
-      .where(and(eq(subaccounts.subaccount, subaccount), eq(subaccounts.mainAccount, main)))
-      .orderBy(asc(balances.token)),
+  const rows = await execute<BalanceRow | Record<keyof BalanceRow, null>>(
+    db,
+    sql`select ${COLUMNS} from public.subaccounts s
+      left join public.balances b on b.account = s.subaccount and b.wallet = ${wallet}
+      where s.subaccount = ${subaccount} and s.main_account = ${main} order by b.token`,
   )
   // The relationship alone gives one row without a token.
   return rows.length === 0 ? undefined : rows.filter((row): row is BalanceRow => row.token !== null)
@@ -53,18 +44,9 @@ export async function listSubaccountBalances(
 
 /** The spot wallet as the stream tells it: what a subscriber begins with. */
 export async function spotSnapshot(db: Database, account: string): Promise<Push[]> {
-  return await run(db, (query) =>
-    query
-      .select({
-        account: balances.account,
-        token: balances.token,
-        available: sql<string>`trim_scale(${balances.available})::text`,
-        frozen: sql<string>`trim_scale(${balances.frozen})::text`,
-        version: balances.version,
-        ts: sql<number>`floor(extract(epoch from ${balances.updatedAt}))::int8`.mapWith(Number),
-      })
-      .from(balances)
-      .where(and(eq(balances.account, account), eq(balances.wallet, 'spot')))
-      .orderBy(asc(balances.token)),
+  return await execute(
+    db,
+    sql`select b.account, ${COLUMNS}, floor(extract(epoch from b.updated_at))::float8 as ts
+      from public.balances b where b.account = ${account} and b.wallet = 'spot' order by b.token`,
   )
 }

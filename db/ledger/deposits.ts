@@ -1,6 +1,7 @@
 import { and, desc, eq, gte, lt, sql, type SQL } from 'drizzle-orm'
-import { run, type Database } from '../client.ts'
+import type { Database } from '../client.ts'
 import { deposits } from '../schema.ts'
+import { readTables } from '../tables.ts'
 
 export interface DepositRow {
   id: string
@@ -43,7 +44,7 @@ export async function listDeposits(
     end === undefined ? undefined : lt(deposits.createdAt, sql`to_timestamp(${end})`),
     cursor === undefined ? undefined : lt(deposits.id, cursor),
   ]
-  return await run(db, (query) =>
+  return await readTables(db, (query) =>
     query
       .select({
         id: deposits.id,

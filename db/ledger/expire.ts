@@ -1,7 +1,8 @@
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
-import { callVerb, run, type Database, type Push } from '../client.ts'
+import { callVerb, type Database, type Push } from '../client.ts'
 import { withdrawals } from '../schema.ts'
 import type { BlockMark, VaultKey } from './record-logs.ts'
+import { readTables } from '../tables.ts'
 
 export interface DueWithdrawal {
   id: string
@@ -25,7 +26,7 @@ export async function dueWithdrawals(
   limit: number,
   after: DueWithdrawal | undefined,
 ): Promise<DueWithdrawal[]> {
-  return await run(db, (query) =>
+  return await readTables(db, (query) =>
     query
       .select({ id: withdrawals.id, account: withdrawals.account, deadline: withdrawals.deadline })
       .from(withdrawals)

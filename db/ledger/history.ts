@@ -1,6 +1,6 @@
 /** What moved an account's balances: a read over `entries`, one row for each change of a balance. */
 import { sql, type SQL } from 'drizzle-orm'
-import { run, type Database } from '../client.ts'
+import { execute, type Database } from '../client.ts'
 
 /** Every kind of movement that the verbs post. */
 export const MOVEMENT_KINDS = [
@@ -79,8 +79,9 @@ export async function readHistory(
   const candidates = byKey
     ? entriesOfKey(account, filter.idempotencyKey ?? '', bounds)
     : sql`select e.* from public.entries e where ${bounds} order by e.id desc limit ${filter.scanMax}`
-  const result = await run(db, (query) =>
-    query.execute<Record<string, unknown>>(sql`
+  const rows = await execute<Record<string, unknown>>(
+    db,
+    sql`
       with page as materialized (
         select ${COLUMNS}
         from (${candidates}) e
@@ -94,11 +95,11 @@ export async function readHistory(
           (select e.id from public.entries e where ${bounds} order by e.id desc offset ${filter.scanMax - 1} limit 1)
         end as scanned_to
       from (select 1) one left join page on true
-      order by page.id desc`),
+      order by page.id desc`,
   )
-  const first = result.rows[0]
+  const first = rows[0]
   return {
-    rows: result.rows.filter((row) => row.id !== null).map(historyRow),
+    rows: rows.filter((row) => row.id !== null).map(historyRow),
     scannedTo: (first?.scanned_to as string | null) ?? undefined,
     tokenKnown: first?.token_known === true,
   }

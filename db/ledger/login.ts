@@ -1,13 +1,13 @@
-import { eq, sql } from 'drizzle-orm'
-import { callVerb, run, type Database } from '../client.ts'
-import { loginNonces } from '../schema.ts'
+import { sql } from 'drizzle-orm'
+import { callVerb, execute, type Database } from '../client.ts'
 
 /** The nonce an account's next login must sign. Reading it writes nothing. */
 export async function nextLoginNonce(db: Database, account: string): Promise<number> {
-  const rows = await run(db, (query) =>
-    query.select({ nonce: loginNonces.nextNonce }).from(loginNonces).where(eq(loginNonces.account, account)),
+  const rows = await execute<{ nonce: string }>(
+    db,
+    sql`select next_nonce as nonce from public.login_nonces where account = ${account}`,
   )
-  return rows[0]?.nonce ?? 0
+  return Number(rows[0]?.nonce ?? 0)
 }
 
 /** Uses the nonce up; false when another login was first. */

@@ -1,6 +1,7 @@
 import { and, eq, sql } from 'drizzle-orm'
-import { callVerb, run, type Database } from '../client.ts'
+import { callVerb, type Database } from '../client.ts'
 import { chainCursors } from '../schema.ts'
+import { readTables } from '../tables.ts'
 
 export interface VaultKey {
   chainId: number
@@ -36,7 +37,7 @@ export interface Recorded {
 }
 
 export async function readCursor(db: Database, { chainId, vault }: VaultKey): Promise<Cursor | undefined> {
-  const rows = await run(db, (query) =>
+  const rows = await readTables(db, (query) =>
     query
       .select({
         number: chainCursors.blockNumber,

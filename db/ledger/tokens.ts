@@ -1,6 +1,5 @@
-import { asc, eq, sql } from 'drizzle-orm'
-import { run, type Database } from '../client.ts'
-import { tokens } from '../schema.ts'
+import { sql } from 'drizzle-orm'
+import { execute, type Database } from '../client.ts'
 
 export interface TokenRow {
   symbol: string
@@ -13,21 +12,15 @@ export interface TokenRow {
   minWithdraw: string
 }
 
-const columns = {
-  symbol: tokens.symbol,
-  decimals: tokens.decimals,
-  chainId: tokens.chainId,
-  contract: tokens.contract,
-  transferable: tokens.transferable,
-  withdrawable: tokens.withdrawable,
-  minWithdraw: sql<string>`trim_scale(${tokens.minWithdraw})::text`,
-}
+// float8 of a chain id: bigint would come as text.
+const SELECT = sql`select symbol, decimals, chain_id::float8 as "chainId", contract, transferable, withdrawable,
+  trim_scale(min_withdraw)::text as "minWithdraw" from public.tokens`
 
 export async function listTokens(db: Database): Promise<TokenRow[]> {
-  return await run(db, (query) => query.select(columns).from(tokens).orderBy(asc(tokens.symbol)))
+  return await execute(db, sql`${SELECT} order by symbol`)
 }
 
 export async function findToken(db: Database, symbol: string): Promise<TokenRow | undefined> {
-  const rows = await run(db, (query) => query.select(columns).from(tokens).where(eq(tokens.symbol, symbol)))
-  return rows[0]
+  const [row] = await execute<TokenRow>(db, sql`${SELECT} where symbol = ${symbol}`)
+  return row
 }

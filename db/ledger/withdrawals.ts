@@ -1,6 +1,8 @@
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
-import { run, type Database } from '../client.ts'
+import type { NeonHttpDatabase } from 'drizzle-orm/neon-http'
+import type { Database } from '../client.ts'
 import { withdrawalNonces, withdrawals } from '../schema.ts'
+import { readTables } from '../tables.ts'
 
 export const WITHDRAWAL_STATUSES = withdrawals.status.enumValues
 export type WithdrawalStatus = (typeof WITHDRAWAL_STATUSES)[number]
@@ -39,7 +41,7 @@ const columns = {
   next_on_chain: withdrawalNonces.nextOnChain,
 }
 
-const select = (query: Database['query']) =>
+const select = (query: NeonHttpDatabase) =>
   query
     .select(columns)
     .from(withdrawals)
@@ -62,7 +64,7 @@ export async function listWithdrawals(
 ): Promise<WithdrawalRow[]> {
   const { status, token, start, end, cursor, limit } = filter
   // Ids carry the time of the request, so a span of time is a span of the index by account and id.
-  return await run(db, (query) =>
+  return await readTables(db, (query) =>
     select(query)
       .where(
         and(
@@ -84,7 +86,7 @@ export async function findWithdrawal(
   account: string,
   id: string,
 ): Promise<WithdrawalRow | undefined> {
-  const rows = await run(db, (query) =>
+  const rows = await readTables(db, (query) =>
     select(query).where(and(eq(withdrawals.account, account), eq(withdrawals.id, id))),
   )
   return rows[0]

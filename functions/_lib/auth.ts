@@ -1,9 +1,9 @@
-/** Who is calling: bearer token, user API key or admin key. */
+/** Who is calling, by bearer token or user API key. */
 import type { Database } from '../../db/client.ts'
 import { accountOfApiKey } from '../../db/ledger/api-keys.ts'
 import { API_KEY_PATTERN } from './api-key.ts'
 import type { Access, Caller } from './endpoint.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, unauthorized } from './errors.ts'
 import { sha256Hex } from './idempotency.ts'
 import { readSession, type SessionEnv } from './session.ts'
 
@@ -11,8 +11,6 @@ export interface Credentials {
   authorization: string | undefined
   apiKey: string | undefined
 }
-
-const unauthorized = () => new ApiError('UNAUTHORIZED', 'the credential is missing or not valid')
 
 /**
  * The caller, in the order of the contract: an API key makes the call an API-key call whatever else comes with it.
@@ -41,22 +39,4 @@ async function apiKeyCaller(key: string, db: Database): Promise<Caller> {
   const account = API_KEY_PATTERN.test(key) ? await accountOfApiKey(db, await sha256Hex(key)) : undefined
   if (!account) throw unauthorized()
   return { account, via: 'api_key' }
-}
-
-/** The holder of the admin key. @throws ApiError UNAUTHORIZED */
-export async function authenticateAdmin(
-  given: string | undefined,
-  expected: string | undefined,
-): Promise<Caller> {
-  // An unset key must mean closed, not "the empty key opens".
-  if (!given || !expected || !(await sameText(given, expected))) throw unauthorized()
-  return { account: '', via: 'admin' }
-}
-
-/** Equal without a hint of where two texts differ: their digests are compared, so lengths do not show either. */
-export async function sameText(a: string, b: string): Promise<boolean> {
-  const [left, right] = await Promise.all([sha256Hex(a), sha256Hex(b)])
-  let difference = 0
-  for (let at = 0; at < left.length; at += 1) difference |= left.charCodeAt(at) ^ right.charCodeAt(at)
-  return difference === 0
 }

@@ -1,5 +1,5 @@
 /** The closed list of error codes of the exchange family, and how the ledger's refusals map to them. */
-import { DatabaseError, LedgerRefusal, type Refusal } from '../../db/client.ts'
+import { DatabaseError, LedgerRefusal, type Refusal } from '../../db/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
 
 export const ERROR_STATUS = {
@@ -56,6 +56,8 @@ export class ApiError extends Error {
     this.headers = options.headers ?? {}
   }
 }
+
+export const unauthorized = () => new ApiError('UNAUTHORIZED', 'the credential is missing or not valid')
 
 const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   unsupported_token: ['UNSUPPORTED_TOKEN', 'this token is not enabled here'],

@@ -3,7 +3,8 @@
  * anywhere, run twice or beside another: the next one goes on from what is stored. The order is in `settle` below.
  */
 import * as z from 'zod/mini'
-import { connect, DatabaseError, type Database, type Push } from '../../db/client.ts'
+import { connect, type Database, type Push } from '../../db/client.ts'
+import { DatabaseError } from '../../db/errors.ts'
 import { raiseAlert } from '../../db/ledger/alerts.ts'
 import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'

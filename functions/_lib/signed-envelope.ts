@@ -1,5 +1,5 @@
 /** The envelope of the wallet-signed family: its closed list of errors, and how refusals map to them. */
-import { DatabaseError, LedgerRefusal, type Refusal as LedgerReason } from '../../db/client.ts'
+import { DatabaseError, LedgerRefusal, type Refusal as LedgerReason } from '../../db/errors.ts'
 import { ApiError, type ErrorCode } from './errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
 

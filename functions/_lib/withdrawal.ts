@@ -6,7 +6,8 @@
  * call somewhere. That late signature harms nobody: it has no way out of this process but `storeSignature`, which takes it
  * only for a row that is still `reserved`, and a released row never is again.
  */
-import { DatabaseError, LedgerRefusal, type Database, type Push } from '../../db/client.ts'
+import type { Database, Push } from '../../db/client.ts'
+import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import { reserve, type Reservation, type ReserveInput, type ReserveResult } from '../../db/ledger/reserve.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'

@@ -130,18 +130,17 @@ async function measure(places: Place[]): Promise<void> {
 /** Prints what Postgres does for the newest page: an index scan a partition, none of it longer than the page. */
 async function explain(owner: pg.Client, db: Database, account: string): Promise<void> {
   const statements: { sql: string; params: unknown[] }[] = []
-  const query = {
-    execute: async (statement: unknown) => {
-      const dialect = db.query as unknown as {
-        dialect: { sqlToQuery(s: unknown): { sql: string; params: unknown[] } }
-      }
-      statements.push(dialect.dialect.sqlToQuery(statement))
-      return { rows: [] }
-    },
+  const query = async (sql: string, params: unknown[]) => {
+    statements.push({ sql, params })
+    return { rows: [] }
   }
   const now = Math.floor(Date.now() / 1000)
   for (const partial of [{}, { start: now - 3600, end: now }])
-    await readHistory({ ...db, query: query as unknown as Database['query'] }, account, filterOf(partial))
+    await readHistory(
+      { ...db, client: { query } as unknown as Database['client'] },
+      account,
+      filterOf(partial),
+    )
   for (const { sql, params } of statements) {
     const { rows } = await owner.query<{ 'QUERY PLAN': string }>(
       `explain (analyze, costs off, timing off) ${sql}`,

@@ -1,6 +1,7 @@
 /** How a drawn step is carried out: by the database's real verbs, and by the model. */
 import { createHash, randomBytes } from 'node:crypto'
-import { LedgerRefusal, type Push } from '../../db/client.ts'
+import { type Push } from '../../db/client.ts'
+import { LedgerRefusal } from '../../db/errors.ts'
 import { credit } from '../../db/ledger/credit.ts'
 import { release } from '../../db/ledger/release.ts'
 import { reserve } from '../../db/ledger/reserve.ts'

@@ -1,0 +1,20 @@
+/** `serve` for functions that read neither a credential nor the database: their bundle carries neither. */
+import type { Worker } from './app.ts'
+import { fullPath, type Endpoint } from './endpoint.ts'
+import { routes, type Parts } from './router.ts'
+
+export const nobody: Parts['identify'] = async () => ({ account: '', via: 'none' })
+
+const connect: Parts['connect'] = () => {
+  throw new Error('served without a database')
+}
+
+export function serveStatic(functionName: string, ...endpoints: Endpoint[]): Worker {
+  const needy = endpoints.find(({ access, databaseUrl }) => access !== 'none' || databaseUrl)
+  if (needy) throw new Error(`${fullPath(needy)} needs serve(): it has callers or a database`)
+  return {
+    fetch: routes([{ functionName, endpoints }], { identify: nobody, connect }).fetch,
+    functionName,
+    endpoints,
+  }
+}
