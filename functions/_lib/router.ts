@@ -1,10 +1,9 @@
 /** The router every function runs on: one Hono app made of endpoint objects, and the rules all of them share. */
-import type { Context } from 'hono'
+// Not `hono/tiny`, 2.5 KB less: its router takes a route with a slash behind it for the route.
+import { Hono, type Context } from 'hono'
 import { cors } from 'hono/cors'
 import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
-// One router instead of two and a chooser: 2.5 KB gzipped less, and a function has few routes.
-import { Hono } from 'hono/tiny'
 import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
 import { authenticateAdmin } from './admin-key.ts'
