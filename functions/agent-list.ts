@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { listAgents } from '../db/ledger/agents.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { accountOut } from './_lib/schemas.ts'
+import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
   noAgentIn,
@@ -25,11 +25,14 @@ export const agentList = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
-      agent_wallets: z.array(
-        z.object({
-          agent_wallet: accountOut('The agent'),
-          created_at: unixMilliseconds('When it was bound'),
-        }),
+      agent_wallets: field(
+        z.array(
+          z.object({
+            agent_wallet: accountOut('The agent'),
+            created_at: unixMilliseconds('When it was bound'),
+          }),
+        ),
+        'The agents bound now',
       ),
     }),
   ),

@@ -69,7 +69,7 @@ export const apiKeyList = defineEndpoint({
   path: '/api-keys',
   summary: 'The account’s live keys, newest first',
   query: z.strictObject({}),
-  response: z.object({ api_keys: z.array(z.object(keyOut)) }),
+  response: z.object({ api_keys: field(z.array(z.object(keyOut)), 'The live keys') }),
   errors: REFUSED,
   handler: async (call) => ({ api_keys: await listApiKeys(call.db, call.caller.account) }),
 })

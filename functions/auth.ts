@@ -13,7 +13,7 @@ import {
   parseLoginSignature,
 } from './_lib/login-message.ts'
 import { loginSignedBy, loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
-import { accountOut, field, unixSeconds } from './_lib/schemas.ts'
+import { accountOut, field, SIGNATURE_EXAMPLE, signatureParts, unixSeconds } from './_lib/schemas.ts'
 import { issueSession } from './_lib/session.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv, ...chainEnv, ...loginEnv })
@@ -111,9 +111,9 @@ export const authLogin = defineEndpoint({
   body: z.strictObject({
     address: accountOut('The account that signs in'),
     signature: field(
-      z.union([z.string(), z.strictObject({ type: z.string(), value: z.string() })]),
+      z.union([z.string(), z.strictObject(signatureParts)]),
       'EVM: 65 bytes as 0x hex, over the typed data. Solana: base58 of 64 bytes over the message, or {"type":"hardware","value":…}',
-      '0x' + '5f'.repeat(64) + '1b',
+      SIGNATURE_EXAMPLE,
     ),
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
   }),

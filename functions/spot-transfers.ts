@@ -6,7 +6,7 @@ import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import { accountOut, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
 
 /** What of a movement's reference its owner may see; anything else a verb notes there stays inside. */
 const SAFE_REFERENCE = ['reason', 'withdrawal_id', 'chain_id', 'tx_hash', 'log_index', 'block_number']
@@ -14,7 +14,7 @@ const SAFE_REFERENCE = ['reason', 'withdrawal_id', 'chain_id', 'tx_hash', 'log_i
 const PAYER_REFERENCE = ['agent_wallet']
 
 const party = z.object({
-  account: field(z.string(), 'An account; `issuance` and `vault` are the system’s'),
+  account: accountOut('An account; `issuance` and `vault` are the system’s'),
   wallet: field(z.string(), '`perp`, `spot` or `system`', 'perp'),
 })
 const item = z.object({
@@ -33,7 +33,11 @@ const item = z.object({
     z.nullable(party),
     'The other side; null where one balance froze or freed a part of itself',
   ),
-  reference: field(z.nullable(z.looseObject({})), 'What caused it: a withdrawal id, a chain log, a reason'),
+  reference: field(
+    z.nullable(z.looseObject({})),
+    'What caused it: a withdrawal id, a chain log, a reason',
+    null,
+  ),
   created_at: unixSeconds('When it was committed'),
 })
 
@@ -57,6 +61,7 @@ export const spotTransfers = defineEndpoint({
     idempotency_key: field(
       z.optional(z.string().check(z.maxLength(IDEMPOTENCY_KEY_LENGTH_MAX), z.regex(/^[\x21-\x7e]+$/))),
       'The movement that one of the account’s own keys made, at whichever endpoint',
+      'order-4711',
     ),
     ...pageQuery,
   }),

@@ -10,7 +10,16 @@ import { defineEndpoint, type Caller } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { accountOut, amountOut, field, TOKEN_SYMBOL, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import {
+  accountOut,
+  amountOut,
+  field,
+  SIGNATURE_EXAMPLE,
+  TOKEN_SYMBOL,
+  tokenIn,
+  unixSeconds,
+  uuid,
+} from './_lib/schemas.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -39,7 +48,11 @@ const withdrawalOut = z.object({
   block_number: maybe(z.number(), 'Its block'),
   requested_at: unixSeconds('When it was requested'),
   confirmed_at: maybe(z.number(), 'When the payment was settled; unix seconds'),
-  signature: field(z.optional(z.string()), 'To session callers only, and only while it is `signed`'),
+  signature: field(
+    z.optional(z.string()),
+    'To session callers only, and only while it is `signed`',
+    SIGNATURE_EXAMPLE,
+  ),
 })
 
 export const spotWithdrawalsList = defineEndpoint({

@@ -28,15 +28,18 @@ export const subaccountList = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...agentIn }),
   response: envelopeOut(
     z.object({
-      subaccounts: z.array(
-        z.object({
-          address: accountOut('The subaccount'),
-          balance: amountOut('Its perp margin in USDT, available'),
-          pending_balance: amountOut('The frozen part of it', '0'),
-          fee_level: field(z.literal(0), 'Always 0: fees are not part of this service', 0),
-          fee_mode: field(z.literal('auto'), 'Always `auto`', 'auto'),
-          created_at: unixMilliseconds('When it became a subaccount'),
-        }),
+      subaccounts: field(
+        z.array(
+          z.object({
+            address: accountOut('The subaccount'),
+            balance: amountOut('Its perp margin in USDT, available'),
+            pending_balance: amountOut('The frozen part of it', '0'),
+            fee_level: field(z.literal(0), 'Always 0: fees are not part of this service', 0),
+            fee_mode: field(z.literal('auto'), 'Always `auto`', 'auto'),
+            created_at: unixMilliseconds('When it became a subaccount'),
+          }),
+        ),
+        'The subaccounts',
       ),
     }),
   ),

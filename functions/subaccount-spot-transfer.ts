@@ -33,6 +33,7 @@ export const subaccountSpotTransfer = defineEndpoint({
     idempotency_key: field(
       z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
       'UUID; once an account, for ever',
+      '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
     ),
   }),
   response: transferOut(),

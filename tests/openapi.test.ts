@@ -3,7 +3,8 @@ import { promisify } from 'node:util'
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import type { Endpoint } from '../functions/_lib/endpoint.ts'
-import { ERROR_STATUS } from '../functions/_lib/errors.ts'
+import { ERROR_STATUS, type ErrorCode } from '../functions/_lib/errors.ts'
+import { SIGNED_ERRORS, type SignedErrorId } from '../functions/_lib/signed-envelope.ts'
 import type { OpenApiDocument } from '../scripts/openapi/document.ts'
 import { pathOf } from '../scripts/openapi/document.ts'
 import { allEndpoints, generatedFiles, readProjectFile } from '../scripts/openapi/generated.ts'
@@ -49,7 +50,7 @@ function mismatch(
       ? [actual]
       : [schema.type].flat().map((type) => (type === 'integer' ? 'number' : type))
   if (!allowed.includes(actual)) return `${at} is ${actual}, not ${allowed.join(' or ')}`
-  if (schema.pattern && !new RegExp(schema.pattern).test(value as string))
+  if (schema.pattern && !new RegExp(schema.pattern, 'u').test(value as string))
     return `${at} is not like ${schema.pattern}`
   if (actual === 'array') {
     return (value as unknown[])
@@ -158,11 +159,20 @@ describe('the document', () => {
         Object.entries(operation?.responses ?? {})
           .filter(([, response]) => response.description.includes(`\`${name}\``))
           .map(([status]) => Number(status))
-      if (!endpoint.docs?.errorExamples) {
-        for (const code of Object.keys(endpoint.errors) as (keyof typeof ERROR_STATUS)[])
-          expect(statusesOf(code), code).toEqual([ERROR_STATUS[code]])
-        expect(statusesOf(endpoint.internal)).toEqual([ERROR_STATUS[endpoint.internal]])
+      // The wallet-signed family answers errors of its own list, and none of the exchange family's.
+      const { signedErrors } = endpoint
+      expect(signedErrors !== undefined).toBe(endpoint.access === 'signature')
+      if (signedErrors) {
+        expect(endpoint.errors).toEqual({})
+        expect(Object.keys(signedErrors)).toContain('internal_server_error')
       }
+      const own: [string, number][] = signedErrors
+        ? (Object.keys(signedErrors) as SignedErrorId[]).map((id) => [id, SIGNED_ERRORS[id].status])
+        : ([...Object.keys(endpoint.errors), endpoint.internal] as ErrorCode[]).map((code) => [
+            code,
+            ERROR_STATUS[code],
+          ])
+      for (const [name, status] of own) expect(statusesOf(name), name).toEqual([status])
       expect(statusesOf('METHOD_NOT_ALLOWED')).toEqual([405])
       const keyed = operation?.parameters?.some(({ name }) => name === 'Idempotency-Key') ?? false
       expect(keyed).toBe(endpoint.idempotent === true)

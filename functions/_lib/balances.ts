@@ -11,6 +11,7 @@ export const balancesQuery = z.strictObject({
   account: field(
     z.optional(z.string()),
     'The caller’s own account (also without it) or, for a session, a subaccount of it',
+    '0x70997970c51812dc3a010c7d01b50e0d17dc79c8',
   ),
 })
 

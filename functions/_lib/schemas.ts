@@ -36,6 +36,14 @@ export const uuid = (description: string) =>
 export const accountOut = (description: string) =>
   field(z.string(), description, '0x70997970c51812dc3a010c7d01b50e0d17dc79c8')
 
+/** 65 bytes as 0x hex, as an EVM key signs. */
+export const SIGNATURE_EXAMPLE = '0x' + '5f'.repeat(64) + '1b'
+/** `{type, value}`, as a signature may also come. */
+export const signatureParts = {
+  type: field(z.string(), 'How it was made', 'hardware'),
+  value: field(z.string(), 'The signature', SIGNATURE_EXAMPLE),
+}
+
 export const balancesOut = () =>
   z.object({
     balances: field(

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import type { SignedCaller } from '../../db/ledger/signed.ts'
 import { parseAccount } from './accounts.ts'
 import { commonEnv, databaseEnv } from './env.ts'
-import { accountOut, field } from './schemas.ts'
+import { accountOut, field, SIGNATURE_EXAMPLE, signatureParts } from './schemas.ts'
 import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
 import { type Refusal, type SignedOperation, type Verified, verifySignedBody } from './signed-message.ts'
 
@@ -22,8 +22,9 @@ export const signedFamily = {
 
 export const signatureIn = (description: string) =>
   field(
-    z.union([z.string(), z.looseObject({ type: z.string(), value: z.string() })]),
+    z.union([z.string(), z.looseObject(signatureParts)]),
     `${description}: base58 of 64 bytes, 0x hex of 65 for an EVM key, or {type, value} (\`hardware\`, \`ed25519\`, \`raw\`)`,
+    SIGNATURE_EXAMPLE,
   )
 
 export const timesIn = {
@@ -46,16 +47,22 @@ export const agentIn = {
   agent_wallet: field(
     z.optional(z.nullable(z.string())),
     'The agent that signed; null or absent when the account did',
+    null,
   ),
 }
 
 /** Where only the account itself may sign: null equals absent, anything else is refused. */
 export const noAgentIn = {
-  agent_wallet: field(z.optional(z.null()), 'Null or absent: an agent cannot act here'),
+  agent_wallet: field(z.optional(z.null()), 'Null or absent: an agent cannot act here', null),
 }
 
 export const envelopeOut = <S extends z.ZodMiniType>(data: S) =>
-  z.object({ success: z.literal(true), data, error: z.null(), code: z.null() })
+  z.object({
+    success: field(z.literal(true), 'Always true', true),
+    data: field(data, 'What was done or found'),
+    error: field(z.null(), 'Always null', null),
+    code: field(z.null(), 'Always null', null),
+  })
 
 export const unixMilliseconds = (description: string) =>
   field(z.number(), `${description}; unix milliseconds`, 1_760_000_000_000)

@@ -9,7 +9,7 @@ export const transferOut = () =>
   envelopeOut(
     z.object({
       success: field(z.literal(true), 'Always true', true),
-      error: field(z.null(), 'Always null'),
+      error: field(z.null(), 'Always null', null),
       transfer_id: uuid('The movement in the ledger'),
       created_at: unixMilliseconds('When it was committed'),
     }),

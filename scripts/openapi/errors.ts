@@ -19,12 +19,11 @@ export function errorResponses(endpoint: Endpoint): Record<string, object> {
   return Object.fromEntries(
     [...byStatus]
       .sort(([a], [b]) => a - b)
-      .map(([status, list]) => [String(status), errorResponse(status, list, isSigned)]),
+      .map(([status, list]) => [String(status), errorResponse(status, list)]),
   )
 }
 
-function errorResponse(status: number, cases: ErrorCase[], ownEnvelope: boolean): object {
-  const inOwn = ownEnvelope && cases.some((item) => 'success' in item.body)
+function errorResponse(status: number, cases: ErrorCase[]): object {
   const examples = Object.fromEntries(
     cases.map((item) => [
       item.name.replace(/[^A-Za-z0-9._-]+/g, '-'),
@@ -33,7 +32,10 @@ function errorResponse(status: number, cases: ErrorCase[], ownEnvelope: boolean)
   )
   const headers: Record<string, object> = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } }
   if (status === 429 || status === 503) headers['Retry-After'] = { $ref: '#/components/headers/Retry-After' }
-  const schema = { $ref: inOwn ? '#/components/schemas/SignedError' : '#/components/schemas/Error' }
+  // One status can have both envelopes: a route that is not there is the router's 404.
+  const names = new Set(cases.map((item) => ('success' in item.body ? 'SignedError' : 'Error')))
+  const refs = [...names].map((name) => ({ $ref: `#/components/schemas/${name}` }))
+  const schema = refs.length > 1 ? { anyOf: refs } : refs[0]
   return {
     description: cases.map((item) => `\`${item.name}\`: ${item.when}`).join('\n\n'),
     headers,

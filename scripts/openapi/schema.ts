@@ -21,7 +21,15 @@ export interface JsonSchema {
 }
 
 export function jsonSchemaOf(schema: z.ZodMiniType, io: 'input' | 'output'): JsonSchema {
-  const json = z.toJSONSchema(schema, { io, unrepresentable: 'any' }) as JsonSchema
+  const json = z.toJSONSchema(schema, {
+    io,
+    unrepresentable: 'any',
+    // zod drops the examples of a field whose text becomes a number; ours show what is sent.
+    override: ({ zodSchema, jsonSchema }) => {
+      const { examples } = (z.globalRegistry.get(zodSchema) ?? {}) as { examples?: unknown[] }
+      if (examples) jsonSchema.examples = examples
+    },
+  }) as JsonSchema
   delete json.$schema
   walk(json, (node) => {
     if (node.documented) {
@@ -44,7 +52,7 @@ export function walk(node: JsonSchema, visit: (node: JsonSchema) => void): void 
   for (const child of inner) walk(child, visit)
 }
 
-/** A whole value out of the examples of its fields. */
+/** A whole value out of the examples of its fields. @throws where a field has none: nothing is made up */
 export function exampleOf(schema: JsonSchema): unknown {
   if (schema.examples && schema.examples.length > 0) return schema.examples[0]
   if ('const' in schema) return schema.const
@@ -56,5 +64,8 @@ export function exampleOf(schema: JsonSchema): unknown {
   }
   if (schema.items) return [exampleOf(schema.items)]
   if (schema.anyOf?.[0]) return exampleOf(schema.anyOf[0])
-  return schema.default ?? (schema.type === 'null' ? null : {})
+  if (schema.default !== undefined) return schema.default
+  if (schema.type === 'null') return null
+  if (schema.type === 'object') return {}
+  throw new Error(`a field has no example: ${schema.description ?? JSON.stringify(schema)}`)
 }
