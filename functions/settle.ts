@@ -21,4 +21,4 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
   }
 }
 
-export default { ...serve('settle'), scheduled }
+export default { ...serve('settle'), env: settleSchema, scheduled }

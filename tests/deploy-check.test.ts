@@ -74,8 +74,9 @@ describe('secrets.required', () => {
     expect(secretFaults(['A', 'B'], ['A'])).toEqual([expect.stringContaining('has B')])
   })
 
-  it('need not have the session token of credentials that last', () => {
+  it('need not have the session token of credentials that last, or a webhook', () => {
     expect(secretFaults(['A'], ['A', 'AWS_SESSION_TOKEN'])).toEqual([])
+    expect(secretFaults(['A'], ['A', 'ALERT_WEBHOOK_URL'])).toEqual([])
     expect(secretFaults(['A', 'AWS_SESSION_TOKEN'], ['A', 'AWS_SESSION_TOKEN'])).toEqual([])
   })
 

@@ -30,8 +30,9 @@ begin
     left join public.withdrawal_nonces n on n.account = w.account and n.chain_id = w.chain_id and n.vault = w.vault
     where w.chain_id = p_chain_id and w.vault = p_vault and w.status = 'signed' and w.deadline < p_block_timestamp
       and r.next_nonce is not null
-      -- A payment of the account that nobody could make sense of yet may be this row's.
-      and not exists (select from public.chain_logs l where l.account = w.account and l.status = 'quarantined' and l.event = 'withdrawal')
+      -- A payment of the account that is not processed yet, or made no sense, may be this row's: no proof, and nothing missing.
+      and not exists (select from public.chain_logs l where l.account = w.account and l.status in ('pending', 'quarantined')
+        and l.event = 'withdrawal')
     order by w.account collate "C", w.token collate "C", w.id
   loop
     if v_row.chain_nonce > v_row.nonce then

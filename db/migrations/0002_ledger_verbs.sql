@@ -425,8 +425,9 @@ begin
     left join public.withdrawal_nonces n on n.account = w.account and n.chain_id = w.chain_id and n.vault = w.vault
     where w.chain_id = p_chain_id and w.vault = p_vault and w.status = 'signed' and w.deadline < p_block_timestamp
       and r.next_nonce is not null
-      -- A payment of the account that nobody could make sense of yet may be this row's.
-      and not exists (select from public.chain_logs l where l.account = w.account and l.status = 'quarantined' and l.event = 'withdrawal')
+      -- A payment of the account that is not processed yet, or made no sense, may be this row's: no proof, and nothing missing.
+      and not exists (select from public.chain_logs l where l.account = w.account and l.status in ('pending', 'quarantined')
+        and l.event = 'withdrawal')
     order by w.account collate "C", w.token collate "C", w.id
   loop
     if v_row.chain_nonce > v_row.nonce then
@@ -1062,6 +1063,7 @@ declare
   v_wei numeric := ledger.uint256_at(p_log.data, 0);
   v_nonce numeric := ledger.uint256_at(p_log.data, 1);
   v_row public.withdrawals;
+  v_expired public.withdrawals;
   v_posting ledger.posting;
 begin
   if p_log.account is null or v_contract is null or v_wei is null or v_nonce is null or length(p_log.data) <> 130
@@ -1076,22 +1078,20 @@ begin
   select * into v_row from public.withdrawals w
     where w.chain_id = p_log.chain_id and w.vault = p_log.vault and w.account = p_log.account and w.nonce = v_nonce
       and w.status in ('reserved', 'signed', 'confirmed') for update;
-  if not found then
-    select * into v_row from public.withdrawals w
+  if v_row.status = 'confirmed' then
+    return json_build_object('reason', 'paid_twice');
+  end if;
+  if v_row.status is distinct from 'signed' or v_row.contract <> v_contract or v_row.amount_in_wei <> v_wei then
+    -- Also with a live row on the nonce: the slot of an expired one is used again.
+    select * into v_expired from public.withdrawals w
       where w.chain_id = p_log.chain_id and w.vault = p_log.vault and w.account = p_log.account and w.nonce = v_nonce
         and w.status = 'expired' and w.contract = v_contract and w.amount_in_wei = v_wei
       order by w.id desc limit 1 for update;
-    if not found then
-      return json_build_object('reason', 'unknown_withdrawal');
+    if found then
+      return json_build_object('reason', 'paid_after_expiry', 'push', ledger.settle_paid_after_expiry(p_log, v_expired));
     end if;
-    return json_build_object('reason', 'paid_after_expiry', 'push', ledger.settle_paid_after_expiry(p_log, v_row));
-  end if;
-  if v_row.status = 'reserved' then
-    return json_build_object('reason', 'paid_without_signature');
-  elsif v_row.status = 'confirmed' then
-    return json_build_object('reason', 'paid_twice');
-  elsif v_row.contract <> v_contract or v_row.amount_in_wei <> v_wei then
-    return json_build_object('reason', 'withdrawal_mismatch');
+    return json_build_object('reason', case when v_row.id is null then 'unknown_withdrawal'
+      when v_row.status = 'reserved' then 'paid_without_signature' else 'withdrawal_mismatch' end);
   end if;
 
   update public.withdrawals w set status = 'confirmed', tx_hash = p_log.tx_hash, log_index = p_log.log_index,

@@ -177,12 +177,12 @@ export const settleEnv = {
   VAULT_DEPLOY_BLOCK: wholeNumber(
     0,
     0,
-    Number.MAX_SAFE_INTEGER,
+    9_007_199_254_740_991,
     'Block of the vault’s deployment: a new ledger reads logs from there',
   ),
   TESTNET_ONLY: onlyTrue('A breach of solvency is only reported where this is exactly `true`'),
   SOLVENCY: described(
-    z.optional(z.enum(['report', 'enforce'])),
+    /* @__PURE__ */ z.optional(/* @__PURE__ */ z.enum(['report', 'enforce'])),
     'What a breach of solvency does: `report` raises an alert, `enforce` pauses signing too (default: report with TESTNET_ONLY=true, else enforce)',
   ),
   ALERT_WEBHOOK_URL: optionalText('Where each alert is POSTed to as JSON', { secret: true }),

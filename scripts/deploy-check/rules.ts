@@ -35,8 +35,8 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
 /** One of them is enough for a function that reads sessions. */
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
-/** Only credentials that end have one: `secrets.required` would refuse a deployment with lasting ones. */
-const MAY_BE_ABSENT = ['AWS_SESSION_TOKEN']
+/** Credentials that last have no session token, and alerts need no webhook: `secrets.required` would insist on them. */
+const MAY_BE_ABSENT = ['AWS_SESSION_TOKEN', 'ALERT_WEBHOOK_URL']
 
 export const gzipLimitBytes = (name: string): number => (LARGER_LIMITS_KB[name] ?? LIMIT_KB) * KB
 
