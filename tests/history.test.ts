@@ -118,6 +118,10 @@ describe('an item', () => {
 
   test('shows only what is safe of the reference, an agent only to the side that paid, and a freeze without a counterparty', async () => {
     const [payer, payee] = await Promise.all([client.newAccount({ USDT: '5' }), client.newAccount()])
+    await client.sql(
+      'insert into subaccounts (subaccount, main_account, created_at) values ($1, $2, now())',
+      [payee.account, payer.account],
+    )
     // Posted as the owner: other functions' verbs write these kinds, and their fields must not leak through this read.
     await client.sql(
       `select ledger.post('subaccount_spot_transfer', 'USDT', 1, $1, 'spot', $2, 'spot',
