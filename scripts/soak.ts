@@ -47,6 +47,7 @@ function print(result: Summary): void {
   section('outcomes', result.outcomes)
   section('withdrawals', { ...result.withdrawals, 'paid by the vault': result.paidByVault })
   section('checks of all invariants under load', { done: result.checks })
+  section('runs of settle', { done: result.settles })
   console.log(result.violations.length === 0 ? 'violations: 0' : `violations: ${result.violations.length}`)
   for (const violation of result.violations.slice(0, 50)) console.log(`  ${violation}`)
 }

@@ -17,6 +17,8 @@ it(
     expect(summary.outcomes['withdraw acknowledged']).toBeGreaterThan(0)
     expect(summary.retries).toBeGreaterThan(0)
     expect(summary.checks).toBeGreaterThan(0)
+    expect(summary.settles).toBeGreaterThan(0)
+    expect(summary.withdrawals.confirmed).toBeGreaterThan(0)
   },
   (SECONDS + 180) * 1000,
 )

@@ -26,7 +26,7 @@ export function logFailure(requestId: string, error: unknown): void {
       name: cause.name,
       ...(typeof code === 'string' ? { code } : {}),
       // A query's error repeats its parameters; a broken environment or a bug does not.
-      ...(cause.name === 'DrizzleQueryError' ? {} : { message: redacted(cause.message) }),
+      ...('query' in cause || 'params' in cause ? {} : { message: redacted(cause.message) }),
     })
   }
   console.error(JSON.stringify({ level: 'error', request_id: requestId, causes }))

@@ -23,8 +23,8 @@ const ENDPOINT = {
   subaccount: 'subaccount-spot-transfer',
 } as const
 
-/** Every promise that was broken, in words; none is what a soak is for. `closes`: each withdrawal must have come to an end. */
-export async function judge(stack: Stack, books: Books, closes: boolean): Promise<string[]> {
+/** Every promise that was broken, in words; none is what a soak is for. Everything has settled. */
+export async function judge(stack: Stack, books: Books): Promise<string[]> {
   const client = new pg.Client({ connectionString: stack.manifest.databaseUrl })
   await client.connect()
   try {
@@ -33,7 +33,8 @@ export async function judge(stack: Stack, books: Books, closes: boolean): Promis
       ...(await brokenInvariants(stack)),
       ...(await judgeKeys(client, books)),
       ...(await judgeCounts(client)),
-      ...(await judgeWithdrawals(client, stack, books, closes)),
+      ...(await judgeWithdrawals(client, stack, books)),
+      ...(await judgeRest(client)),
       ...(await judgeLocks(client)),
     ]
   } finally {
@@ -97,30 +98,38 @@ interface WithdrawalRow {
   signature: string | null
 }
 
-async function judgeWithdrawals(
-  client: pg.Client,
-  stack: Stack,
-  books: Books,
-  closes: boolean,
-): Promise<string[]> {
+async function judgeWithdrawals(client: pg.Client, stack: Stack, books: Books): Promise<string[]> {
   const { rows } = await client.query(
     'select id, account, status, amount_in_wei::text, tx_hash, signature from withdrawals',
   )
   const byId = new Map((rows as WithdrawalRow[]).map((row) => [row.id, row]))
-  const broken: string[] = []
-  for (const entry of books.entries.filter(
-    ({ kind, outcome }) => kind === 'withdraw' && outcome === 'acknowledged',
-  )) {
-    const row = byId.get(entry.id ?? '')
-    const told = JSON.parse(entry.answers[0]!) as { signature: string; amount_in_wei: string }
-    if (
-      !row ||
-      row.signature !== told.signature ||
-      row.amount_in_wei !== told.amount_in_wei ||
-      row.status === 'released'
-    )
-      broken.push(`withdrawal ${entry.id} was handed out and is now ${row?.status ?? 'gone'}`)
-  }
+  const handedOut = books.entries.filter((entry) => entry.kind === 'withdraw' && entry.answers.length > 0)
+  return [
+    ...handedOut.flatMap((entry) => judgeHandedOut(entry, byId.get(entry.id ?? ''))),
+    ...[...books.paid].flatMap(([id, hash]) => {
+      const row = byId.get(id)
+      const confirmed = row?.status === 'confirmed' && row.tx_hash === hash
+      return confirmed ? [] : [`withdrawal ${id} was paid by the vault in ${hash} and is ${row?.status}`]
+    }),
+    ...[...byId.values()].flatMap(({ id, status }) =>
+      CLOSED.has(status) ? [] : [`withdrawal ${id} never came to an end: ${status}`],
+    ),
+    ...(await judgePayments(stack, [...byId.values()])),
+  ]
+}
+
+const CLOSED = new Set(['confirmed', 'expired', 'released'])
+
+function judgeHandedOut({ id, answers }: Entry, row: WithdrawalRow | undefined): string[] {
+  const told = JSON.parse(answers[0]!) as { signature: string; amount_in_wei: string }
+  const kept = row?.signature === told.signature && row.amount_in_wei === told.amount_in_wei
+  return kept && row.status !== 'released'
+    ? []
+    : [`withdrawal ${id} was handed out and is now ${row?.status ?? 'gone'}`]
+}
+
+/** The vault's payments and the ledger's confirmations are the same list. */
+async function judgePayments(stack: Stack, rows: WithdrawalRow[]): Promise<string[]> {
   const events = await chainClient(stack.chain.rpcUrl, stack.chain.chainId).getLogs({
     address: stack.chain.vault,
     event: parseAbiItem(
@@ -128,24 +137,39 @@ async function judgeWithdrawals(
     ),
     fromBlock: 0n,
   })
-  const paidOnChain = events.reduce((sum, { args }) => sum + args.amount!, 0n)
-  const paidToClients = [...books.paid.keys()].reduce(
-    (sum, id) => sum + BigInt(byId.get(id)?.amount_in_wei ?? 0),
-    0n,
+  const paid = events.map(
+    ({ args, transactionHash }) => `${args.account!.toLowerCase()} ${args.amount} ${transactionHash}`,
   )
-  if (paidOnChain < paidToClients)
-    broken.push(`clients saw ${paidToClients} paid and the vault says ${paidOnChain}`)
-  for (const id of books.paid.keys())
-    if (!['signed', 'confirmed'].includes(byId.get(id)?.status ?? ''))
-      broken.push(`withdrawal ${id} was paid by the vault and is ${byId.get(id)?.status}`)
-  if (!closes) return broken
-  const open = [...byId.values()].filter(({ status }) => ['reserved', 'signed'].includes(status))
-  if (open.length > 0) broken.push(`${open.length} withdrawals never came to an end`)
-  const confirmed = [...byId.values()].filter(({ status }) => status === 'confirmed')
-  const settled = confirmed.reduce((sum, row) => sum + BigInt(row.amount_in_wei), 0n)
-  if (settled !== paidOnChain)
-    broken.push(`the vault paid ${paidOnChain} and the ledger confirmed ${settled}`)
-  return broken
+  const confirmed = rows
+    .filter(({ status }) => status === 'confirmed')
+    .map((row) => `${row.account} ${row.amount_in_wei} ${row.tx_hash}`)
+  return [
+    ...without(paid, confirmed).map((payment) => `paid by the vault and not confirmed: ${payment}`),
+    ...without(confirmed, paid).map((payment) => `confirmed and not paid by the vault: ${payment}`),
+  ]
+}
+
+/** What `list` has more often than `other`. */
+function without(list: string[], other: string[]): string[] {
+  const left = [...other]
+  return list.filter((item) => {
+    const at = left.indexOf(item)
+    if (at >= 0) left.splice(at, 1)
+    return at < 0
+  })
+}
+
+/** No amount is held for nothing, and settle has found nothing that a person must look at. */
+async function judgeRest(client: pg.Client): Promise<string[]> {
+  const { rows } = await client.query(
+    `select account || ' still has frozen ' || frozen || ' ' || token as what from balances where frozen <> 0
+     union all select 'log ' || status || ': ' || coalesce(reason, '') from chain_logs where status in ('pending', 'quarantined')
+     union all select 'paused: ' || coalesce(reason, '') from switches where engaged
+     union all select 'debt of ' || account from debts
+     union all select 'open alert ' || kind || ' ' || detail from alerts
+       where resolved_at is null and kind not in ('solvency_breach', 'vault_signer_changed')`,
+  )
+  return (rows as { what: string }[]).map(({ what }) => what)
 }
 
 async function judgeLocks(client: pg.Client): Promise<string[]> {

@@ -1,11 +1,9 @@
 /** A soak from start to verdict: a stack of its own, clients, faults, rest, judgement. */
-import { existsSync } from 'node:fs'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { chainClient } from '../stack/deploy.ts'
-import { projectRoot } from '../stack/manifest.ts'
 import { startStack, type Stack } from '../stack/stack.ts'
 import { newBooks, pause, randomFrom, type Books } from './books.ts'
 import { client, newPeople, type Load } from './clients.ts'
@@ -29,11 +27,13 @@ export interface Summary {
   paidByVault: number
   faults: Record<string, number>
   checks: number
+  /** Runs of the cron function that ended well. */
+  settles: number
   violations: string[]
 }
 
 /** Longer than a request that has reserved can go on, and than one signature is good for. */
-const RESERVATION_TTL_SECONDS = 25
+const RESERVATION_TTL_SECONDS = 30
 const WITHDRAW_TTL_SECONDS = 60
 const GRACE_MS = 60_000
 const CHECK_EVERY_MS = 5_000
@@ -69,9 +69,10 @@ async function soak(stack: Stack, folder: string, options: SoakOptions): Promise
   await Promise.all(clients)
   answered = true
   const checks = await keeper
+  options.log('clients are done')
+  await bringToRest(stack)
   options.log('at rest')
-  const closes = await bringToRest(stack)
-  const violations = await judge(stack, books, closes)
+  const violations = await judge(stack, books)
   return {
     seed: options.seed,
     seconds: options.seconds,
@@ -83,6 +84,7 @@ async function soak(stack: Stack, folder: string, options: SoakOptions): Promise
     paidByVault: books.paid.size,
     faults,
     checks,
+    settles: await settleRuns(stack),
     violations,
   }
 }
@@ -104,23 +106,11 @@ async function keepGoing(stack: Stack, books: Books, ended: () => boolean): Prom
   return checks
 }
 
-const settleExists = existsSync(join(projectRoot, 'functions/settle.ts'))
-
-/** A run of the cron function; where there is none yet, its upkeep of dead reservations. */
+/** A run of the cron function, as the platform fires it. @throws when it failed */
 async function settle(stack: Stack): Promise<void> {
-  if (settleExists) {
-    await fetch(stack.manifest.settleUrl, { signal: AbortSignal.timeout(30_000) })
-    return
-  }
-  await owner(
-    stack,
-    async (connection) =>
-      await connection.query(
-        `select ledger.release(id, 'reservation_timeout') from withdrawals
-         where status = 'reserved' and requested_at < now() - make_interval(secs => $1)`,
-        [RESERVATION_TTL_SECONDS],
-      ),
-  )
+  const response = await fetch(stack.manifest.settleUrl, { signal: AbortSignal.timeout(30_000) })
+  await response.text()
+  if (!response.ok) throw new Error(`settle failed: HTTP ${response.status}`)
 }
 
 async function owner<T>(stack: Stack, work: (connection: pg.Client) => Promise<T>): Promise<T> {
@@ -130,22 +120,25 @@ async function owner<T>(stack: Stack, work: (connection: pg.Client) => Promise<T
   return await work(connection).finally(() => connection.end())
 }
 
-/** Lets chain time pass every deadline and settles until nothing is open. False where nothing can settle yet. */
-async function bringToRest(stack: Stack): Promise<boolean> {
-  if (!settleExists) return false
+/** Lets chain time pass every deadline and settles until nothing is open. Nothing is at fault any more, so no run may fail. */
+async function bringToRest(stack: Stack): Promise<void> {
   const chain = chainClient(stack.chain.rpcUrl, stack.chain.chainId)
   await chain.increaseTime({ seconds: WITHDRAW_TTL_SECONDS + 600 })
   await chain.mine({ blocks: 10 })
-  for (
-    const deadline = Date.now() + GRACE_MS + RESERVATION_TTL_SECONDS * 1000;
-    Date.now() < deadline;
-    await pause(500)
-  ) {
+  const deadline = Date.now() + GRACE_MS + RESERVATION_TTL_SECONDS * 1000
+  for (; Date.now() < deadline; await pause(500)) {
     await settle(stack)
     const states = await withdrawalStates(stack)
-    if (!states.reserved && !states.signed) break
+    if (!states.reserved && !states.signed) return
   }
-  return true
+}
+
+async function settleRuns(stack: Stack): Promise<number> {
+  const { rows } = await owner(
+    stack,
+    async (connection) => await connection.query('select count(*)::int as n from settle_runs'),
+  )
+  return (rows as { n: number }[])[0]!.n
 }
 
 async function withdrawalStates(stack: Stack): Promise<Record<string, number>> {
