@@ -9,6 +9,7 @@ import type { Measured } from './bench/driver.ts'
 import { medians, printLatencies, printTable, printTargets, type Results } from './bench/report.ts'
 import { openStage, type Stage } from './bench/stage.ts'
 import { selectOne, transferDistinct, variants, type Variant } from './bench/variants.ts'
+import { signedTransfer } from './bench/signed-transfer.ts'
 import { checkInvariants } from './stack/invariants.ts'
 
 const { values } = parseArgs({
@@ -24,7 +25,7 @@ const CONNECTIONS = 16
 const DELAYS_MS = [0, 5]
 const ms = Number(values.seconds) * 1000
 const rounds = Number(values.rounds)
-const chosen = variants.filter(({ name }) => name.includes(values.only))
+const chosen = [...variants, signedTransfer].filter(({ name }) => name.includes(values.only))
 
 type Driver = ReturnType<typeof startDriver>
 
@@ -68,14 +69,15 @@ const stage = await openStage((step) => console.error(step))
 const driver = startDriver()
 let sound = false
 try {
-  for (const variant of chosen) await variant.prepare?.(stage)
-  const single = await measureAll(stage, driver, [selectOne, transferDistinct], 1)
+  const alone = [selectOne, transferDistinct, signedTransfer]
+  for (const variant of new Set([...chosen, ...alone])) await variant.prepare?.(stage)
+  const single = await measureAll(stage, driver, alone, 1)
   const many = await measureAll(stage, driver, chosen, CONNECTIONS)
   console.log(
     `\n${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, ${CONNECTIONS} connections, ${rounds} rounds of ${ms / 1000} s, medians\n`,
   )
   printTable(chosen, DELAYS_MS, medians(many))
-  printLatencies([selectOne, transferDistinct], DELAYS_MS, medians(single))
+  printLatencies(alone, DELAYS_MS, medians(single))
   printTargets(medians(single), medians(many))
   const broken = (await checkInvariants(stage.manifest.databaseUrl)).filter(
     ({ violations }) => violations > 0,
