@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
+import { bundleFunction } from '../stack/bundle.ts'
 import { chainClient } from '../stack/deploy.ts'
 import { startStack, type Stack } from '../stack/stack.ts'
 import { newBooks, pause, randomFrom, type Books } from './books.ts'
@@ -45,7 +46,8 @@ export async function runSoak(options: SoakOptions): Promise<Summary> {
     WITHDRAW_TTL_SECONDS: String(WITHDRAW_TTL_SECONDS),
     RATE_LIMITS: 'off',
   }
-  const stack = await startStack({ folder, port: 0, env, onStep: options.log })
+  const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
+  const stack = await startStack({ folder, port: 0, env, bundle, onStep: options.log })
   try {
     return await soak(stack, folder, options)
   } finally {

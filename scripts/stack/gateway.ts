@@ -17,13 +17,21 @@ export interface GatewayOptions {
   envFile: string
   persistTo: string
   logFile: string
+  /**
+   * An ES module of all functions, to be run on Miniflare as it is. Without it `wrangler dev` builds them, watches the
+   * sources and serves them.
+   *
+   * Tests and the soak take a bundle: the proxy that `wrangler dev` puts in front answers a POST with a 503 of its own
+   * when it loses a kept connection to the runtime behind it, so what they see would not always be the functions' doing.
+   */
+  bundle?: string | undefined
 }
 
 const START_LIMIT_MS = 90_000
 const STOP_LIMIT_MS = 5_000
 
 /**
- * Keeps wrangler and its workerd no longer than us: our end of the pipe closes when we exit in whatever way, SIGKILL
+ * Keeps the runtime no longer than us: our end of the pipe closes when we exit in whatever way, SIGKILL
  * too, and the whole process group is then stopped.
  */
 const KEEPER = `exec 3<&0
@@ -52,32 +60,18 @@ export async function freePort(): Promise<number> {
 }
 
 /**
- * Runs all functions behind one origin with `wrangler dev`, and waits until the first request is answered.
- * @throws Error with wrangler's last lines when it does not come up
+ * Runs all functions behind one origin, and waits until the first request is answered.
+ * @throws Error with the runtime's last lines when it does not come up
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const wrangler = join(options.root, 'node_modules/wrangler/bin/wrangler.js')
-  const args = [
-    ...['-c', KEEPER, process.execPath, wrangler, 'dev', '--config', join(options.root, 'wrangler.toml')],
-    ...[
-      '--ip',
-      '127.0.0.1',
-      '--port',
-      String(options.port),
-      '--inspector-port',
-      '0',
-      '--env-file',
-      options.envFile,
-    ],
-    ...['--persist-to', options.persistTo, '--show-interactive-dev-session=false', '--log-level', 'log'],
-  ]
   const quiet = {
     CLOUDFLARE_CF_FETCH_ENABLED: 'false',
     WRANGLER_SEND_METRICS: 'false',
     WRANGLER_HIDE_BANNER: 'true',
     NO_COLOR: '1',
   }
-  const child = spawn('sh', args, {
+  const command = options.bundle === undefined ? wranglerDev(options) : miniflare(options, options.bundle)
+  const child = spawn('sh', ['-c', KEEPER, process.execPath, ...command], {
     cwd: options.root,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
@@ -114,6 +108,19 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return { port: options.port, stop, kill }
 }
 
+function wranglerDev({ root, port, envFile, persistTo }: GatewayOptions): string[] {
+  return [
+    ...[join(root, 'node_modules/wrangler/bin/wrangler.js'), 'dev', '--config', join(root, 'wrangler.toml')],
+    ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0', '--env-file', envFile],
+    ...['--persist-to', persistTo, '--show-interactive-dev-session=false', '--log-level', 'log'],
+  ]
+}
+
+function miniflare({ port, envFile, persistTo }: GatewayOptions, bundle: string): string[] {
+  const script = join(import.meta.dirname, 'miniflare-process.ts')
+  return ['--import', 'tsx', script, JSON.stringify({ port, envFile, persistTo, bundle })]
+}
+
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
     if (pid !== undefined) process.kill(-pid, signal)
@@ -126,7 +133,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
 async function answering(url: string, child: { exitCode: number | null }): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline) {
-    if (child.exitCode !== null) throw new Error(`wrangler exited with ${child.exitCode}`)
+    if (child.exitCode !== null) throw new Error(`the runtime exited with ${child.exitCode}`)
     try {
       if ((await fetch(url, { signal: AbortSignal.timeout(5_000) })).ok) return
     } catch {

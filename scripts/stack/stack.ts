@@ -20,6 +20,8 @@ export interface StackOptions {
   env?: Record<string, string>
   /** Leaves the functions out: for benchmarks that run them another way. */
   withoutGateway?: boolean
+  /** See `GatewayOptions`: runs this bundle instead of `wrangler dev`. */
+  bundle?: string
   /** Called with each step as it is done. */
   onStep?: (step: string) => void
 }
@@ -105,7 +107,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       async restartGateway(env = {}) {
         await stack.gateway?.stop()
         stack.env = { ...stack.env, ...env }
-        stack.gateway = await gateway(folder, port, stack.env)
+        stack.gateway = await gateway(options, port, stack.env)
       },
       stop: stopAll,
     }
@@ -128,7 +130,11 @@ export async function forgetStack(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function gateway(folder: string, port: number, env: Record<string, string>): Promise<Gateway> {
+async function gateway(
+  { folder, bundle }: StackOptions,
+  port: number,
+  env: Record<string, string>,
+): Promise<Gateway> {
   const envFile = join(folder, 'functions.env')
   // Single quotes: an env file takes what is between them as it stands, a JSON key too.
   const lines = Object.entries(env).map(([name, value]) => `${name}='${value}'`)
@@ -139,6 +145,7 @@ async function gateway(folder: string, port: number, env: Record<string, string>
     envFile,
     persistTo: join(folder, 'wrangler'),
     logFile: join(folder, 'functions.log'),
+    bundle,
   })
 }
 

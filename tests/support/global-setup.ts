@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
+import { bundleFunction } from '../../scripts/stack/bundle.ts'
 import { checkInvariants } from '../../scripts/stack/invariants.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
@@ -10,6 +11,8 @@ declare module 'vitest' {
   export interface ProvidedContext {
     stack: Manifest
     stackFolder: string
+    /** All functions in one ES module, as it would be deployed: what each stack of the tests runs. */
+    bundle: string
   }
 }
 
@@ -19,9 +22,11 @@ declare module 'vitest' {
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
-  const stack = await startStack({ folder, port: 0 })
+  const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
+  const stack = await startStack({ folder, port: 0, bundle })
   project.provide('stack', stack.manifest)
   project.provide('stackFolder', folder)
+  project.provide('bundle', bundle)
   return async () => {
     try {
       const broken = (await checkInvariants(stack.manifest.databaseUrl)).filter(

@@ -1,6 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inject } from 'vitest'
 import { startStack, type Stack } from '../../scripts/stack/stack.ts'
 import { clientOf, type Client } from './client.ts'
 
@@ -9,7 +10,7 @@ export async function ownStack(
   env: Record<string, string> = {},
 ): Promise<{ stack: Stack; folder: string; client: Client; stop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
-  const stack = await startStack({ folder, port: 0, env })
+  const stack = await startStack({ folder, port: 0, env, bundle: inject('bundle') })
   const stop = async () => {
     await stack.stop()
     await rm(folder, { recursive: true, force: true })

@@ -1,0 +1,45 @@
+/** A process that serves one bundle of the functions on Miniflare, with the bindings that wrangler.toml gives them. */
+import { dirname, join } from 'node:path'
+import { Miniflare, type WorkerOptions } from 'miniflare'
+import * as wrangler from 'wrangler'
+import { projectRoot } from './manifest.ts'
+
+export interface MiniflareTask {
+  port: number
+  /** Variables of the functions: `NAME='value'` lines. */
+  envFile: string
+  persistTo: string
+  /** The ES module. */
+  bundle: string
+}
+
+// wrangler's own types name a package it does not ship with.
+const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = wrangler as unknown as {
+  unstable_getMiniflareWorkerOptions: (
+    config: string,
+    env: undefined,
+    options: { envFiles: string[] },
+  ) => { workerOptions: Omit<WorkerOptions, 'modules'> }
+}
+
+const { port, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
+const config = join(projectRoot, 'wrangler.toml')
+const { workerOptions } = workerOptionsOf(config, undefined, { envFiles: [envFile] })
+const { modulesRules: _, ...bindings } = workerOptions as WorkerOptions & { modulesRules?: unknown }
+const miniflare = new Miniflare({
+  host: '127.0.0.1',
+  port,
+  defaultPersistRoot: persistTo,
+  // The cron function by hand, as `wrangler dev` has it: GET /cdn-cgi/handler/scheduled.
+  unsafeTriggerHandlers: true,
+  workers: [
+    {
+      ...bindings,
+      name: 'tidegate',
+      modulesRoot: dirname(bundle),
+      modules: [{ type: 'ESModule', path: bundle }],
+    },
+  ],
+})
+await miniflare.ready
+process.once('SIGTERM', () => void miniflare.dispose().then(() => process.exit(0)))
