@@ -110,10 +110,7 @@ test('every near miss of an address is refused, wherever an address is taken', a
     expectRefused(listed, await shoot(listed, shot), error, `${name} ${JSON.stringify(address).slice(0, 60)}`)
   })
 })
-/**
- * Gives an endpoint a body without an end. The Worker is called here, not through `wrangler dev`, whose proxy answers 503
- * to the requests that follow one whose body was broken off.
- */
+/** Gives an endpoint a body without an end. The Worker is called here, where it can be counted how much it reads. */
 async function endless(listed: Listed): Promise<{ answer: Answer; pulled: number; cancelled: boolean }> {
   let pulled = 0
   let cancelled = false

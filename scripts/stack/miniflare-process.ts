@@ -1,6 +1,6 @@
 /** A process that serves one bundle of the functions on Miniflare, with the bindings that wrangler.toml gives them. */
 import { dirname, join } from 'node:path'
-import { Miniflare, type WorkerOptions } from 'miniflare'
+import { Miniflare } from 'miniflare'
 import * as wrangler from 'wrangler'
 import { projectRoot } from './manifest.ts'
 
@@ -13,19 +13,18 @@ export interface MiniflareTask {
   bundle: string
 }
 
-// wrangler's own types name a package it does not ship with.
+// The types of both packages name packages that they do not ship with.
 const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = wrangler as unknown as {
   unstable_getMiniflareWorkerOptions: (
     config: string,
     env: undefined,
     options: { envFiles: string[] },
-  ) => { workerOptions: Omit<WorkerOptions, 'modules'> }
+  ) => { workerOptions: object }
 }
 
 const { port, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
 const config = join(projectRoot, 'wrangler.toml')
 const { workerOptions } = workerOptionsOf(config, undefined, { envFiles: [envFile] })
-const { modulesRules: _, ...bindings } = workerOptions as WorkerOptions & { modulesRules?: unknown }
 const miniflare = new Miniflare({
   host: '127.0.0.1',
   port,
@@ -34,7 +33,7 @@ const miniflare = new Miniflare({
   unsafeTriggerHandlers: true,
   workers: [
     {
-      ...bindings,
+      ...workerOptions,
       name: 'tidegate',
       modulesRoot: dirname(bundle),
       modules: [{ type: 'ESModule', path: bundle }],

@@ -3,7 +3,7 @@ import { join } from 'node:path'
 import { inject } from 'vitest'
 import { until } from './until.ts'
 
-/** The lines that the functions have written so far; `wrangler dev` adds its own to the same file. */
+/** The lines that the functions have written so far; the runtime adds its own to the same file. */
 export async function functionLog(folder: string = inject('stackFolder')): Promise<string[]> {
   const text = await readFile(join(folder, 'functions.log'), 'utf8')
   return text.split('\n').filter((line) => line.startsWith('{'))
