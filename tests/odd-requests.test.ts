@@ -149,7 +149,7 @@ describe('bodies', () => {
 
     const status = await new Promise<number>((resolve) => {
       const endless = httpRequest(options, (response) => resolve(response.statusCode ?? 0))
-      endless.on('error', () => resolve(413))
+      endless.on('error', () => resolve(0))
       const timer = setInterval(
         () => void (endless.destroyed ? clearInterval(timer) : endless.write('x'.repeat(4_096))),
         5,
@@ -157,6 +157,7 @@ describe('bodies', () => {
       endless.on('close', () => clearInterval(timer))
       endless.on('response', () => clearInterval(timer))
     })
-    expect(status).toBe(413)
+    // Answered, or cut off while it was still sending: then the cut may be seen before the answer.
+    expect([413, 0]).toContain(status)
   })
 })
