@@ -21,6 +21,10 @@ export const CREDIT_REASON_LENGTH_MAX = 500
 /** A token of ours has about 400 characters; issuers with many claims stay below this. */
 export const BEARER_LENGTH_MAX = 8_192
 
+/** How long a verified session is taken without checking its signature again, and how many an isolate remembers. */
+export const SESSION_CACHE_SECONDS = 60
+export const SESSION_CACHE_ENTRIES_MAX = 1_000
+
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
 

@@ -11,6 +11,7 @@ import {
 import { parseAccountSpelling } from './accounts.ts'
 import { EnvironmentError } from './env.ts'
 import { BEARER_LENGTH_MAX } from './limits.ts'
+import { SessionCache } from './session-cache.ts'
 
 export interface SessionEnv {
   JWT_SECRET?: string | undefined
@@ -61,6 +62,21 @@ export async function issueSession(
 /** The session a token stands for, or null: whatever is wrong with it, the caller learns only that it is not valid. */
 export async function readSession(env: SessionEnv, token: string, now: number): Promise<Session | null> {
   if (token.length > BEARER_LENGTH_MAX) return null
+  const configuration = configurationOf(env)
+  const known = cache.find(configuration, token, now)
+  if (known) return known
+  const session = await verifiedSession(env, token, now)
+  if (session) cache.keep(configuration, token, session, now)
+  return session
+}
+
+const cache = new SessionCache()
+
+/** Everything that decides whether a token is good. */
+const configurationOf = (env: SessionEnv): string =>
+  [env.JWT_PRIVATE_KEY ?? env.JWT_SECRET, env.JWT_JWKS_URL, env.JWT_ISSUER, env.JWT_AUDIENCE].join('\n')
+
+async function verifiedSession(env: SessionEnv, token: string, now: number): Promise<Session | null> {
   let issuer: unknown
   try {
     issuer = decodeJwt(token).iss
