@@ -72,6 +72,23 @@ describe('a node that cannot be relied on', () => {
     s.stack.rpc.setFaults({})
     for (let runs = 0; runs < 3 && (await states())[0] === 'signed'; runs += 1) await s.run()
     expect(await states()).toEqual(['confirmed', 'expired'])
+    // Found and settled: only that a node leaves logs out is left for a person.
+    expect(await s.run()).toMatchObject({ outcome: 'ok', alerts: 1 })
+    expect(await s.alerts()).toEqual(['logs_were_missed'])
+  })
+
+  test('that goes on leaving out logs keeps event_missing open, counted and not opened anew', async () => {
+    const { states } = await paidAndUnused()
+    s.stack.rpc.setFaults({ emptyLogs: 1 })
+    for (let runs = 0; runs < 3; runs += 1) await s.run()
+    expect(
+      await s.client.sql(
+        `select kind, times_seen from alerts where kind = 'event_missing' and resolved_at is null`,
+      ),
+    ).toEqual([{ kind: 'event_missing', times_seen: 3 }])
+    s.stack.rpc.setFaults({})
+    await s.run()
+    expect(await states()).toEqual(['confirmed', 'expired'])
   })
 
   test('that left out a deposit is read again by the next run, which credits it once', async () => {
@@ -155,6 +172,29 @@ describe('a run that is cut off', () => {
       }
     }
   }, 240_000)
+})
+
+test('a run’s summary counts the alerts that are open when it ends: not those it closed, nor those a person has', async () => {
+  const counts = async () => {
+    const { alerts } = await s.run()
+    const [kept] = await s.client.sql<{ n: number }>(
+      `select (summary ->> 'alerts')::int as n from settle_runs order by id desc limit 1`,
+    )
+    const [open] = await s.client.sql<{ n: number }>(
+      'select count(*)::int as n from alerts where resolved_at is null',
+    )
+    return { alerts, kept: kept?.n, open: open?.n }
+  }
+  expect(await counts()).toEqual({ alerts: 0, kept: 0, open: 0 })
+  s.stack.rpc.setFaults({ down: 1 })
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  await s.client.sql(`select ledger.raise_alert('mine', 'log_changed', '{}')`)
+  expect(await counts()).toEqual({ alerts: 2, kept: 2, open: 2 })
+  s.stack.rpc.setFaults({})
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  await s.client.sql(`select ledger.resolve_alert(id, 'seen') from alerts where key = 'mine'`)
+  expect(await counts()).toEqual({ alerts: 0, kept: 0, open: 0 })
 })
 
 test('the signer’s change is an alert, since it voids every outstanding signature', async () => {
