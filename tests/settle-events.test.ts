@@ -4,6 +4,9 @@ import type { AddressInfo } from 'node:net'
 import { getContractAddress, maxUint256, pad, toHex, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../db/client.ts'
+import { expire } from '../db/ledger/expire.ts'
+import { readCursor, recordLogs } from '../db/ledger/record-logs.ts'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
@@ -125,6 +128,88 @@ describe('an event that does not fit', () => {
     expect([await debts(), await s.balance(holder.id)]).toEqual([[{ amount: '4' }], '0'])
     // The next tests look for a sound ledger.
     await s.client.sql('delete from debts')
+  })
+
+  test('because it pays an expired row whose slot was taken again is the old row’s debt, and never the new row’s payment', async () => {
+    const holder = await s.account('10')
+    const old = await s.signed(holder)
+    await s.mineAt(old.deadline + 1)
+    await s.finalize()
+    await s.run()
+    const fresh = await s.signed(holder, '3')
+    expect([fresh.nonce, await s.status(old.id), await s.balance(holder.id)]).toEqual([
+      old.nonce,
+      'expired',
+      '7+3',
+    ])
+    const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(old.wei, old.nonce))
+    expect(await s.run()).toMatchObject({ quarantined: 1, confirmed: 0 })
+    expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined', reason: 'paid_after_expiry' })
+    expect([await s.status(old.id), await s.status(fresh.id), await s.balance(holder.id)]).toEqual([
+      'expired',
+      'signed',
+      '0+3',
+    ])
+    expect(
+      await s.client.sql(
+        'select withdrawal_id, trim_scale(amount)::text as amount from debts where account = $1',
+        [holder.id],
+      ),
+    ).toEqual([{ withdrawal_id: old.id, amount: '3' }])
+    expect(await s.paused()).toBe(true)
+    expect(await s.alerts()).toEqual(
+      expect.arrayContaining(['debts', 'paid_after_expiry', 'withdrawals_paused']),
+    )
+    await s.client.sql('delete from debts')
+  })
+})
+
+describe('an event that is known and waits', () => {
+  const reportedMissing = async () =>
+    JSON.stringify(
+      await s.client.sql(`select detail from alerts where kind = 'event_missing' and resolved_at is null`),
+    )
+  const due = async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    return { holder, row }
+  }
+  test('for a person is not missed: nothing of its account expires, and nobody is told that its event is missing', async () => {
+    const { holder, row } = await due()
+    const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei + 1n, row.nonce))
+    expect(await s.run()).toMatchObject({ quarantined: 1, expired: 0 })
+    expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 0 })
+    expect([await s.status(row.id), await reportedMissing()]).toEqual([
+      'signed',
+      expect.not.stringContaining(row.id),
+    ])
+    expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined' })
+  })
+
+  test('to be settled is not missed either, and its row does not expire, whatever the vault’s counter says', async () => {
+    const { holder, row } = await due()
+    const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei, row.nonce))
+    // Followed to the safe head without settling: as when another copy holds the account's rows.
+    const settleLogin = connect(s.stack.manifest.settleDatabaseUrl, 10_000)
+    const key = { chainId: s.stack.manifest.chainId, vault: s.vault }
+    const head = await s.chain.getBlock()
+    const at = { number: Number(head.number), hash: head.hash, timestamp: Number(head.timestamp) }
+    const before = await readCursor(settleLogin, key)
+    await recordLogs(settleLogin, key, before!.number, before!.hash, at, [])
+    for (const nextNonce of ['0', '1'])
+      expect(await expire(settleLogin, key, at, [{ id: row.id, nextNonce }])).toMatchObject({
+        expired: 0,
+        unproved: [],
+      })
+    expect([await s.status(row.id), await reportedMissing()]).toEqual([
+      'signed',
+      expect.not.stringContaining(row.id),
+    ])
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ confirmed: 1, expired: 0 })
+    expect([await reasonOf(hash), await s.balance(holder.id)]).toMatchObject([{ status: 'processed' }, '90'])
   })
 })
 

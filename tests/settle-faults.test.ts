@@ -1,7 +1,7 @@
 import { encodeFunctionData } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
-import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
+import { FINALIZED_FAILURES, NO_FINALIZED_ANSWERS, type RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 let s: SettleStage
@@ -72,6 +72,23 @@ describe('a node that cannot be relied on', () => {
     s.stack.rpc.setFaults({})
     for (let runs = 0; runs < 3 && (await states())[0] === 'signed'; runs += 1) await s.run()
     expect(await states()).toEqual(['confirmed', 'expired'])
+    // Found and settled: only that a node leaves logs out is left for a person.
+    expect(await s.run()).toMatchObject({ outcome: 'ok', alerts: 1 })
+    expect(await s.alerts()).toEqual(['logs_were_missed'])
+  })
+
+  test('that goes on leaving out logs keeps event_missing open, counted and not opened anew', async () => {
+    const { states } = await paidAndUnused()
+    s.stack.rpc.setFaults({ emptyLogs: 1 })
+    for (let runs = 0; runs < 3; runs += 1) await s.run()
+    expect(
+      await s.client.sql(
+        `select kind, times_seen from alerts where kind = 'event_missing' and resolved_at is null`,
+      ),
+    ).toEqual([{ kind: 'event_missing', times_seen: 3 }])
+    s.stack.rpc.setFaults({})
+    await s.run()
+    expect(await states()).toEqual(['confirmed', 'expired'])
   })
 
   test('that left out a deposit is read again by the next run, which credits it once', async () => {
@@ -86,6 +103,67 @@ describe('a node that cannot be relied on', () => {
     expect(await s.balance(holder.id)).toBe('105')
     expect(await s.alerts()).toContain('logs_were_missed')
   })
+})
+
+describe('the safe head', () => {
+  const ways = (answers: object[]) => answers.map((answer, at) => [JSON.stringify(answer), at + 1] as const)
+
+  test.each(ways(NO_FINALIZED_ANSWERS))(
+    'is so many confirmations below the head where the node has no final blocks (%s), and a log one block above it waits',
+    async (_answer, noFinalized) => {
+      const env = { CONFIRMATIONS: '5' }
+      const holder = await s.account()
+      const row = await s.signed(holder)
+      await s.paid(row)
+      await s.finalize(4)
+      s.stack.rpc.setFaults({ noFinalized })
+      const head = Number((await s.chain.getBlock()).number)
+      expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: head - 5, logs: 0, confirmed: 0 })
+      expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['signed', '90+10'])
+      await s.finalize(1)
+      expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: head - 4, logs: 1, confirmed: 1 })
+      expect([await s.status(row.id), await s.alerts()]).toEqual(['confirmed', []])
+      await s.finalize(10)
+    },
+  )
+
+  test('in that way is no later than that for expiries either: the block past the deadline must be so deep', async () => {
+    const env = { CONFIRMATIONS: '5' }
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    await s.mineAt(row.deadline + 1)
+    await s.finalize(4)
+    s.stack.rpc.setFaults({ noFinalized: 1 })
+    expect(await s.run(env)).toMatchObject({ outcome: 'ok', expired: 0 })
+    await s.finalize(1)
+    expect(await s.run(env)).toMatchObject({ outcome: 'ok', expired: 1 })
+    await s.finalize(10)
+  })
+
+  test.each(ways(FINALIZED_FAILURES))(
+    'is not guessed where the request for the final block failed (%s): nothing is settled, expired or skipped, and somebody is told',
+    async (_answer, finalizedFails) => {
+      const { states } = await paidAndUnused()
+      // So that the guess would find everything settled.
+      await s.finalize(10)
+      const before = await s.cursor()
+      s.stack.rpc.setFaults({ finalizedFails })
+      expect(await s.run()).toMatchObject({
+        outcome: 'rpc_unavailable',
+        safe_head: null,
+        confirmed: 0,
+        expired: 0,
+        alerts: 1,
+      })
+      expect([await states(), await s.cursor(), await s.alerts()]).toEqual([
+        ['signed', 'signed'],
+        before,
+        ['rpc_unavailable'],
+      ])
+      s.stack.rpc.setFaults({})
+      expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 1, alerts: 0 })
+    },
+  )
 })
 
 describe('a reorganisation', () => {
@@ -155,6 +233,29 @@ describe('a run that is cut off', () => {
       }
     }
   }, 240_000)
+})
+
+test('a run’s summary counts the alerts that are open when it ends: not those it closed, nor those a person has', async () => {
+  const counts = async () => {
+    const { alerts } = await s.run()
+    const [kept] = await s.client.sql<{ n: number }>(
+      `select (summary ->> 'alerts')::int as n from settle_runs order by id desc limit 1`,
+    )
+    const [open] = await s.client.sql<{ n: number }>(
+      'select count(*)::int as n from alerts where resolved_at is null',
+    )
+    return { alerts, kept: kept?.n, open: open?.n }
+  }
+  expect(await counts()).toEqual({ alerts: 0, kept: 0, open: 0 })
+  s.stack.rpc.setFaults({ down: 1 })
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  await s.client.sql(`select ledger.raise_alert('mine', 'log_changed', '{}')`)
+  expect(await counts()).toEqual({ alerts: 2, kept: 2, open: 2 })
+  s.stack.rpc.setFaults({})
+  expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
+  await s.client.sql(`select ledger.resolve_alert(id, 'seen') from alerts where key = 'mine'`)
+  expect(await counts()).toEqual({ alerts: 0, kept: 0, open: 0 })
 })
 
 test('the signer’s change is an alert, since it voids every outstanding signature', async () => {

@@ -1,23 +1,8 @@
 /** What settle asks a node: the head, blocks with logs, and the vault's state at one block. */
-import { createClient, http, HttpRequestError, TimeoutError, BaseError, type Hex } from 'viem'
+import { createClient, http, type Hex } from 'viem'
+import { ChainError, faultOf, knowsNoFinalized } from './chain-fault.ts'
 import { COUNTERS_PER_CALL, SETTLE_RPC_TIMEOUT_MS } from './limits.ts'
 import { countersCall, readCounters } from './release-counters.ts'
-
-/**
- * - `down`: no answer, or none that is JSON-RPC (throttled, 5xx, cut).
- * - `slow`: no answer in time. - `refused`: the node answered with an error; nobody agrees on codes and texts.
- * - `nonsense`: an answer that contradicts itself or the question.
- */
-export type ChainFault = 'down' | 'slow' | 'refused' | 'nonsense'
-/** Carries no cause: a node's errors repeat its address, which often holds a key, and this one ends in a log. */
-export class ChainError extends Error {
-  constructor(
-    readonly fault: ChainFault,
-    readonly method: string,
-  ) {
-    super(`${method}: ${fault}`)
-  }
-}
 
 export interface Block {
   number: number
@@ -36,7 +21,10 @@ export interface Log {
 export interface Chain {
   /** HTTP requests made so far; a batch is one. */
   readonly spent: { requests: number }
-  /** Chain id, head, and the newest final block by the node's own word, when it has one. One request. */
+  /**
+   * Chain id, head, and the newest final block by the node's own word; undefined where the node knows no such tag, and not
+   * where asking for it failed. One request.
+   */
   head(): Promise<{ chainId: number; latest: Block; finalized: Block | undefined }>
   block(number: number): Promise<Block>
   blocks(numbers: number[]): Promise<Block[]>
@@ -82,11 +70,15 @@ export function connectChain(url: string, vault: string): Chain {
     block,
     blocks: async (numbers) => (await together(numbers.map(block))) as Block[],
     head: async () => {
-      const finalized = block('finalized').catch((error: unknown) => {
-        if (error instanceof ChainError && error.fault !== 'down' && error.fault !== 'slow') return undefined
-        throw error
-      })
-      const [id, latest, final] = await together([ask('eth_chainId', []), block('latest'), finalized])
+      const finalized = async () => {
+        const params = ['finalized', false]
+        const raw = await request({ method: 'eth_getBlockByNumber', params }).catch((error: unknown) => {
+          if (knowsNoFinalized(error)) return null
+          throw new ChainError(faultOf(error), 'eth_getBlockByNumber')
+        })
+        return raw === null ? undefined : blockOf(raw, undefined)
+      }
+      const [id, latest, final] = await together([ask('eth_chainId', []), block('latest'), finalized()])
       return {
         chainId: numberOf(id, 'eth_chainId'),
         latest: latest as Block,
@@ -130,17 +122,6 @@ async function together(calls: Promise<unknown>[]): Promise<unknown[]> {
     if (result.status === 'rejected') throw result.reason as Error
     return result.value
   })
-}
-
-function faultOf(error: unknown): ChainFault {
-  const walk = (type: new (...args: never[]) => Error) =>
-    error instanceof BaseError && error.walk((cause) => cause instanceof type) !== null
-  if (walk(TimeoutError)) return 'slow'
-  const failed = error instanceof BaseError && error.walk((cause) => cause instanceof HttpRequestError)
-  if (!failed) return 'refused'
-  const { status } = failed as HttpRequestError
-  // 4xx other than "too many requests" is how some nodes refuse a range; the rest is a node in trouble.
-  return status !== undefined && status >= 400 && status < 500 && status !== 429 ? 'refused' : 'down'
 }
 
 function blockOf(value: unknown, wanted: number | undefined): Block {

@@ -8,7 +8,8 @@ import {
   type RawLog,
 } from '../../db/ledger/record-logs.ts'
 import { raiseAlert } from '../../db/ledger/alerts.ts'
-import { ChainError, type Block, type Log } from './chain.ts'
+import type { Block, Log } from './chain.ts'
+import { ChainError } from './chain-fault.ts'
 import { LOG_OVERLAP_BLOCKS, LOG_RANGE_BLOCKS_MAX } from './limits.ts'
 import { room, type Run } from './settle-run.ts'
 
@@ -39,7 +40,7 @@ export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
   return reached
 }
 
-/** The chain's final block; else the one so many confirmations below the head. */
+/** The chain's final block; where the node knows none, the one so many confirmations below the head. */
 async function safeHead(run: Run): Promise<Block | undefined> {
   const { chainId, latest, finalized } = await run.chain.head()
   if (chainId !== run.env.CHAIN_ID) {

@@ -11,7 +11,8 @@ import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { finishRun, upkeep } from '../../db/ledger/settle-run.ts'
 import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
-import { ChainError, connectChain, type Chain } from './chain.ts'
+import { connectChain, type Chain } from './chain.ts'
+import { ChainError } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
 import {
   RELEASE_BATCH,

@@ -18,6 +18,10 @@ export interface RpcFaults {
   staleHead: number
   /** `eth_getLogs` over more blocks than this is refused; 0 means no limit. */
   maxLogRange: number
+  /** The node knows no block `finalized`, and says so in the n-th way of those that are about; 0 means that it knows it. */
+  noFinalized: number
+  /** Asked for `finalized`, and for nothing else, the node fails in the n-th way; 0 means that it answers. */
+  finalizedFails: number
 }
 export interface RpcCall {
   jsonrpc?: string
@@ -57,6 +61,8 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   wrongChainId: 0,
   staleHead: 0,
   maxLogRange: 0,
+  noFinalized: 0,
+  finalizedFails: 0,
 }
 
 /** How hosted nodes word it: nobody agrees on code or text, so a client may rely on neither. */
@@ -65,6 +71,25 @@ const RANGE_ERRORS = [
   { code: -32005, message: 'limit exceeded' },
   { code: -32600, message: 'block range too large' },
   { code: -32602, message: 'exceed maximum block range: 50000' },
+]
+/** What nodes without final blocks answer, newest first: geth before its first final block, geth, its forks, others. */
+export const NO_FINALIZED_ANSWERS: Pick<RpcReply, 'result' | 'error'>[] = [
+  { result: null },
+  { error: { code: -39001, message: 'finalized block not found' } },
+  { error: { code: -32000, message: 'finalized block not found' } },
+  { error: { code: -32000, message: "'finalized' tag not supported on pre-merge network" } },
+  { error: { code: -32602, message: 'invalid argument 0: hex string without 0x prefix' } },
+  { error: { code: -32001, message: 'Resource not found' } },
+]
+/** What a node answers that has final blocks and could not fetch one just now, or not for this caller. */
+export const FINALIZED_FAILURES: Pick<RpcReply, 'result' | 'error'>[] = [
+  { error: { code: -32603, message: 'Internal error' } },
+  { error: { code: -32000, message: 'could not read the finalized block: context deadline exceeded' } },
+  { error: { code: -32000, message: 'header not found' } },
+  { error: { code: -32005, message: 'limit exceeded' } },
+  { error: { code: 429, message: 'Too Many Requests' } },
+  { result: {} },
+  { result: 'busy' },
 ]
 /** Position of the block argument of the methods that read state or blocks at one. */
 const BLOCK_ARGUMENT: Record<string, number> = {
@@ -84,12 +109,27 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
     hit('wrongChainId')
     return reply(call, call.method === 'eth_chainId' ? '0x1' : '1')
   }
+  if (call.method === 'eth_getBlockByNumber' && call.params?.[0] === 'finalized') {
+    const answer = finalizedFault(call, context)
+    if (answer !== undefined) return answer
+  }
   if (call.method === 'eth_getLogs') {
     const refusal = await logFault(call, context)
     if (refusal !== undefined) return refusal
   }
   if (faults.staleHead === 0) return await context.upstream(call)
   return await answerStale(call, context)
+}
+
+function finalizedFault(call: RpcCall, { faults, hit }: FaultContext): RpcReply | undefined {
+  const answers = { noFinalized: NO_FINALIZED_ANSWERS, finalizedFails: FINALIZED_FAILURES }
+  for (const name of ['noFinalized', 'finalizedFails'] as const) {
+    const answer = answers[name][faults[name] - 1]
+    if (answer === undefined) continue
+    hit(name)
+    return { jsonrpc: '2.0', id: call.id ?? null, ...answer }
+  }
+  return undefined
 }
 
 async function logFault(call: RpcCall, context: FaultContext): Promise<RpcReply | undefined> {
