@@ -2,67 +2,52 @@ import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { clientOf } from './support/client.ts'
-import { LedgerModel, textOf } from './support/ledger-model.ts'
-import { ledgerStage, newCast, TOKENS, type LedgerStage } from './support/ledger-stage.ts'
+import { LedgerModel } from './support/ledger-model.ts'
+import { expectInHistory, newCast, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
 import { step, type Step } from './support/ledger-draw.ts'
-import { actOf, type Effect, type Said } from './support/ledger-steps.ts'
+import { actOf, type Effect, type Run } from './support/ledger-steps.ts'
+import { textOf } from './support/ledger-units.ts'
+import { ledgers, propertyOptions } from './support/property-runs.ts'
 
-/**
- * `RUNS=500 npx vitest …` goes on longer; a failure prints its seed and path, and `SEED=… REPLAY=…` plays it again.
- */
-const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
-const numRuns = Number(process.env.RUNS ?? 25)
-const options = {
-  seed,
-  numRuns,
-  ...(process.env.REPLAY ? { path: process.env.REPLAY } : {}),
-  endOnFailure: false,
-}
-const LIMIT_MS = Math.max(60_000, numRuns * 4_000)
+const { options, limitMs } = propertyOptions('ledger properties', 25)
 
-let stage: LedgerStage
-beforeAll(async () => {
-  console.log(`ledger properties: SEED=${seed} RUNS=${numRuns}`)
-  stage = await ledgerStage(clientOf().manifest)
+let ledger: ReturnType<typeof ledgers>
+beforeAll(() => {
+  ledger = ledgers(clientOf().manifest)
 })
-afterAll(async () => await stage.stop())
+afterAll(async () => await ledger.stop())
 
-async function newRun() {
-  const cast = await newCast(stage.owner)
-  return { cast, run: randomBytes(4).toString('hex'), model: new LedgerModel(TOKENS, [[cast[0]!, cast[1]!]]) }
-}
+/** How the accounts of a run sort. */
+const order = fc.shuffledSubarray([0, 1, 2], { minLength: 3, maxLength: 3 })
 
-/** Every balance a caller was told of is one that the history has, under the version it was told. */
-async function expectInHistory(said: Said[]): Promise<void> {
-  for (const { account, token, available, frozen, version } of said.flatMap(({ pushes }) => pushes)) {
-    const { rows } = await stage.owner.query(
-      `select trim_scale(available_after)::text as available, trim_scale(frozen_after)::text as frozen from entries
-       where account = $1 and wallet = 'spot' and token = $2 and version = $3`,
-      [account, token, version],
-    )
-    expect(rows).toEqual([{ available, frozen }])
-  }
+async function newRun(stage: LedgerStage, sorted?: number[]) {
+  const cast = await newCast(stage.owner, sorted)
+  const run: Run = { id: randomBytes(4).toString('hex'), vault: VAULT }
+  return { cast, run, model: new LedgerModel(TOKENS, [[cast[0]!, cast[1]!]]) }
 }
 
 describe('any order of verbs', () => {
   it(
     'answers as the model does, and leaves the model’s balances and every invariant after each step',
     async () => {
-      const everyStep = fc.asyncProperty(fc.array(step, { minLength: 5, maxLength: 30 }), async (steps) => {
-        const { cast, run, model } = await newRun()
-        for (const drawn of steps) {
-          const act = actOf(drawn, model, cast, run)
-          const said = await act.database(stage)
-          const expected = act.model(said)
-          expect([act.text, said]).toEqual([act.text, expect.objectContaining(expected)])
-          expect([act.text, await stage.differences(model, cast)]).toEqual([act.text, []])
-          expect([act.text, await stage.violations()]).toEqual([act.text, []])
-          await expectInHistory([said])
-        }
+      const steps = fc.array(step, { minLength: 5, maxLength: 30 })
+      const everyStep = fc.asyncProperty(order, steps, async (sorted, steps) => {
+        await ledger.run(async (stage) => {
+          const { cast, run, model } = await newRun(stage, sorted)
+          for (const drawn of steps) {
+            const act = actOf(drawn, model, cast, run)
+            const said = await act.database(stage)
+            const expected = act.model(said)
+            expect([act.text, said]).toEqual([act.text, expect.objectContaining(expected)])
+            expect([act.text, await stage.differences(model, cast)]).toEqual([act.text, []])
+            expect([act.text, await stage.violations()]).toEqual([act.text, []])
+            await expectInHistory(stage, [said])
+          }
+        })
       })
       await fc.assert(everyStep, options)
     },
-    LIMIT_MS,
+    limitMs,
   )
 })
 
@@ -70,23 +55,25 @@ const FIXED = ['1', '2.5', '10', '0.01', '90000000000000000000', '0', '100000000
 
 describe('an account at the limit of what a balance holds', () => {
   it('always gets its frozen funds back: nothing credited meanwhile may take their room', async () => {
-    const { cast, run, model } = await newRun()
-    const huge = { account: 0, token: 'FINE', amount: '90000000000000000000', key: null } as const
-    const steps: Step[] = [
-      { verb: 'credit', ...huge },
-      { verb: 'reserve', ...huge, chain: 0 },
-      { verb: 'credit', ...huge },
-      { verb: 'release', pick: 0 },
-    ]
-    const heard: (string | null)[] = []
-    for (const drawn of steps) {
-      const act = actOf(drawn, model, cast, run)
-      const said = await act.database(stage)
-      act.model(said)
-      heard.push(said.refused)
-    }
-    expect(heard).toEqual([null, null, 'invalid_amount', null])
-    expect(await stage.differences(model, cast)).toEqual([])
+    await ledger.run(async (stage) => {
+      const { cast, run, model } = await newRun(stage)
+      const huge = { account: 0, token: 'FINE', amount: '90000000000000000000', key: null } as const
+      const steps: Step[] = [
+        { verb: 'credit', ...huge },
+        { verb: 'reserve', ...huge, chain: 0, ttl: 60 },
+        { verb: 'credit', ...huge },
+        { verb: 'release', pick: 0 },
+      ]
+      const heard: (string | null)[] = []
+      for (const drawn of steps) {
+        const act = actOf(drawn, model, cast, run)
+        const said = await act.database(stage)
+        act.model(said)
+        heard.push(said.refused)
+      }
+      expect(heard).toEqual([null, null, 'invalid_amount', null])
+      expect(await stage.differences(model, cast)).toEqual([])
+    })
   })
 })
 
@@ -97,32 +84,34 @@ describe('many verbs at once on the same few accounts', () => {
       const definite = step.filter((drawn) => !('amount' in drawn) || FIXED.includes(drawn.amount))
       const batch = fc.array(definite, { minLength: 6, maxLength: 16 })
       const batches = fc.asyncProperty(fc.array(batch, { minLength: 2, maxLength: 4 }), async (rounds) => {
-        const { cast, run, model } = await newRun()
-        const balances = new Map<string, [bigint, bigint]>()
-        const add = ([name, available, frozen]: Effect) => {
-          const [a, f] = balances.get(name) ?? [0n, 0n]
-          balances.set(name, [a + available, f + frozen])
-        }
-        for (const steps of rounds) {
-          const acts = steps.map((drawn) => actOf(drawn, model, cast, run))
-          const said = await Promise.all(acts.map((act) => act.database(stage)))
-          for (const effect of acts.flatMap((act, at) => act.effects(said[at]!))) add(effect)
-          await expectInHistory(said)
-          expect(await stage.violations()).toEqual([])
-          const { rows } = await stage.owner.query(
-            `select account || ' ' || wallet || ' ' || token as name, trim_scale(available)::text as a, trim_scale(frozen)::text as f
-             from balances where account = any($1) order by 1`,
-            [cast],
-          )
-          expect(rows).toEqual(
-            [...balances]
-              .sort(([a], [b]) => (a < b ? -1 : 1))
-              .map(([name, [a, f]]) => ({ name, a: textOf(a), f: textOf(f) })),
-          )
-        }
+        await ledger.run(async (stage) => {
+          const { cast, run, model } = await newRun(stage)
+          const balances = new Map<string, [bigint, bigint]>()
+          const add = ([name, available, frozen]: Effect) => {
+            const [a, f] = balances.get(name) ?? [0n, 0n]
+            balances.set(name, [a + available, f + frozen])
+          }
+          for (const steps of rounds) {
+            const acts = steps.map((drawn) => actOf(drawn, model, cast, run))
+            const said = await Promise.all(acts.map((act) => act.database(stage)))
+            for (const effect of acts.flatMap((act, at) => act.effects(said[at]!))) add(effect)
+            await expectInHistory(stage, said)
+            expect(await stage.violations()).toEqual([])
+            const { rows } = await stage.owner.query(
+              `select account || ' ' || wallet || ' ' || token as name, trim_scale(available)::text as a, trim_scale(frozen)::text as f
+               from balances where account = any($1) order by 1`,
+              [cast],
+            )
+            expect(rows).toEqual(
+              [...balances]
+                .sort(([a], [b]) => (a < b ? -1 : 1))
+                .map(([name, [a, f]]) => ({ name, a: textOf(a), f: textOf(f) })),
+            )
+          }
+        })
       })
       await fc.assert(batches, options)
     },
-    LIMIT_MS,
+    limitMs,
   )
 })

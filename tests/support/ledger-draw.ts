@@ -2,7 +2,7 @@
 import fc from 'fast-check'
 import type { Wallet } from './ledger-model.ts'
 
-const account = fc.nat({ max: 3 })
+export const account = fc.nat({ max: 3 })
 const token = fc.oneof(
   { weight: 12, arbitrary: fc.constantFrom('FINE', 'CENT') },
   { weight: 1, arbitrary: fc.constantFrom('UNIT', 'NONE') },
@@ -34,7 +34,7 @@ const key = fc.option(
   { freq: 2 },
 )
 const wallet = fc.constantFrom<Wallet>('perp', 'spot')
-const pick = fc.nat({ max: 5 })
+export const pick = fc.nat({ max: 5 })
 
 export const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ verb: fc.constant('credit' as const), account, token, amount, key }) },
@@ -71,6 +71,7 @@ export const step = fc.oneof(
       amount,
       key,
       chain: fc.constantFrom(undefined, 0, 7, 7),
+      ttl: fc.constantFrom(60, 600),
     }),
   },
   {

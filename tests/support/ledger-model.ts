@@ -2,14 +2,13 @@
  * The ledger as one would explain it at a table: a map of balances, a map of keys, a list of withdrawals, and each verb as
  * the rules say. It shares no code with the SQL; where the two disagree, one of them is wrong.
  */
+import { ONE, textOf, unitsOf, type Units } from './ledger-units.ts'
 
-/** Whole tokens times 10^18. */
-export type Units = bigint
-const ONE = 10n ** 18n
-const TOTAL_MAX = 10n ** 20n * ONE
+export const TOTAL_MAX = 10n ** 20n * ONE
 
 export interface ModelToken {
   symbol: string
+  contract: string
   decimals: number
   transferable: boolean
   withdrawable: boolean
@@ -26,7 +25,9 @@ export interface ModelWithdrawal {
   token: string
   amount: Units
   nonce: number
-  status: 'reserved' | 'signed' | 'released'
+  /** Unix seconds. */
+  deadline: number
+  status: 'reserved' | 'signed' | 'released' | 'confirmed' | 'expired'
   signature?: string
   key?: string | undefined
 }
@@ -37,30 +38,19 @@ export interface Key {
 export type Wallet = 'perp' | 'spot'
 export type Outcome<T = object> = { refused: string } | ({ refused: null } & T)
 
-const refused = (reason: string) => ({ refused: reason })
-const done = <T extends object>(rest: T) => ({ refused: null, ...rest })
+export const refused = (reason: string) => ({ refused: reason })
+export const done = <T extends object>(rest: T) => ({ refused: null, ...rest })
 
-/** Null for what is no finite number: NaN and the infinities, which Postgres's numeric knows. */
-export function unitsOf(text: string): Units | null {
-  const match = /^(-?)(\d+)(?:\.(\d+))?$/.exec(text)
-  if (!match) return null
-  const units = BigInt(match[2]!) * ONE + BigInt((match[3] ?? '').padEnd(18, '0').slice(0, 18))
-  return match[1] ? -units : units
-}
-
-export function textOf(units: Units): string {
-  const fraction = String(units % ONE)
-    .padStart(18, '0')
-    .replace(/0+$/, '')
-  return String(units / ONE) + (fraction && `.${fraction}`)
-}
+/** A withdrawal that holds its nonce. */
+export const LIVE = new Set<ModelWithdrawal['status']>(['reserved', 'signed', 'confirmed'])
 
 export class LedgerModel {
   readonly rows = new Map<string, Row>()
   readonly withdrawals: ModelWithdrawal[] = []
   readonly #keys = new Map<string, { hash: string; answer: object | null }>()
   readonly #messages = new Set<string>()
-  readonly #nonces = new Map<string, number>()
+  /** The next nonce on chain, as far as the ledger knows it. */
+  readonly nonces = new Map<string, number>()
 
   constructor(
     readonly tokens: readonly ModelToken[],
@@ -77,8 +67,8 @@ export class LedgerModel {
     if (known) return known.refused === null ? done({ replayed: true }) : known
     const checked = this.#checked(symbol, amount)
     if (typeof checked === 'string') return refused(checked)
-    if (!this.#fits(account, 'spot', symbol, checked)) return refused('invalid_amount')
-    this.#change(account, 'spot', symbol, checked, 0n)
+    if (!this.fits(account, 'spot', symbol, checked)) return refused('invalid_amount')
+    this.change(account, 'spot', symbol, checked, 0n)
     this.#remember('admin credit', key, {})
     return done({ replayed: false })
   }
@@ -86,7 +76,7 @@ export class LedgerModel {
   transfer(account: string, symbol: string, direction: string, amount: string, key?: Key) {
     const known = this.#claim(`${account} transfer`, key)
     if (known) return known.refused === null ? done({ replayed: true, ...known.answer }) : known
-    if (!this.#token(symbol)?.transferable) return refused('unsupported_token')
+    if (!this.token(symbol)?.transferable) return refused('unsupported_token')
     const checked = this.#checked(symbol, amount)
     if (typeof checked === 'string') return refused(checked)
     const [from, to]: Wallet[] = direction === 'perp_to_spot' ? ['perp', 'spot'] : ['spot', 'perp']
@@ -127,21 +117,27 @@ export class LedgerModel {
     return done({})
   }
 
-  /** `id` is what the database called the withdrawal it made; looked at only when the model makes one too. */
+  /** Nothing here stops signing: what does is in ledger-chain-model.ts. */
+  protected paused(_account: string): boolean {
+    return false
+  }
+
+  /** `made` is what the database says of the withdrawal it made; looked at only when the model makes one too. */
   reserve(
     account: string,
     symbol: string,
     amount: string,
     next: number | undefined,
     key: Key | undefined,
-    id: string,
+    made: Pick<ModelWithdrawal, 'id' | 'deadline'>,
   ) {
     const known = this.#claim(`${account} withdraw`, key)
     if (known) {
       if (known.refused !== null) return known
       return known.answer === null ? refused('request_in_progress') : done({ outcome: 'replayed', nonce: -1 })
     }
-    const token = this.#token(symbol)
+    if (this.paused(account)) return refused('withdrawals_paused')
+    const token = this.token(symbol)
     if (!token?.withdrawable) return refused('unsupported_token')
     const checked = this.#checked(symbol, amount)
     if (typeof checked === 'string') return refused(checked)
@@ -149,16 +145,16 @@ export class LedgerModel {
     if (!account.startsWith('0x')) return refused('unsupported_account')
     const row = this.row(account, 'spot', symbol)
     if (row.available < checked) return refused('insufficient_balance')
-    const chain = this.#nonces.get(account) ?? next
+    const chain = this.nonces.get(account) ?? next
     if (chain === undefined) return done({ outcome: 'nonce_unknown', nonce: -1 })
-    const live = this.withdrawals.filter((w) => w.account === account && w.status !== 'released')
+    const live = this.withdrawals.filter((w) => w.account === account && LIVE.has(w.status))
     if (live.some((w) => w.status === 'reserved')) return refused('withdrawal_in_progress')
-    this.#nonces.set(account, chain)
+    this.nonces.set(account, chain)
     let nonce = chain
     while (live.some((w) => w.nonce === nonce)) nonce += 1
-    this.#change(account, 'spot', symbol, -checked, checked)
+    this.change(account, 'spot', symbol, -checked, checked)
     this.withdrawals.push({
-      id,
+      ...made,
       account,
       token: symbol,
       amount: checked,
@@ -173,6 +169,7 @@ export class LedgerModel {
   store(withdrawal: ModelWithdrawal, signature: string): Outcome {
     if (withdrawal.status === 'signed' && withdrawal.signature === signature) return done({})
     if (withdrawal.status !== 'reserved') return refused('reservation_gone')
+    if (this.paused(withdrawal.account)) return refused('withdrawals_paused')
     Object.assign(withdrawal, { status: 'signed', signature })
     const record = this.#keys.get(`${withdrawal.account} withdraw ${withdrawal.key}`)
     if (record && withdrawal.key !== undefined) record.answer = {}
@@ -182,17 +179,17 @@ export class LedgerModel {
   release(withdrawal: ModelWithdrawal): Outcome<{ released: boolean }> {
     if (withdrawal.status !== 'reserved') return done({ released: false })
     withdrawal.status = 'released'
-    this.#change(withdrawal.account, 'spot', withdrawal.token, withdrawal.amount, -withdrawal.amount)
+    this.change(withdrawal.account, 'spot', withdrawal.token, withdrawal.amount, -withdrawal.amount)
     if (withdrawal.key !== undefined) this.#keys.delete(`${withdrawal.account} withdraw ${withdrawal.key}`)
     return done({ released: true })
   }
 
-  #token(symbol: string): ModelToken | undefined {
+  protected token(symbol: string): ModelToken | undefined {
     return this.tokens.find((token) => token.symbol === symbol)
   }
 
   #checked(symbol: string, amount: string): Units | string {
-    const token = this.#token(symbol)
+    const token = this.token(symbol)
     if (!token) return 'unsupported_token'
     const units = unitsOf(amount)
     if (units === null || units % 10n ** BigInt(18 - token.decimals) !== 0n) return 'invalid_amount'
@@ -201,7 +198,7 @@ export class LedgerModel {
   }
 
   /** What an account holds of a token in a wallet, free and frozen together, stays below 10^20. */
-  #fits(account: string, wallet: Wallet, symbol: string, amount: Units): boolean {
+  protected fits(account: string, wallet: Wallet, symbol: string, amount: Units): boolean {
     const { available, frozen } = this.row(account, wallet, symbol)
     return available + frozen + amount < TOTAL_MAX
   }
@@ -209,16 +206,16 @@ export class LedgerModel {
   /** The row that sorts first is locked and judged first, so its refusal is the one that is heard. */
   #move(from: string, fromWallet: Wallet, to: string, toWallet: Wallet, symbol: string, amount: Units) {
     const short = this.row(from, fromWallet, symbol).available < amount && 'insufficient_balance'
-    const full = !this.#fits(to, toWallet, symbol, amount) && 'invalid_amount'
+    const full = !this.fits(to, toWallet, symbol, amount) && 'invalid_amount'
     const fromFirst = from === to ? fromWallet < toWallet : from < to
     const fault = fromFirst ? short || full : full || short
     if (fault) return fault
-    this.#change(from, fromWallet, symbol, -amount, 0n)
-    this.#change(to, toWallet, symbol, amount, 0n)
+    this.change(from, fromWallet, symbol, -amount, 0n)
+    this.change(to, toWallet, symbol, amount, 0n)
     return null
   }
 
-  #change(account: string, wallet: Wallet, symbol: string, available: Units, frozen: Units): void {
+  protected change(account: string, wallet: Wallet, symbol: string, available: Units, frozen: Units): void {
     const row = this.row(account, wallet, symbol)
     this.rows.set(`${account} ${wallet} ${symbol}`, {
       available: row.available + available,

@@ -1,25 +1,49 @@
 /** A database of its own beside the shared stack's, with tokens of every shape, for tests that judge all of it after each step. */
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
-import { connect, type Database } from '../../db/client.ts'
+import { expect } from 'vitest'
+import { connect, type Database, type Push } from '../../db/client.ts'
 import { migrateDatabase } from '../../scripts/stack/database.ts'
 import { invariants } from '../../scripts/stack/invariants.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
-import { textOf, type LedgerModel, type ModelToken } from './ledger-model.ts'
+import type { LedgerModel, ModelToken } from './ledger-model.ts'
+import { ONE, textOf } from './ledger-units.ts'
 import { solanaWallet } from './wallets.ts'
 
 export const CHAIN_ID = 31337
 export const VAULT = `0x${'aa'.repeat(20)}`
-const whole = 10n ** 18n
+const contract = (digit: number) => `0x${String(digit).repeat(40)}`
 export const TOKENS: readonly ModelToken[] = [
-  { symbol: 'FINE', decimals: 18, transferable: true, withdrawable: true, minWithdraw: 1n },
-  { symbol: 'CENT', decimals: 2, transferable: true, withdrawable: true, minWithdraw: whole },
-  { symbol: 'UNIT', decimals: 0, transferable: false, withdrawable: false, minWithdraw: 0n },
+  {
+    symbol: 'FINE',
+    contract: contract(1),
+    decimals: 18,
+    transferable: true,
+    withdrawable: true,
+    minWithdraw: 1n,
+  },
+  {
+    symbol: 'CENT',
+    contract: contract(2),
+    decimals: 2,
+    transferable: true,
+    withdrawable: true,
+    minWithdraw: ONE,
+  },
+  {
+    symbol: 'UNIT',
+    contract: contract(3),
+    decimals: 0,
+    transferable: false,
+    withdrawable: false,
+    minWithdraw: 0n,
+  },
 ]
 
 export interface LedgerStage {
   edge: Database
   admin: Database
+  settle: Database
   owner: pg.Client
   /** What is wrong with the ledger as a whole, by the names of the invariants. */
   violations(): Promise<string[]>
@@ -28,10 +52,13 @@ export interface LedgerStage {
   stop(): Promise<void>
 }
 
-/** main, its subaccount, a stranger, a Solana account: new ones each time, with the relation written. */
-export async function newCast(owner: pg.Client): Promise<string[]> {
-  const evm = () => `0x${randomBytes(20).toString('hex')}`
-  const accounts = [evm(), evm(), evm(), solanaWallet(randomBytes(32)).address]
+/**
+ * main, its subaccount, a stranger, a Solana account: new ones each time, with the relation written. `order` says how the
+ * first three sort, so that a replayed run locks its rows in the order of the run that failed.
+ */
+export async function newCast(owner: pg.Client, order: readonly number[] = [0, 1, 2]): Promise<string[]> {
+  const evm = Array.from({ length: 3 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
+  const accounts = [...order.map((at) => evm[at]!), solanaWallet(randomBytes(32)).address]
   await owner.query('select ledger.subaccount_create($1, $2, 100)', [accounts[0], accounts[1]])
   return accounts
 }
@@ -45,12 +72,12 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
   await migrateDatabase(inDatabase(manifest.databaseUrl))
   const owner = new pg.Client({ connectionString: inDatabase(manifest.databaseUrl) })
   await owner.connect()
-  for (const [at, token] of TOKENS.entries())
+  for (const token of TOKENS)
     await owner.query('insert into tokens values ($1, $2, $3, $4, $5, $6, $7)', [
       token.symbol,
       token.decimals,
       CHAIN_ID,
-      `0x${String(at + 1).repeat(40)}`,
+      token.contract,
       token.transferable,
       token.withdrawable,
       textOf(token.minWithdraw),
@@ -61,6 +88,7 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
   return {
     edge: connect(inDatabase(manifest.edgeDatabaseUrl), 30_000),
     admin: connect(inDatabase(manifest.adminDatabaseUrl), 30_000),
+    settle: connect(inDatabase(manifest.settleDatabaseUrl), 30_000),
     owner,
     violations: async () => {
       const { rows } = await owner.query(named.join(' union all '))
@@ -86,5 +114,17 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
       await admin.query(`drop database ${database} with (force)`)
       await admin.end()
     },
+  }
+}
+
+/** Every balance a caller was told of is one that the history has, under the version it was told. */
+export async function expectInHistory(stage: LedgerStage, said: { pushes: Push[] }[]): Promise<void> {
+  for (const { account, token, available, frozen, version } of said.flatMap(({ pushes }) => pushes)) {
+    const { rows } = await stage.owner.query(
+      `select trim_scale(available_after)::text as available, trim_scale(frozen_after)::text as frozen from entries
+       where account = $1 and wallet = 'spot' and token = $2 and version = $3`,
+      [account, token, version],
+    )
+    expect(rows).toEqual([{ available, frozen }])
   }
 }

@@ -8,16 +8,9 @@ import { reserve } from '../../db/ledger/reserve.ts'
 import { storeSignature } from '../../db/ledger/store-signature.ts'
 import { subaccountTransfer } from '../../db/ledger/subaccount-transfer.ts'
 import { transfer } from '../../db/ledger/transfer.ts'
-import {
-  textOf,
-  unitsOf,
-  type Key,
-  type LedgerModel,
-  type ModelWithdrawal,
-  type Units,
-  type Wallet,
-} from './ledger-model.ts'
-import { CHAIN_ID, VAULT, type LedgerStage } from './ledger-stage.ts'
+import type { Key, LedgerModel, ModelWithdrawal, Wallet } from './ledger-model.ts'
+import { CHAIN_ID, type LedgerStage } from './ledger-stage.ts'
+import { textOf, unitsOf, type Units } from './ledger-units.ts'
 import type { Step } from './ledger-draw.ts'
 
 /** What the database said, in the shape the model says it. */
@@ -38,10 +31,21 @@ export interface Act {
 /** A balance's name, and what was added to available and to frozen. */
 export type Effect = readonly [name: string, available: Units, frozen: Units]
 
-const hex = (text: string) => createHash('sha256').update(text).digest('hex')
+/** What belongs to one run alone, beside its accounts. */
+export interface Run {
+  /** Makes its keys and messages its own: an admin's keys are shared by all accounts. */
+  id: string
+  vault: string
+  /** The vault's counter for an account, where a chain is played; else the step says it. */
+  counterOf?(account: string): number
+  /** This signature has left the process. */
+  signatureLeft?(withdrawal: ModelWithdrawal): void
+}
+
+export const hex = (text: string) => createHash('sha256').update(text).digest('hex')
 const idempotency = (given: Key | undefined) => given && { key: given.key, requestHash: given.hash }
 
-async function heard(work: () => Promise<{ pushes?: Push[] }>): Promise<Said> {
+export async function heard(work: () => Promise<{ pushes?: Push[] }>): Promise<Said> {
   try {
     return { refused: null, pushes: [], ...(await work()) }
   } catch (error) {
@@ -57,12 +61,11 @@ function amountOf(model: LedgerModel, text: string, owner: string, from: Wallet,
   return text === 'one more than all' ? textOf(available + 1n) : text
 }
 
-/** `run` makes keys and messages those of this run: an admin's keys are shared by all accounts. */
-export function actOf(step: Step, model: LedgerModel, cast: readonly string[], run: string): Act {
+export function actOf(step: Step, model: LedgerModel, cast: readonly string[], run: Run): Act {
   const text = JSON.stringify(step)
-  if (step.verb === 'store' || step.verb === 'release') return withdrawalAct(step, text, model)
+  if (step.verb === 'store' || step.verb === 'release') return withdrawalAct(step, text, model, run)
   const owner = cast[step.account]!
-  const given = step.key ? { key: `${run} ${step.key.key}`, hash: hex(step.key.body) } : undefined
+  const given = step.key ? { key: `${run.id} ${step.key.key}`, hash: hex(step.key.body) } : undefined
   const from: Wallet =
     step.verb === 'transfer' && step.direction === 'perp_to_spot'
       ? 'perp'
@@ -81,7 +84,8 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
     case 'credit':
       return {
         text,
-        database: ({ admin }) => heard(() => credit(admin, { ...shared, reason: undefined, requestId: run })),
+        database: ({ admin }) =>
+          heard(() => credit(admin, { ...shared, reason: undefined, requestId: run.id })),
         model: () => model.credit(owner, step.token, sum, given),
         effects: moved(null, at(step.account, 'spot')),
       }
@@ -102,7 +106,7 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
         effects: moved(at(step.account, from), at(step.account, from === 'perp' ? 'spot' : 'perp')),
       }
     case 'subaccountTransfer': {
-      const digest = hex(`${run} ${step.message}`)
+      const digest = hex(`${run.id} ${step.message}`)
       const caller = { account: owner, agent: null, digest, expiresAt: Date.now() + 30_000 }
       const to = cast[step.to]!
       const input = {
@@ -127,31 +131,32 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
     case 'reserve': {
       const input = {
         ...shared,
-        recipient: owner.startsWith('0x') ? owner : VAULT,
+        recipient: owner.startsWith('0x') ? owner : run.vault,
         chainId: CHAIN_ID,
-        vault: VAULT,
+        vault: run.vault,
       }
+      const next = () => (step.chain === undefined ? undefined : (run.counterOf?.(owner) ?? step.chain))
       return {
         text,
         database: ({ edge }) =>
           heard(async () => {
-            const result = await reserve(edge, { ...input, ttlSeconds: 60, nextOnChain: step.chain })
+            const result = await reserve(edge, { ...input, ttlSeconds: step.ttl, nextOnChain: next() })
             const made = result.outcome === 'reserved' ? result.reservation : undefined
             return {
               outcome: result.outcome,
               pushes: result.pushes,
               nonce: made?.nonce ?? -1,
-              withdrawal: made?.id,
+              made: { id: made?.id ?? '', deadline: made?.deadline ?? 0 },
             }
           }),
-        model: (said) => model.reserve(owner, step.token, sum, step.chain, given, String(said.withdrawal)),
+        model: (said) => model.reserve(owner, step.token, sum, next(), given, madeIn(said)),
         effects: (said) => {
           if (said.outcome !== 'reserved') return []
-          const [id, amount] = [String(said.withdrawal), unitsOf(sum)!]
+          const [made, amount] = [madeIn(said), unitsOf(sum)!]
           // The model did not make it here: several acts ran at once. Later acts may still pick it.
-          if (!model.withdrawals.some((known) => known.id === id))
+          if (!model.withdrawals.some((known) => known.id === made.id))
             model.withdrawals.push({
-              id,
+              ...made,
               account: owner,
               token: step.token,
               amount,
@@ -169,6 +174,7 @@ function withdrawalAct(
   step: Extract<Step, { verb: 'store' | 'release' }>,
   text: string,
   model: LedgerModel,
+  run: Run,
 ): Act {
   // The newest first: the older ones have mostly come to their end.
   const known = model.withdrawals.at(-1 - (step.pick % Math.max(model.withdrawals.length, 1)))
@@ -188,11 +194,17 @@ function withdrawalAct(
   return {
     text,
     database: ({ edge }) =>
-      heard(async () => ({ pushes: (await storeSignature(edge, target.id, signature)).pushes })),
+      heard(async () => {
+        const { pushes } = await storeSignature(edge, target.id, signature)
+        run.signatureLeft?.(target)
+        return { pushes }
+      }),
     model: () => model.store(target, signature),
     effects: () => [],
   }
 }
+
+const madeIn = (said: Said) => said.made as Pick<ModelWithdrawal, 'id' | 'deadline'>
 
 const uuid = () =>
   randomBytes(16)

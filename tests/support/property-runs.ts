@@ -1,0 +1,51 @@
+/**
+ * How properties are run: `RUNS=500 npx vitest …` goes on longer; a failure prints its seed and path, and
+ * `SEED=… REPLAY=…` plays it again.
+ */
+import type { Manifest } from '../../scripts/stack/manifest.ts'
+import { ledgerStage, type LedgerStage } from './ledger-stage.ts'
+
+/** Every invariant reads the whole ledger after each step: a long series begins a new one now and then. */
+const RUNS_A_LEDGER = 150
+
+export function propertyOptions(name: string, runs: number) {
+  const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+  const numRuns = Number(process.env.RUNS ?? runs)
+  console.log(`${name}: SEED=${seed} RUNS=${numRuns}`)
+  return {
+    options: {
+      seed,
+      numRuns,
+      ...(process.env.REPLAY ? { path: process.env.REPLAY } : {}),
+      endOnFailure: false,
+    },
+    limitMs: Math.max(60_000, numRuns * 4_000),
+  }
+}
+
+/** A ledger for many runs; one in which a run failed is put away, so that shrinking does not judge its remains. */
+export function ledgers(manifest: Manifest) {
+  let stage: LedgerStage | undefined
+  let runs = 0
+  const stop = async () => {
+    await stage?.stop()
+    stage = undefined
+  }
+  return {
+    stop,
+    run: async (work: (stage: LedgerStage) => Promise<void>): Promise<void> => {
+      if (runs >= RUNS_A_LEDGER) await stop()
+      if (!stage) {
+        stage = await ledgerStage(manifest)
+        runs = 0
+      }
+      runs += 1
+      try {
+        await work(stage)
+      } catch (error) {
+        await stop()
+        throw error
+      }
+    },
+  }
+}
