@@ -23,7 +23,7 @@ export const BEARER_LENGTH_MAX = 8_192
 
 /** How long a verified session is taken without checking its signature again, and how many an isolate remembers. */
 export const SESSION_CACHE_SECONDS = 60
-export const SESSION_CACHE_ENTRIES_MAX = 1_000
+export const SESSION_CACHE_ENTRIES_MAX = 10_000
 
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1
