@@ -201,7 +201,10 @@ export const withdrawals = pgTable(
     deadline: bigint('deadline', { mode: 'number' }).notNull(),
     status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
     signature: text('signature'),
-    /** Why a released row was given back: signer_unavailable, sign_failed, not_stored, paused, reservation_timeout. */
+    /**
+     * Why a released row was given back: signer_unavailable, sign_failed, not_stored, paused, reservation_timeout. `nonce_used` on
+     * an expired one that a person has voided.
+     */
     releaseReason: text('release_reason'),
     idempotencyKey: text('idempotency_key'),
     txHash: text('tx_hash'),
@@ -309,9 +312,10 @@ export const chainLogs = pgTable(
     index('chain_logs_pending')
       .on(t.chainId, t.blockNumber, t.logIndex)
       .where(sql`${t.status} = 'pending'`),
+    // Of events that no withdrawal or deposit came of; there are few.
     index('chain_logs_quarantined')
       .on(t.account)
-      .where(sql`${t.status} = 'quarantined'`),
+      .where(sql`${t.status} in ('quarantined', 'resolved')`),
     check(
       'chain_logs_status_is_known',
       sql`${t.status} in ('pending', 'processed', 'quarantined', 'resolved')`,

@@ -6,6 +6,7 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- resolve <alert id> --why "…"
        npm run alerts -- retry <tx hash> <log index> --why "…"        process a quarantined log again
        npm run alerts -- resolve-log <tx hash> <log index> --why "…"  it was dealt with by hand
+       npm run alerts -- void <withdrawal id> --why "…"               give back what can never be paid: its nonce was used
        npm run alerts -- rescan <from block> --why "…"                read the vault's logs again from there`
 
 type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
@@ -49,6 +50,14 @@ async function decide(
         ? 'the next run processes it'
         : 'resolved'
       : undefined
+  }
+  if (verb === 'void' && first) {
+    const [row] = await query<{ result: { voided: boolean; reason: string } }>(
+      'select ledger.void_withdrawal($1, $2) as result',
+      [first, why],
+    )
+    if (!row?.result.voided) throw new Error(`not voided: ${row?.result.reason}`)
+    return row.result.reason
   }
   if (verb === 'rescan' && /^\d+$/.test(first ?? '')) {
     await query('select ledger.request_rescan(chain_id, vault, $1) from chain_cursors', [first])

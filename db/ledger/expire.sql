@@ -2,6 +2,7 @@
 -- past the deadline, so nothing after it can pay; the account's counter AT B is not past the row's nonce, so nothing up to
 -- it has paid. p_rows: [{id, next_nonce}], next_nonce read from the vault at B. Every condition is looked at again here,
 -- under the row's lock. `unproved`: past the deadline, but the counter is past the nonce and no event is known: never expired.
+-- Where another payment is known to have used the nonce, nothing is missing: a person decides (void.sql).
 create or replace function ledger.expire(
   p_chain_id bigint, p_vault text, p_block bigint, p_block_hash text, p_block_timestamp bigint, p_rows jsonb
 ) returns json
@@ -9,6 +10,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_cursor public.chain_cursors;
   v_row record;
+  v_log public.chain_logs;
   v_posting ledger.posting;
   v_pushes json[] := '{}';
   v_unproved uuid[] := '{}';
@@ -31,11 +33,18 @@ begin
     where w.chain_id = p_chain_id and w.vault = p_vault and w.status = 'signed' and w.deadline < p_block_timestamp
       and r.next_nonce is not null
       -- A payment of the account that is not processed yet, or made no sense, may be this row's: no proof, and nothing missing.
-      and not exists (select from public.chain_logs l where l.account = w.account and l.status in ('pending', 'quarantined')
-        and l.event = 'withdrawal')
+      -- Two questions, since each has an index of its own, and together they would read every log there is.
+      and not exists (select from public.chain_logs l where l.account = w.account and l.status = 'quarantined' and l.event = 'withdrawal')
+      and not exists (select from public.chain_logs l where l.account = w.account and l.status = 'pending' and l.event = 'withdrawal')
     order by w.account collate "C", w.token collate "C", w.id
   loop
     if v_row.chain_nonce > v_row.nonce then
+      v_log := ledger.nonce_used_by(v_row.id);
+      if v_log.tx_hash is not null then
+        perform ledger.raise_alert('nonce_used ' || v_row.id, 'nonce_used', jsonb_build_object('withdrawal_id', v_row.id,
+          'account', v_row.account, 'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log_index', v_log.log_index));
+        continue;
+      end if;
       v_unproved := v_unproved || v_row.id;
       v_since := least(v_since, v_row.requested_at);
       continue;

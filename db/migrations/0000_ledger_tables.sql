@@ -285,7 +285,7 @@ CREATE UNIQUE INDEX "alerts_one_open_a_key" ON "alerts" USING btree ("key") WHER
 CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--> statement-breakpoint
 CREATE INDEX "api_keys_live_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST) WHERE "api_keys"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
-CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" = 'quarantined';--> statement-breakpoint
+CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" in ('quarantined', 'resolved');--> statement-breakpoint
 CREATE UNIQUE INDEX "debts_once_a_log" ON "debts" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
 CREATE UNIQUE INDEX "deposits_once_a_log" ON "deposits" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
