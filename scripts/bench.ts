@@ -6,7 +6,9 @@
 import { parseArgs } from 'node:util'
 import { cpus, loadavg } from 'node:os'
 import { ratioTable, type Ratio, type Section } from './bench/section.ts'
+import { growth } from './bench/growth.ts'
 import { requests } from './bench/requests.ts'
+import { settleRuns } from './bench/settle.ts'
 
 const { values } = parseArgs({
   options: {
@@ -17,7 +19,7 @@ const { values } = parseArgs({
     plans: { type: 'boolean', default: false },
   },
 })
-const SECTIONS: Section[] = [requests]
+const SECTIONS: Section[] = [requests, settleRuns, growth]
 const chosen = SECTIONS.filter(({ name, parts = [] }) =>
   [name, ...parts].some((one) => one.includes(values.only)),
 )

@@ -50,7 +50,7 @@ export function httpRequest(
 }
 
 /** Every account once in each direction, so that balances stay where they are. */
-const transfers = (accounts: Stage['accounts']) =>
+export const transfers = (accounts: Stage['accounts']) =>
   DIRECTIONS.flatMap((direction) =>
     accounts.map(({ token }) =>
       httpRequest(
