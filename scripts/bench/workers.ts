@@ -33,7 +33,7 @@ export async function appWorker(vars: Record<string, string>, folder: string): P
   return { name: 'app', file, vars, durableObjects: STREAM }
 }
 
-const STREAM = classesOf(readWranglerConfig().durable_objects)
+export const STREAM = classesOf(readWranglerConfig().durable_objects)
 
 function classesOf(objects: unknown): Record<string, string> {
   const { bindings = [] } = (objects ?? {}) as { bindings?: { name: string; class_name: string }[] }
