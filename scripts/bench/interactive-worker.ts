@@ -6,6 +6,7 @@ import { neonConfig, Pool } from '@neondatabase/serverless'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/neon-serverless'
 import { balances, entries, transfers } from '../../db/schema.ts'
+import { newId } from './new-id.ts'
 
 interface Env {
   DATABASE_URL: string
@@ -78,11 +79,4 @@ async function move(pool: Pool, { account, direction, amount }: Move): Promise<o
     await tx.insert(entries).values([leg(taken, `-${amount}`), leg(given, amount)])
     return { transfer_id: id }
   })
-}
-
-/** uuid v7: partitions are by time, through the id. */
-function newId(): string {
-  const time = Date.now().toString(16).padStart(12, '0')
-  const random = crypto.randomUUID()
-  return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
 }

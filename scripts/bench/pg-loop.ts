@@ -1,12 +1,11 @@
 import { performance } from 'node:perf_hooks'
 import pg from 'pg'
 import { summary, type Measured } from './driver.ts'
-import type { Stage } from './stage.ts'
 import type { Load } from './variants.ts'
 
 /** One prepared statement in a loop on each of the connections. */
 export async function pgLoop(
-  { manifest }: Stage,
+  databaseUrl: string,
   load: Load,
   text: string,
   parameters: (n: number) => unknown[],
@@ -17,7 +16,7 @@ export async function pgLoop(
   const end = start + load.ms
   const cpu = process.cpuUsage()
   const loop = async () => {
-    const client = new pg.Client({ connectionString: manifest.databaseUrl })
+    const client = new pg.Client({ connectionString: databaseUrl })
     await client.connect()
     try {
       for (let sentAt = performance.now(); sentAt < end; sentAt = performance.now()) {

@@ -5,7 +5,6 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Measured } from './driver.ts'
-import type { Stage } from './stage.ts'
 import type { Load } from './variants.ts'
 
 const run = promisify(execFile)
@@ -13,8 +12,8 @@ const run = promisify(execFile)
 export const pgbenchIsThere = (): boolean => spawnSync('pgbench', ['--version']).status === 0
 
 /** pgbench measures whole seconds and has no warm-up; a run of it is never shorter than one. */
-export async function pgbench({ manifest }: Stage, load: Load, script: string): Promise<Measured> {
-  const url = new URL(manifest.databaseUrl)
+export async function pgbench(databaseUrl: string, load: Load, script: string): Promise<Measured> {
+  const url = new URL(databaseUrl)
   const file = join(tmpdir(), `tidegate-pgbench-${process.pid}.sql`)
   await writeFile(file, script)
   const seconds = Math.max(1, Math.round(load.ms / 1000))

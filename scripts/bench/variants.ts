@@ -13,6 +13,8 @@ export interface Variant {
   worker?: string
   /** Whole HTTP requests, as they go over the wire. An answer other than 200 is a failure. */
   requests?: (stage: Stage) => string[]
+  /** What the KMS stand-in takes for a signature. */
+  kmsMs?: number
   /** Once, before anything is measured. */
   prepare?: (stage: Stage) => Promise<void>
   run?: (stage: Stage, load: Load) => Promise<Measured>
@@ -48,7 +50,7 @@ export function httpRequest(
 }
 
 /** Every account once in each direction, so that balances stay where they are. */
-const transfers = (accounts: Stage['accounts']) =>
+export const transfers = (accounts: Stage['accounts']) =>
   DIRECTIONS.flatMap((direction) =>
     accounts.map(({ token }) =>
       httpRequest(
@@ -82,8 +84,12 @@ function straight(accounts: number): Variant {
     onlyWithoutDelay: true,
     run: async (stage, load) =>
       hasPgbench
-        ? await pgbench(stage, load, `\\set n random(1, ${accounts})\n${verb(account, anyDirection)};`)
-        : await pgLoop(stage, load, verb('$1', '$2'), (n) => [
+        ? await pgbench(
+            stage.manifest.databaseUrl,
+            load,
+            `\\set n random(1, ${accounts})\n${verb(account, anyDirection)};`,
+          )
+        : await pgLoop(stage.manifest.databaseUrl, load, verb('$1', '$2'), (n) => [
             accountOf((n % accounts) + 1),
             DIRECTIONS[Math.floor(n / accounts) % 2],
           ]),

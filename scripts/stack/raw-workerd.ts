@@ -20,6 +20,8 @@ export interface RawWorkerd {
   /** Worker → port on 127.0.0.1. */
   ports: Record<string, number>
   pid: number
+  /** When its process was asked for, by `performance.now()`. */
+  spawnedAt: number
   stop(): Promise<void>
 }
 
@@ -40,6 +42,7 @@ export async function startRawWorkerd({ folder, workers, onOutput }: Options): P
   for (const { name, file } of workers) await copyFile(file, join(folder, `${name}.js`))
   // The variables hold passwords of the local stack.
   await writeFile(join(folder, CONFIG), configText(workers), { mode: 0o600 })
+  const spawnedAt = performance.now()
   const child = spawn(binary(), ['serve', '--experimental', '--control-fd=3', CONFIG], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
@@ -60,7 +63,7 @@ export async function startRawWorkerd({ folder, workers, onOutput }: Options): P
     })
   }
   try {
-    return { ports: await listening(child, workers), pid: child.pid ?? 0, stop }
+    return { ports: await listening(child, workers), pid: child.pid ?? 0, spawnedAt, stop }
   } catch (error) {
     await stop()
     throw new Error(`workerd did not start: ${(error as Error).message}\n${said.trim()}`)
@@ -125,7 +128,8 @@ function workerText(
     ),
   ]
   const classes = Object.values(durableObjects).map(
-    (className) => `(className = ${text(className)}, uniqueKey = ${text(className)}, enableSql = true)`,
+    (className) =>
+      `(className = ${text(className)}, uniqueKey = ${text(`${name}.${className}`)}, enableSql = true)`,
   )
   return `const worker${at} :Workerd.Worker = (
   modules = [(name = "worker", esModule = embed ${text(`${name}.js`)})],

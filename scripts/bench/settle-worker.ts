@@ -1,0 +1,13 @@
+/** What the cron function does each minute, once a request: the answer is the line it would log. */
+import { parseEnv } from '../../functions/_lib/env.ts'
+import { settle, settleSchema } from '../../functions/_lib/settle-run.ts'
+import { pushBalances } from '../../functions/_lib/stream-client.ts'
+
+export { AccountStream } from '../../functions/_lib/account-stream.ts'
+
+export default {
+  async fetch(_request: Request, bindings: Record<string, unknown>): Promise<Response> {
+    const env = parseEnv(settleSchema, bindings)
+    return Response.json(await settle(env, async (pushes) => await pushBalances(bindings, pushes)))
+  },
+}
