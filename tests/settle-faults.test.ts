@@ -1,3 +1,6 @@
+import { once } from 'node:events'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { encodeFunctionData } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
@@ -5,7 +8,11 @@ import { FINALIZED_FAILURES, NO_FINALIZED_ANSWERS, type RpcFaults } from '../scr
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 let s: SettleStage
+/** Takes the alerts that a run tells. */
+const heard: { kind: string; times_seen: number; detail: object }[] = []
+let hook: { url: string; close: () => void }
 beforeAll(async () => {
+  hook = await alertHook()
   s = await settleStage()
   await s.finalize()
   await s.run()
@@ -17,7 +24,24 @@ afterEach(async () => {
   await s.calm()
   expect(broken).toEqual([])
 })
-afterAll(async () => await s.stop())
+afterAll(async () => {
+  await s.stop()
+  hook.close()
+})
+
+async function alertHook() {
+  const server = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      heard.push(JSON.parse(body) as (typeof heard)[number])
+      response.writeHead(204).end()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(server, 'listening')
+  const { port } = server.address() as AddressInfo
+  return { url: `http://127.0.0.1:${port}`, close: () => void server.close() }
+}
 
 /** One paid and one unused withdrawal, both past their deadlines, with final blocks on top. */
 async function paidAndUnused() {
@@ -200,39 +224,126 @@ describe('a reorganisation', () => {
 })
 
 describe('a run that is cut off', () => {
-  const verbs = [
-    'release_stale',
-    'upkeep',
-    'chain_cursors',
-    'record_logs',
-    'settle_events',
-    '"withdrawals"',
-    'ledger.expire',
-    'check_solvency',
-    'check_open',
-    'finish_run',
-  ]
-  const methods = ['cutBeforeSend', 'cutAfterCommit', 'duplicate', 'duplicateRace'] as const
-  test('at any call to Postgres, before it or after its commit, leaves money whole; the next run ends it exactly once', async () => {
-    for (const verb of verbs) {
-      for (const kind of methods) {
+  /** The summaries since then, oldest first. */
+  const outcomes = async (after: string) =>
+    (
+      await s.client.sql<{ outcome: string }>(
+        `select summary ->> 'outcome' as outcome from settle_runs where id > $1 order by id`,
+        [after],
+      )
+    ).map((row) => row.outcome)
+  const newest = async () =>
+    (await s.client.sql<{ id: string }>('select id from settle_runs order by id desc limit 1'))[0]!.id
+
+  const kinds = ['cutBeforeSend', 'cutAfterCommit', 'duplicate', 'duplicateRace'] as const
+  test.each(kinds)(
+    'at its n-th call to Postgres (%s) leaves money whole and a summary that says so; the next run ends everything exactly once',
+    async (kind) => {
+      const struck: string[] = []
+      const env = { ALERT_WEBHOOK_URL: hook.url }
+      for (let skip = 0; ; skip += 1) {
         const { states } = await paidAndUnused()
-        const holder = await s.account()
-        await s.deposit(holder, s.df, 10n ** 18n)
+        const [depositor, dead] = [await s.account(), await s.account()]
+        await s.deposit(depositor, s.df, 10n ** 18n)
         await s.finalize()
-        s.stack.proxy.control({ reset: true, next: [{ kind, match: verb }] })
-        await s.run().catch(() => undefined)
-        expect(s.stack.proxy.injected().length, `${kind} ${verb}`).toBe(1)
-        expect(await s.broken(), `${kind} ${verb}`).toEqual([])
-        await s.run()
-        expect([...(await states()), await s.balance(holder.id)], `${kind} ${verb}`).toEqual([
-          'confirmed',
-          'expired',
-          '101',
-        ])
+        const reservation = await s.reserved(dead.id)
+        await s.client.sql(
+          `update withdrawals set requested_at = now() - interval '121 seconds' where id = $1`,
+          [reservation.id],
+        )
+        // So that a run also tells, and notes that it told.
+        await s.client.sql(`select ledger.raise_alert('test', 'log_changed', '{}')`)
+        const before = await newest()
+        s.stack.proxy.control({ reset: true, next: [{ kind, skip }] })
+        const result = await s.run(env).catch(() => 'failed')
+        const [fault] = s.stack.proxy.injected()
+        s.stack.proxy.control({ next: [] })
+        const where = `${kind} ${skip}: ${fault?.query}`
+        expect(await s.broken(), where).toEqual([])
+        if (result === 'failed') expect((await outcomes(before)).at(-1), where).toBe('failed')
+        // Of two copies of a call the slower one may be the one that is answered: the cursor was taken.
+        else expect(['ok', 'taken'], where).toContain((await outcomes(before)).at(-1))
+        expect(await s.run(env), where).toMatchObject({ outcome: 'ok' })
+        const balances = [await s.balance(depositor.id), await s.balance(dead.id)]
+        expect([...(await states()), ...balances], where).toEqual(['confirmed', 'expired', '101', '100'])
+        expect(await s.alerts(), where).toEqual(['log_changed'])
+        await s.calm()
+        if (!fault) break
+        struck.push(fault.query)
       }
+      // Every verb of a run was struck, and not one of them many times.
+      for (const verb of ['release_stale', 'upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
+        expect(struck.some((query) => query.includes(verb)), verb).toBe(true) // prettier-ignore
+    },
+    240_000,
+  )
+
+  test('by Postgres’ refusal three times in a row is told to a person, with its code and no text; once it goes on the alert closes', async () => {
+    heard.length = 0
+    const env = { ALERT_WEBHOOK_URL: hook.url }
+    const { states } = await paidAndUnused()
+    const broken = 'alter function ledger.settle_events(bigint, text, integer) rename to settle_events_gone'
+    const mended = 'alter function ledger.settle_events_gone(bigint, text, integer) rename to settle_events'
+    await s.client.sql(broken)
+    try {
+      for (let runs = 1; runs <= 3; runs += 1) {
+        await expect(s.run(env)).rejects.toThrow('database error 42883')
+        expect(heard.map((alert) => alert.kind)).toEqual(runs < 3 ? [] : ['settle_failed'])
+      }
+    } finally {
+      await s.client.sql(mended)
     }
-  }, 240_000)
+    expect(heard[0]).toMatchObject({
+      times_seen: 3,
+      detail: { sqlstate: '42883', outcome: 'rolled_back' },
+    })
+    expect(await states()).toEqual(['signed', 'signed'])
+    expect(await s.run(env)).toMatchObject({ outcome: 'ok', alerts: 0 })
+    expect([await states(), await s.alerts()]).toEqual([['confirmed', 'expired'], []])
+  })
+
+  test('because upkeep is refused settles all the same, and still counts as failed', async () => {
+    const { states } = await paidAndUnused()
+    const before = await newest()
+    await s.client.sql('alter function ledger.upkeep() rename to upkeep_gone')
+    try {
+      await expect(s.run()).rejects.toThrow('database error 42883')
+    } finally {
+      await s.client.sql('alter function ledger.upkeep_gone() rename to upkeep')
+    }
+    expect([await states(), await outcomes(before), await s.alerts()]).toEqual([
+      ['confirmed', 'expired'],
+      ['failed'],
+      ['settle_failed'],
+    ])
+  })
+
+  test('because frozen does not add up pauses signing and says why, although no batch goes through', async () => {
+    const { states } = await paidAndUnused()
+    const [row] = await s.client.sql<{ account: string }>(
+      `select account from withdrawals where status = 'signed' order by id desc limit 1`,
+    )
+    await s.client.sql('update balances set frozen = 9 where account = $1', [row!.account])
+    await expect(s.run()).rejects.toThrow('insufficient_balance')
+    expect([await s.paused(), await s.alerts()]).toEqual([
+      true,
+      ['frozen_mismatch', 'settle_failed', 'withdrawals_paused'],
+    ])
+    await s.client.sql('update balances set frozen = 10 where account = $1', [row!.account])
+    expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 1 })
+    expect(await states()).toEqual(['confirmed', 'expired'])
+  })
+
+  test('because Postgres does not answer at all is told to a person at once, since nothing can be stored', async () => {
+    heard.length = 0
+    const { states } = await paidAndUnused()
+    s.stack.proxy.control({ rates: [{ kind: 'cutBeforeSend', probability: 1 }] })
+    await expect(s.run({ ALERT_WEBHOOK_URL: hook.url })).rejects.toThrow('without an answer')
+    expect(heard).toMatchObject([{ kind: 'settle_failed', detail: { sqlstate: null, outcome: 'unknown' } }])
+    expect(await states()).toEqual(['signed', 'signed'])
+    s.stack.proxy.control({ rates: [] })
+    expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 1, alerts: 0 })
+  })
 })
 
 test('a run’s summary counts the alerts that are open when it ends: not those it closed, nor those a person has', async () => {

@@ -239,6 +239,14 @@ describe('faults', () => {
     expect(await ids()).toEqual(['a'])
   })
 
+  test('skip lets so many matching queries pass, and the next one alone is struck', async () => {
+    proxy.control({ next: [{ kind: 'cutBeforeSend', match: 'select', skip: 2 }] })
+    const outcomes = []
+    for (const n of [1, 2, 3, 4])
+      outcomes.push(await neon(url)`select ${n}::int as n`.then(() => 'ok', () => 'cut')) // prettier-ignore
+    expect(outcomes).toEqual(['ok', 'ok', 'cut', 'ok'])
+  })
+
   test('cutAfterCommit swallows the answer of a query whose row is there', async () => {
     proxy.control({ next: [{ kind: 'cutAfterCommit' }] })
     expect((await failing(insert('a'))).message).toContain('Error connecting to database')

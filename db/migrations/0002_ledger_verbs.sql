@@ -1013,7 +1013,7 @@ end $$;
 
 -- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and
 -- answers what the webhook must hear: open alerts not told yet, or seen again an hour after they were told.
--- A node that fails now and then is told only when it failed three runs in a row.
+-- A node or a run that fails now and then is told only when it failed three times in a row.
 create or replace function ledger.finish_run(p_summary jsonb, p_cleared text[]) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -1031,7 +1031,7 @@ begin
     from public.alerts a
     where a.resolved_at is null
       and (a.notified_at is null or (a.notified_at < v_now - interval '1 hour' and a.last_seen_at > a.notified_at + interval '1 hour'))
-      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'node_behind'))));
+      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'node_behind', 'settle_failed'))));
 end $$;
 
 revoke all on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) from public;

@@ -9,7 +9,7 @@ import { raiseAlert } from '../../db/ledger/alerts.ts'
 import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
-import { finishRun, upkeep } from '../../db/ledger/settle-run.ts'
+import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
 import { connectChain, type Chain } from './chain.ts'
 import { ChainError } from './chain-fault.ts'
@@ -23,17 +23,18 @@ import {
   SETTLE_REQUESTS_RESERVED,
 } from './limits.ts'
 import { logFailure } from './log.ts'
+import { end, failed } from './settle-end.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
-import { tellAlerts } from './webhook.ts'
 
 export const settleSchema = z.object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
 export type SettleEnv = z.output<typeof settleSchema>
 
 /** One line a run, in the log and in `settle_runs`. */
 export interface Summary {
-  /** `ok`, or why the chain was not followed to the safe head. */
-  outcome: 'ok' | 'rpc_unavailable' | 'wrong_chain_id' | 'node_behind' | 'hash_break' | 'budget' | 'taken'
+  /** `ok`, or why the chain was not followed to the safe head; `failed` when the run broke off, most likely at Postgres. */
+  outcome:
+    'ok' | 'failed' | 'rpc_unavailable' | 'wrong_chain_id' | 'node_behind' | 'hash_break' | 'budget' | 'taken'
   logs: number
   confirmed: number
   deposited: number
@@ -69,31 +70,48 @@ export function room(run: Run, requests: number): boolean {
 }
 
 /**
- * Releases dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
- * proves unused, and checks.
+ * One run, ended in any case: a row in `settle_runs`, and the alerts that are to be told.
  *
  * @param push tells the accounts' streams, after the commits; its failure harms nobody
- * @throws DatabaseError when Postgres is not there; what was committed before stays.
+ * @throws DatabaseError, LedgerRefusal when the run broke off; what was committed before stays, and an alert is open
  */
 export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<void>): Promise<Summary> {
   const startedAt = Date.now()
   const run = begin(env)
   try {
-    await releaseDead(run)
-    await upkeep(run.db)
-    const safe = await followed(run, async () => await readUpToSafeHead(run))
-    const settled = await settleStored(run)
-    // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
-    if (safe && settled) {
-      await followed(run, async () => await expireDue(run, safe))
-      await followed(run, async () => await checkVault(run, safe))
-    }
-    await checkOpenWithdrawals(run.db)
+    await steps(run)
     await end(run, startedAt)
+  } catch (error) {
+    await failed(run, startedAt, error)
+    throw error
   } finally {
     await push(firstAccounts(run.pushes)).catch((error: unknown) => logFailure('settle', error))
   }
   return run.summary
+}
+
+/**
+ * Releases dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
+ * proves unused, and checks.
+ */
+async function steps(run: Run): Promise<void> {
+  await releaseDead(run)
+  const unkept = await upkeep(run.db).then(() => undefined, rolledBack)
+  const safe = await followed(run, async () => await readUpToSafeHead(run))
+  const settled = await settleStored(run)
+  // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
+  if (safe && settled) {
+    await followed(run, async () => await expireDue(run, safe))
+    await followed(run, async () => await checkVault(run, safe))
+  }
+  await checkOpenWithdrawals(run.db)
+  if (unkept) throw unkept
+}
+
+/** Upkeep that Postgres refuses must not keep money waiting: the run goes on, and fails at its end. */
+function rolledBack(error: unknown): DatabaseError {
+  if (error instanceof DatabaseError && error.outcome === 'rolled_back') return error
+  throw error as Error
 }
 
 function begin(env: SettleEnv): Run {
@@ -111,17 +129,6 @@ function begin(env: SettleEnv): Run {
     pushes: [],
     cleared: new Set(),
   }
-}
-
-async function end(run: Run, startedAt: number): Promise<void> {
-  const { summary } = run
-  if (summary.outcome === 'ok' || summary.outcome === 'budget') run.cleared.add('rpc_unavailable')
-  summary.rpc_requests = run.chain.spent.requests
-  summary.subrequests = run.chain.spent.requests + run.db.spent.roundTrips + 1
-  summary.ms = Date.now() - startedAt
-  const { open, tell } = await finishRun(run.db, summary, [...run.cleared])
-  summary.alerts = open
-  await tellAlerts(run.db, run.env.ALERT_WEBHOOK_URL, tell)
 }
 
 /** A node's fault ends the step and is an alert; nothing was decided on what it did not say. */

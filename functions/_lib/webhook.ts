@@ -15,6 +15,16 @@ export async function tellAlerts(db: Database, url: string | undefined, alerts: 
   if (told.length > 0) await alertsNotified(db, told).catch((error: unknown) => logFailure('settle', error))
 }
 
+/** POSTs an alert that Postgres could not be told of: nothing remembers it, so the next run tells it again. Never throws. */
+export async function tellUnstored(url: string | undefined, kind: string, detail: object): Promise<void> {
+  if (!url) return
+  const at = Math.floor(Date.now() / 1000)
+  const alert = { id: crypto.randomUUID(), key: kind, kind, detail: { ...detail }, times_seen: 1 }
+  await post(url, { ...alert, created_at: at, last_seen_at: at }).catch((error: unknown) =>
+    logFailure('settle', error),
+  )
+}
+
 async function post(url: string, alert: Alert): Promise<string> {
   const response = await fetch(url, {
     method: 'POST',

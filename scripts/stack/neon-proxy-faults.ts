@@ -36,8 +36,13 @@ const range = z
 export const control = z.strictObject({
   /** Each way: before a request is forwarded, and before it is answered. */
   delayMs: z.optional(z.union([milliseconds, range])),
-  /** Each strikes once, the first request that it matches. Replaces what is left of the last list. */
-  next: z.optional(z.array(z.strictObject({ kind: faultKind, match }))),
+  /**
+   * Each strikes once, the first request that it matches, or the one after so many more. Replaces what is left of the last
+   * list.
+   */
+  next: z.optional(
+    z.array(z.strictObject({ kind: faultKind, match, skip: z.optional(z.int().check(z.gte(0))) })),
+  ),
   /** Each strikes matching requests at random; the first that hits wins. */
   rates: z.optional(
     z.array(z.strictObject({ kind: faultKind, match, probability: z.number().check(z.gte(0), z.lte(1)) })),
@@ -106,10 +111,15 @@ export function createConditions(delayMs: Delay = 0): Conditions {
     if (seed !== undefined) random = randomFrom(seed)
     const given = Object.entries(change).filter(([, value]) => value !== undefined)
     Object.assign(settings, Object.fromEntries(given))
-    if (change.next) settings.next = [...change.next]
+    if (change.next) settings.next = change.next.map((fault) => ({ ...fault }))
   }
   function choose(queries: string[]): Fault | undefined {
-    const once = settings.next.findIndex((fault) => matches(fault, queries))
+    const once = settings.next.findIndex((fault) => {
+      if (!matches(fault, queries)) return false
+      if (!fault.skip) return true
+      fault.skip -= 1
+      return false
+    })
     if (once >= 0) return settings.next.splice(once, 1)[0]
     return settings.rates.find((rate) => matches(rate, queries) && random() < rate.probability)
   }
@@ -141,7 +151,7 @@ function zero(): Omit<RoundTrips, 'total'> {
   return { httpRequests: 0, httpBatches: 0, httpStatements: 0, webSocketConnections: 0, webSocketMessages: 0 }
 }
 
-function matches({ match }: Fault, queries: string[]): boolean {
+function matches({ match }: Pick<Fault, 'match'>, queries: string[]): boolean {
   if (match === undefined) return true
   const wanted = typeof match === 'string' ? pattern(match) : match
   return queries.some((query) =>
