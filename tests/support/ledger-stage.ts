@@ -44,7 +44,7 @@ export interface LedgerStage {
   edge: Database
   admin: Database
   settle: Database
-  owner: pg.Client
+  owner: pg.Pool
   /** What is wrong with the ledger as a whole, by the names of the invariants. */
   violations(): Promise<string[]>
   /** Where the database's balances of these accounts differ from the model's. */
@@ -56,7 +56,7 @@ export interface LedgerStage {
  * main, its subaccount, a stranger, a Solana account: new ones each time, with the relation written. `order` says how the
  * first three sort, so that a replayed run locks its rows in the order of the run that failed.
  */
-export async function newCast(owner: pg.Client, order: readonly number[] = [0, 1, 2]): Promise<string[]> {
+export async function newCast(owner: pg.Pool, order: readonly number[] = [0, 1, 2]): Promise<string[]> {
   const evm = Array.from({ length: 3 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
   const accounts = [...order.map((at) => evm[at]!), solanaWallet(randomBytes(32)).address]
   await owner.query('select ledger.subaccount_create($1, $2, 100)', [accounts[0], accounts[1]])
@@ -69,9 +69,17 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
   const admin = new pg.Client({ connectionString: manifest.databaseUrl })
   await admin.connect()
   await admin.query(`create database ${database}`)
+  // Roles belong to the cluster: two files that migrate at once would change the same ones.
+  await admin.query(`select pg_advisory_lock(hashtext('ledger stage'))`)
   await migrateDatabase(inDatabase(manifest.databaseUrl))
-  const owner = new pg.Client({ connectionString: inDatabase(manifest.databaseUrl) })
-  await owner.connect()
+  await admin.query(`select pg_advisory_unlock(hashtext('ledger stage'))`)
+  const owner = new pg.Pool({
+    connectionString: inDatabase(manifest.databaseUrl),
+    options: '-c jit=off',
+    max: 4,
+  })
+  // The drop below is faster than the pool's last goodbye.
+  owner.on('error', () => undefined)
   for (const token of TOKENS)
     await owner.query('insert into tokens values ($1, $2, $3, $4, $5, $6, $7)', [
       token.symbol,
@@ -91,7 +99,8 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
     settle: connect(inDatabase(manifest.settleDatabaseUrl), 30_000),
     owner,
     violations: async () => {
-      const { rows } = await owner.query(named.join(' union all '))
+      // Prepared once: planning it takes far longer than running it.
+      const { rows } = await owner.query({ name: 'violations', text: named.join(' union all ') })
       return (rows as { name: string }[]).map(({ name }) => name)
     },
     differences: async (model, accounts) => {

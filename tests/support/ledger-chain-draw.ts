@@ -1,0 +1,157 @@
+/** Random steps of the chain and of settle, drawn so that payments, deadlines and readings cross each other. */
+import fc from 'fast-check'
+import { pick, step, type Step } from './ledger-draw.ts'
+
+export type ChainStep =
+  /** The chain by itself. A deposit's number is in the token's smallest unit. */
+  | { verb: 'pay'; pick: number }
+  | {
+      verb: 'deposit'
+      account: number
+      token: string
+      amount: number | 'a token' | 'near full'
+      times: number
+    }
+  | { verb: 'advance'; pick: number; by: number }
+  | { verb: 'vaultPaused' }
+  /** Settle. `node` is what the node that is asked does. */
+  | {
+      verb: 'record'
+      depth: number
+      overlap: number
+      reversed: boolean
+      node: 'honest' | 'blind' | 'stale' | 'forked' | 'changed'
+    }
+  | { verb: 'askRescan'; back: number }
+  | { verb: 'rescan'; blocks: number }
+  | { verb: 'settle'; limit: number }
+  | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' }
+  | { verb: 'releaseStale'; ttl: number; limit: number }
+  | { verb: 'check'; short: string | null; pause: boolean }
+  /** A person. */
+  | { verb: 'pause' }
+  | { verb: 'resume' }
+  | { verb: 'resolve'; pick: number; retry: boolean }
+  /** What the vault would never write. */
+  | { verb: 'forge'; pick: number; form: Forgery }
+export type Forgery =
+  'same' | 'more' | 'other token' | 'later nonce' | 'malformed' | 'no deposit' | 'vast deposit'
+export type AnyStep = Step | ChainStep
+
+type Weighted = { weight: number; arbitrary: fc.Arbitrary<AnyStep> }
+const of = <V extends ChainStep['verb']>(
+  weight: number,
+  verb: V,
+  rest: { [F in keyof Omit<Extract<ChainStep, { verb: V }>, 'verb'>]: fc.Arbitrary<unknown> },
+): Weighted => ({
+  weight,
+  arbitrary: fc.record({
+    verb: fc.constant(verb),
+    ...rest,
+  }) as fc.Arbitrary<unknown> as fc.Arbitrary<AnyStep>,
+})
+
+const honest: Weighted[] = [
+  { weight: 22, arbitrary: step },
+  of(5, 'pay', { pick }),
+  of(3, 'deposit', {
+    account: fc.constantFrom(0, 1, 2, 3),
+    token: fc.constantFrom('FINE', 'FINE', 'CENT', 'CENT', 'UNIT', 'NONE'),
+    amount: fc.constantFrom(1, 250, 5_000_000, 'a token', 'a token', 'a token', 'near full'),
+    times: fc.constantFrom(1, 1, 2),
+  }),
+  // Just before, in and just after the last second in which the vault takes a signature.
+  of(3, 'advance', { pick, by: fc.constantFrom(-1, 0, 1, 1) }),
+  of(1, 'vaultPaused', {}),
+  of(7, 'record', {
+    depth: fc.constantFrom(0, 0, 0, 1, 2),
+    overlap: fc.constantFrom(0, 3),
+    reversed: fc.boolean(),
+    node: fc.constantFrom('honest', 'honest', 'honest', 'honest', 'blind', 'stale', 'forked', 'changed'),
+  }),
+  of(1, 'askRescan', { back: fc.nat({ max: 6 }) }),
+  of(2, 'rescan', { blocks: fc.constantFrom(2, 100) }),
+  of(6, 'settle', { limit: fc.constantFrom(1, 2, 100) }),
+  of(6, 'expire', {
+    at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older', 'ahead', 'forked'),
+    rows: fc.constantFrom('due', 'due', 'every'),
+  }),
+  of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
+  of(1, 'check', {
+    short: fc.constantFrom(null, null, 'FINE', 'CENT'),
+    pause: fc.constantFrom(false, false, true),
+  }),
+  of(1, 'pause', {}),
+  of(3, 'resume', {}),
+  of(2, 'resolve', { pick, retry: fc.boolean() }),
+]
+const forgeries: Forgery[] = [
+  'same',
+  'more',
+  'other token',
+  'later nonce',
+  'malformed',
+  'no deposit',
+  'vast deposit',
+]
+const rogue: Weighted[] = [of(5, 'forge', { pick, form: fc.constantFrom('same', 'same', ...forgeries) })]
+
+/** Steps that belong together: drawn one by one, hardly a withdrawal would come to its signature. */
+const reserve = fc.record({
+  verb: fc.constant('reserve' as const),
+  account: fc.constantFrom(0, 0, 1, 2),
+  token: fc.constantFrom('FINE' as const, 'CENT' as const),
+  amount: fc.constantFrom('1' as const, '2.5' as const, 'half' as const),
+  key: fc.constant(null),
+  chain: fc.constant(0 as const),
+  ttl: fc.constantFrom(60 as const, 600 as const),
+})
+const store = { verb: 'store', pick: 0, signature: '11' } as const
+const pay = { verb: 'pay', pick: 0 } as const
+const record = { verb: 'record', depth: 0, overlap: 0, reversed: false, node: 'honest' } as const
+const lapse = { verb: 'advance', pick: 0, by: 1 } as const
+const expire = { verb: 'expire', at: 'cursor', rows: 'due' } as const
+const course = (before: AnyStep[], after: AnyStep[]): fc.Arbitrary<AnyStep[]> =>
+  reserve.map((first) => [...before, first, ...after])
+const settle = { verb: 'settle', limit: 100 } as const
+const courses = [
+  { weight: 10, arbitrary: course([], [store]) },
+  { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
+  { weight: 4, arbitrary: course([], [store, pay, record]) },
+  { weight: 2, arbitrary: course([], [store, lapse, record]) },
+  { weight: 1, arbitrary: fc.constant<AnyStep[]>([lapse, record, expire]) },
+]
+const forgedAndRead = of(1, 'forge', { pick, form: fc.constantFrom('same', 'same', ...forgeries) })
+const roguery = { weight: 6, arbitrary: forgedAndRead.arbitrary.map((forge) => [forge, record, settle]) }
+const stepsOf = (single: fc.Arbitrary<AnyStep>, ...more: (typeof courses)[number][]) =>
+  fc
+    .array(fc.oneof({ weight: 60, arbitrary: single.map((one) => [one]) }, ...courses, ...more), {
+      minLength: 10,
+      maxLength: 30,
+      size: 'max',
+    })
+    .map((parts) => parts.flat())
+
+/** Every verb of the ledger, over a chain that keeps its rules. */
+export const honestSteps = stepsOf(fc.oneof(...honest))
+/** The same, with logs that no vault could have written. */
+export const rogueSteps = stepsOf(fc.oneof(...honest, ...rogue), roguery)
+
+const FIXED = ['1', '2.5', '10', '0.01', '0', '100000000000000000000']
+/** Nothing that only one order of the steps explains: amounts that follow a balance, and balances that are full. */
+const definite = (drawn: AnyStep): boolean => {
+  if (drawn.verb === 'deposit') return drawn.amount !== 'near full'
+  if (drawn.verb === 'check' || drawn.verb === 'resolve') return false
+  return !('amount' in drawn) || FIXED.includes(drawn.amount)
+}
+/** Steps that run at once: one of each pair that belongs together may be there for the other's row of an earlier batch. */
+export const batch = fc
+  .array(
+    fc.oneof(fc.oneof(...honest), ...courses.map(({ arbitrary }) => arbitrary)).map((one) => [one].flat()),
+    {
+      minLength: 4,
+      maxLength: 8,
+      size: 'max',
+    },
+  )
+  .map((parts) => parts.flat().filter(definite))

@@ -1,0 +1,245 @@
+/** The model's half of settle: what stored logs become, what may be given back, and what stops signing. */
+import type { BlockMark } from '../../db/ledger/record-logs.ts'
+import type { ChainLog } from './ledger-chain.ts'
+import { done, LedgerModel, LIVE, TOTAL_MAX, type ModelToken, type ModelWithdrawal } from './ledger-model.ts'
+import type { Units } from './ledger-units.ts'
+
+export interface StoredLog {
+  log: ChainLog
+  status: 'pending' | 'processed' | 'quarantined' | 'resolved'
+  reason: string | null
+}
+/** What became of a log: settled, perhaps with a balance to tell; or to be quarantined for a reason. */
+interface Settled {
+  reason?: string
+  pushed?: boolean
+  deposited?: boolean
+}
+const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
+
+export class ChainModel extends LedgerModel {
+  cursor: BlockMark
+  rescanFrom: number | null = null
+  switchedOff = false
+  readonly logs = new Map<string, StoredLog>()
+  /** By the place of the log. */
+  readonly debts = new Map<string, Units>()
+  /** Keys of the open ones. */
+  readonly alerts = new Set<string>()
+  /** What has crossed the border of the ledger, `<kind> <token>`. */
+  readonly crossed = new Map<string, Units>()
+
+  constructor(
+    tokens: readonly ModelToken[],
+    relations: [string, string][],
+    readonly vault: string,
+    start: BlockMark,
+  ) {
+    super(tokens, relations)
+    this.cursor = start
+  }
+
+  recordLogs(from: number, seenHash: string, to: BlockMark, logs: readonly ChainLog[]) {
+    if (from !== this.cursor.number) return NOTHING
+    if (seenHash !== this.cursor.hash || to.timestamp < this.cursor.timestamp) {
+      this.alerts.add('chain_hash_break')
+      return { ...NOTHING, outcome: 'hash_break' }
+    }
+    const counts = this.#store(logs)
+    this.cursor = { number: to.number, hash: to.hash, timestamp: to.timestamp }
+    return done({ outcome: 'moved', ...counts })
+  }
+
+  requestRescan(from: number) {
+    this.rescanFrom = Math.min(this.rescanFrom ?? from, from)
+    return done({})
+  }
+
+  recordRescan(from: number, to: number, logs: readonly ChainLog[]) {
+    if (this.rescanFrom !== from || to > this.cursor.number) return NOTHING
+    this.rescanFrom = to < this.cursor.number ? to + 1 : null
+    return done({ outcome: 'moved', ...this.#store(logs) })
+  }
+
+  settleEvents(limit: number) {
+    const sum = { claimed: 0, confirmed: 0, deposited: 0, quarantined: 0, pushed: 0 }
+    for (const stored of this.pending().slice(0, limit)) {
+      const settled = this.#settle(stored.log)
+      sum.claimed += 1
+      if (settled.pushed) sum.pushed += 1
+      if (settled.deposited) sum.deposited += 1
+      if (settled.reason === undefined) {
+        stored.status = 'processed'
+        if (stored.log.name === 'withdrawal') sum.confirmed += 1
+        continue
+      }
+      Object.assign(stored, { status: 'quarantined', reason: settled.reason })
+      sum.quarantined += 1
+      this.alerts.add(`quarantine 31337 ${stored.log.place}`)
+      if (stored.log.name === 'withdrawal') this.pause()
+    }
+    return done({ ...sum, waiting: false })
+  }
+
+  pending(): StoredLog[] {
+    return [...this.logs.values()]
+      .filter(({ status }) => status === 'pending')
+      .sort(
+        (a, b) =>
+          a.log.raw.block_number - b.log.raw.block_number || a.log.raw.log_index - b.log.raw.log_index,
+      )
+  }
+
+  /** Signed, and a block of this time is past the deadline. */
+  due(time: number): ModelWithdrawal[] {
+    return this.withdrawals
+      .filter(({ status, deadline }) => status === 'signed' && deadline < time)
+      .sort((a, b) => a.deadline - b.deadline || (a.id < b.id ? -1 : 1))
+  }
+
+  expire(at: BlockMark, rows: readonly ModelWithdrawal[], counterOf: (account: string) => number) {
+    const { number, hash, timestamp } = this.cursor
+    const final = number > at.number || (number === at.number && hash === at.hash)
+    const unproved: string[] = []
+    let expired = 0
+    if (final && timestamp >= at.timestamp)
+      for (const row of this.due(at.timestamp).filter((one) => rows.includes(one))) {
+        if (this.#unsettledPayment(row.account)) continue
+        if (Math.max(counterOf(row.account), this.nonces.get(row.account) ?? 0) > row.nonce) {
+          unproved.push(row.id)
+          continue
+        }
+        row.status = 'expired'
+        this.change(row.account, 'spot', row.token, row.amount, -row.amount)
+        expired += 1
+      }
+    if (unproved.length > 0) this.alerts.add(`event_missing 31337 ${this.vault}`)
+    return done({ expired, unproved: unproved.sort(), pushed: expired })
+  }
+
+  releaseStale(ttlSeconds: number, limit: number) {
+    // An hour is longer than any run: nothing is that old.
+    const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
+    const taken = stale.slice(0, limit)
+    for (const row of taken) this.release(row)
+    return done({ released: taken.length, pushed: taken.length })
+  }
+
+  pause() {
+    this.switchedOff = true
+    this.alerts.add('withdrawals_paused')
+    return done({})
+  }
+
+  resume() {
+    const resumed = this.switchedOff
+    this.switchedOff = false
+    this.alerts.delete('withdrawals_paused')
+    return done({ resumed })
+  }
+
+  resolve(stored: StoredLog, retry: boolean) {
+    if (stored.status !== 'quarantined') return done({ resolved: false })
+    Object.assign(stored, { status: retry ? 'pending' : 'resolved', reason: `${stored.reason}; looked` })
+    this.alerts.delete(`quarantine 31337 ${stored.log.place}`)
+    return done({ resolved: true })
+  }
+
+  check(breached: readonly string[], pause: boolean) {
+    for (const symbol of breached) this.alerts.add(`solvency 31337 ${symbol}`)
+    if (pause && breached.length > 0) this.pause()
+    if ([...this.debts.values()].some((units) => units > 0n)) this.alerts.add('debts')
+    return done({ breaches: breached, broken: 0 })
+  }
+
+  protected override paused(account: string): boolean {
+    return (
+      this.switchedOff ||
+      [...this.logs.values()].some(({ log, status }) => log.account === account && status === 'quarantined')
+    )
+  }
+
+  #unsettledPayment(account: string): boolean {
+    return [...this.logs.values()].some(
+      ({ log, status }) =>
+        log.account === account &&
+        log.name === 'withdrawal' &&
+        (status === 'pending' || status === 'quarantined'),
+    )
+  }
+
+  #store(logs: readonly ChainLog[]) {
+    const news = logs.filter(({ place }) => !this.logs.has(place))
+    const changed = logs
+      .filter(({ place, raw }) => this.logs.has(place) && this.logs.get(place)!.log.raw.data !== raw.data)
+      .map(({ raw }) => raw.tx_hash)
+    if (changed.length > 0) this.alerts.add(`log_changed ${changed.sort()[0]}`)
+    for (const log of news) this.logs.set(log.place, { log, status: 'pending', reason: null })
+    const late = news.filter(({ raw }) => raw.block_number <= this.cursor.number).length
+    if (late > 0) this.alerts.add('logs_were_missed')
+    return { stored: news.length, late }
+  }
+
+  #settle(log: ChainLog): Settled {
+    if (log.name === 'withdrawal') return this.#payment(log)
+    if (log.name === 'deposit') return this.#deposit(log)
+    this.alerts.add(`vault_paused ${log.raw.tx_hash}`)
+    return {}
+  }
+
+  #deposit(log: ChainLog): Settled {
+    if (log.malformed || log.wei === 0n) return { reason: 'malformed' }
+    const token = this.tokens.find(({ contract }) => contract === log.contract)
+    if (!token) {
+      this.alerts.add('deposit_unsupported')
+      return {}
+    }
+    const units = log.wei * 10n ** BigInt(18 - token.decimals)
+    if (units >= TOTAL_MAX) return { reason: 'amount_too_large' }
+    if (this.row(log.account, 'spot', token.symbol).available + units >= TOTAL_MAX)
+      return { reason: 'failed: 22003 numeric field overflow' }
+    if (!this.fits(log.account, 'spot', token.symbol, units)) return { reason: 'failed: TG002 refused' }
+    this.change(log.account, 'spot', token.symbol, units, 0n)
+    this.#cross('deposit', token.symbol, units)
+    return { pushed: true, deposited: true }
+  }
+
+  #payment(log: ChainLog): Settled {
+    if (log.malformed) return { reason: 'malformed' }
+    this.nonces.set(log.account, Math.max(this.nonces.get(log.account) ?? 0, log.nonce + 1))
+    const of = this.withdrawals.filter(({ account, nonce }) => account === log.account && nonce === log.nonce)
+    const live = of.find(({ status }) => LIVE.has(status))
+    if (live?.status === 'confirmed') return { reason: 'paid_twice' }
+    if (live?.status === 'signed' && this.#means(log, live)) {
+      live.status = 'confirmed'
+      this.change(live.account, 'spot', live.token, 0n, -live.amount)
+      this.#cross('withdraw_confirm', live.token, live.amount)
+      return { pushed: true }
+    }
+    const expired = of.filter((row) => row.status === 'expired' && this.#means(log, row)).at(-1)
+    if (expired) return { reason: 'paid_after_expiry', pushed: this.#owe(log, expired) }
+    if (!live) return { reason: 'unknown_withdrawal' }
+    return { reason: live.status === 'reserved' ? 'paid_without_signature' : 'withdrawal_mismatch' }
+  }
+
+  #means(log: ChainLog, { token, amount }: ModelWithdrawal): boolean {
+    const { contract, decimals } = this.token(token)!
+    return log.contract === contract && log.wei * 10n ** BigInt(18 - decimals) === amount
+  }
+
+  /** Takes what is left of a payment that was also given back; the rest is owed. */
+  #owe(log: ChainLog, row: ModelWithdrawal): boolean {
+    if (this.debts.has(log.place)) return false
+    const { available } = this.row(row.account, 'spot', row.token)
+    const left = available < row.amount ? available : row.amount
+    this.debts.set(log.place, row.amount - left)
+    if (left === 0n) return false
+    this.change(row.account, 'spot', row.token, -left, 0n)
+    this.#cross('withdraw_paid_after_expiry', row.token, left)
+    return true
+  }
+
+  #cross(kind: string, token: string, units: Units): void {
+    this.crossed.set(`${kind} ${token}`, (this.crossed.get(`${kind} ${token}`) ?? 0n) + units)
+  }
+}

@@ -1,0 +1,121 @@
+/** How a drawn step is carried out beside a simulated chain: by the real verbs under their logins, and by the model. */
+import type { AnyStep, ChainStep } from './ledger-chain-draw.ts'
+import { forged } from './ledger-chain.ts'
+import type { Step } from './ledger-draw.ts'
+import { check, giveBack, record, askRescan, rescan, settle, stale } from './ledger-settle-steps.ts'
+import { TOKENS } from './ledger-stage.ts'
+import { actOf, heard, type Act } from './ledger-steps.ts'
+import type { Of, Played, World } from './ledger-world.ts'
+
+/** The newest first: the older ones have mostly come to their end. */
+const picked = <T>(list: readonly T[], pick: number): T | undefined =>
+  list.at(-1 - (pick % Math.max(list.length, 1)))
+/** A step that the database hears nothing of. */
+const onChain = (work: () => void): Played => ({
+  database: async () => {
+    work()
+    return await Promise.resolve({ refused: null, pushes: [] })
+  },
+  model: () => ({ refused: null }),
+})
+export function anyActOf(step: AnyStep, world: World): Act {
+  const { cast, chain, model, run } = world
+  const play = (step: ChainStep): Played => {
+    switch (step.verb) {
+      case 'pay':
+        return onChain(() => chain.pay(step.pick))
+      case 'deposit':
+        return deposit(step, world)
+      case 'advance':
+        return onChain(() => {
+          const deadline = picked(model.withdrawals, step.pick)?.deadline
+          chain.mine(deadline === undefined ? chain.head.timestamp + 1 : deadline + step.by, [])
+        })
+      case 'vaultPaused':
+        return onChain(() =>
+          chain.mine(0, [{ name: 'vault_paused', account: '', contract: '', wei: 0n, nonce: 0 }]),
+        )
+      case 'forge':
+        return onChain(() =>
+          chain.mine(0, [forged(step.form, picked(model.withdrawals, step.pick), cast[2]!, TOKENS)]),
+        )
+      case 'record':
+        return record(step, world)
+      case 'askRescan':
+        return askRescan(step, world)
+      case 'rescan':
+        return rescan(step, world)
+      case 'settle':
+        return settle(step, world)
+      case 'expire':
+        return giveBack(step, world)
+      case 'releaseStale':
+        return stale(step, world)
+      case 'check':
+        return check(step, world)
+      case 'pause':
+      case 'resume':
+      case 'resolve':
+        return byHand(step, world)
+    }
+  }
+  return isMoney(step)
+    ? actOf(step, model, cast, run)
+    : { text: JSON.stringify(step), ...play(step), effects: () => [] }
+}
+
+const MONEY = new Set(['credit', 'transfer', 'subaccountTransfer', 'reserve', 'store', 'release'])
+const isMoney = (step: AnyStep): step is Step => MONEY.has(step.verb)
+
+function deposit(step: Of<'deposit'>, { cast, chain }: World): Played {
+  const token = TOKENS.find(({ symbol }) => symbol === step.token)
+  const one = 10n ** BigInt(token?.decimals ?? 18)
+  const wei =
+    typeof step.amount === 'number'
+      ? BigInt(step.amount)
+      : step.amount === 'a token'
+        ? one
+        : 9n * 10n ** 19n * one
+  // The vault knows no Solana account: its place is taken by one the ledger has never seen.
+  const account = cast[step.account === 3 ? 4 : step.account]!
+  const contract = token?.contract ?? `0x${'99'.repeat(20)}`
+  const event = { name: 'deposit', account, contract, wei, nonce: 0 } as const
+  return onChain(() => chain.mine(0, Array<typeof event>(step.times).fill(event)))
+}
+
+/** What only the ledger's owner may. */
+function byHand(step: Of<'pause' | 'resume' | 'resolve'>, { key, model }: World): Played {
+  const asOwner = (text: string, values: unknown[], fact: string): Act['database'] => {
+    return async ({ owner }) =>
+      await heard(async () => {
+        const { rows } = await owner.query(`select ${text} as fact`, values)
+        return { pushes: [], [fact]: (rows as { fact: unknown }[])[0]?.fact }
+      })
+  }
+  if (step.verb === 'pause')
+    return {
+      database: asOwner('ledger.pause_withdrawals($1)', ['played'], 'paused'),
+      model: () => model.pause(),
+    }
+  if (step.verb === 'resume')
+    return {
+      database: asOwner('ledger.resume_withdrawals($1)', ['looked'], 'resumed'),
+      model: () => model.resume(),
+    }
+  const known = [...model.logs.values()]
+  const stored =
+    picked(
+      known.filter(({ status }) => status === 'quarantined'),
+      step.pick,
+    ) ?? picked(known, step.pick)
+  if (!stored) return onChain(() => undefined)
+  const { tx_hash, log_index } = stored.log.raw
+  return {
+    database: asOwner(
+      'ledger.resolve_log($1, $2, $3, $4, $5)',
+      [key.chainId, tx_hash, log_index, step.retry, 'looked'],
+      'resolved',
+    ),
+    model: () => model.resolve(stored, step.retry),
+  }
+}

@@ -1,0 +1,144 @@
+/** Settle's steps, carried out by its real verbs under its own login, and by the model. */
+import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
+import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
+import { releaseStale } from '../../db/ledger/release-stale.ts'
+import { settleEvents } from '../../db/ledger/settle-events.ts'
+import { checkOpenWithdrawals, checkSolvency } from '../../db/ledger/solvency.ts'
+import type { ChainModel } from './ledger-chain-model.ts'
+import type { ChainLog } from './ledger-chain.ts'
+import { heard, type Said } from './ledger-steps.ts'
+import type { Of, Played, World } from './ledger-world.ts'
+
+const OTHER_HASH = `0x${'ff'.repeat(32)}`
+const pushed = <T extends { pushes: Said['pushes'] }>(result: T) => ({
+  ...result,
+  pushed: result.pushes.length,
+})
+
+/** Reads the logs up to a safe head as settle does; `node` says how the node misbehaves. */
+export function record(step: Of<'record'>, { key, chain, model }: World): Played {
+  let asked: Parameters<ChainModel['recordLogs']>
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        const cursor = (await readCursor(settle, key))!
+        const to = chain.blocks[Math.max(chain.head.number - step.depth, cursor.number)]!
+        const found = chain.logs(cursor.number + 1 - step.overlap, to.number)
+        const logs =
+          step.node === 'blind' ? [] : step.node === 'changed' ? [...found, ...changed(model)] : found
+        if (step.reversed) logs.reverse()
+        asked = [
+          step.node === 'stale' ? cursor.number + 1 : cursor.number,
+          step.node === 'forked' ? OTHER_HASH : cursor.hash,
+          to,
+          logs,
+        ]
+        const raw = logs.map((log) => log.raw)
+        return {
+          pushes: [],
+          cursor: cursor.number,
+          ...(await recordLogs(settle, key, asked[0], asked[1], to, raw)),
+        }
+      }),
+    model: () => {
+      const cursor = model.cursor.number
+      return { cursor, ...model.recordLogs(...asked) }
+    },
+  }
+}
+
+/** A stored log, told with other data. */
+function changed({ logs }: ChainModel): ChainLog[] {
+  const [stored] = logs.values()
+  return stored ? [{ ...stored.log, raw: { ...stored.log.raw, data: '0x01' } }] : []
+}
+
+export function askRescan(step: Of<'askRescan'>, { key, model }: World): Played {
+  let from: number
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        from = Math.max((await readCursor(settle, key))!.number - step.back, 0)
+        await requestRescan(settle, key, from)
+        return {}
+      }),
+    model: () => model.requestRescan(from),
+  }
+}
+
+export function rescan(step: Of<'rescan'>, { key, chain, model }: World): Played {
+  let asked: Parameters<ChainModel['recordRescan']>
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        const cursor = (await readCursor(settle, key))!
+        const from = cursor.rescanFrom ?? 0
+        const to = Math.min(from + step.blocks - 1, cursor.number)
+        asked = [from, to, chain.logs(from, to)]
+        const raw = asked[2].map((log) => log.raw)
+        return { pushes: [], ...(await recordRescan(settle, key, from, to, raw)) }
+      }),
+    model: () => model.recordRescan(...asked),
+  }
+}
+
+/** Expiry at a block that the cursor has reached, and tries at ones that prove nothing. */
+export function giveBack(step: Of<'expire'>, { key, chain, model }: World): Played {
+  let asked: Parameters<ChainModel['expire']>
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        const cursor = (await readCursor(settle, key))!.number
+        const number =
+          step.at === 'ahead' ? chain.head.number : Math.max(step.at === 'older' ? cursor - 1 : cursor, 0)
+        const block = chain.blocks[number]!
+        const at = step.at === 'forked' ? { ...block, hash: OTHER_HASH } : block
+        const due = await dueWithdrawals(settle, key, at.timestamp, 1000, undefined)
+        const rows =
+          step.rows === 'every'
+            ? [...model.withdrawals]
+            : model.withdrawals.filter(({ id }) => due.some((one) => one.id === id))
+        asked = [at, rows, (account) => chain.counterOf(account, block)]
+        const proofs = rows.map(({ id, account }) => ({ id, nextNonce: String(asked[2](account)) }))
+        const result = pushed(await expire(settle, key, at, proofs))
+        return { ...result, unproved: result.unproved.sort(), due: due.map(({ id }) => id) }
+      }),
+    model: () => {
+      const due = model.due(asked[0].timestamp).map(({ id }) => id)
+      return { due, ...model.expire(...asked) }
+    },
+  }
+}
+
+export function check(step: Of<'check'>, { key, chain, model }: World): Played {
+  return {
+    database: async ({ settle, owner }) =>
+      await heard(async () => {
+        const { rows } = await owner.query(
+          `select t.symbol as token, trunc(coalesce(sum(b.available + b.frozen), 0) * ('1e' || t.decimals)::numeric)::text as in_wei
+           from tokens t left join balances b on b.token = t.symbol and b.wallet = 'spot' group by t.symbol, t.decimals`,
+        )
+        const held = (rows as { token: string; in_wei: string }[]).map(({ token, in_wei }) => ({
+          token,
+          in_wei: token === step.short ? String(BigInt(in_wei) - 1n) : in_wei,
+        }))
+        const result = await checkSolvency(settle, key, chain.head.number, held, step.pause)
+        return { pushes: [], ...result, broken: await checkOpenWithdrawals(settle) }
+      }),
+    model: () => model.check(step.short === null ? [] : [step.short], step.pause),
+  }
+}
+
+export function settle({ limit }: Of<'settle'>, { key, model }: World): Played {
+  return {
+    database: async ({ settle }) => await heard(async () => pushed(await settleEvents(settle, key, limit))),
+    model: () => model.settleEvents(limit),
+  }
+}
+
+export function stale({ ttl, limit }: Of<'releaseStale'>, { model }: World): Played {
+  return {
+    database: async ({ settle }) => await heard(async () => pushed(await releaseStale(settle, ttl, limit))),
+    model: () => model.releaseStale(ttl, limit),
+  }
+}
