@@ -32,10 +32,12 @@ if (chosen.length === 0) {
 const startedAt = performance.now()
 const say = (step: string) =>
   console.error(`${((performance.now() - startedAt) / 1000).toFixed(0).padStart(4)} s  ${step}`)
-const load = loadavg()[0] ?? 0
-const report: string[] = []
 const ratios: Ratio[] = []
 const broken: string[] = []
+console.log(
+  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}, load ${(loadavg()[0] ?? 0).toFixed(1)} ` +
+    `before, ${values.rounds} rounds of ${values.seconds} s, medians`,
+)
 for (const section of chosen) {
   say(section.name)
   const outcome = await section.run({
@@ -46,15 +48,11 @@ for (const section of chosen) {
     plans: values.plans,
     say: (step) => say(`  ${step}`),
   })
-  report.push(outcome.markdown)
+  console.log(`\n${outcome.markdown}`)
   ratios.push(...outcome.ratios)
   broken.push(...outcome.broken.map((name) => `${section.name}: ${name}`))
 }
-console.log(
-  `${cpus().length} × ${cpus()[0]?.model ?? 'unknown'}, Node ${process.versions.node}, load ${load.toFixed(1)} before, ` +
-    `${values.rounds} rounds of ${values.seconds} s, medians\n`,
-)
-console.log([...report, ratioTable(ratios)].join('\n\n'))
+console.log(`\n${ratioTable(ratios)}`)
 for (const name of broken) console.error(`FAIL  violated: ${name}`)
 console.log(broken.length === 0 ? '\nthe ledger is sound' : '')
 process.exit(broken.length === 0 ? 0 : 1)

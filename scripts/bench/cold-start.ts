@@ -66,8 +66,12 @@ async function run({ rounds, say }: Options): Promise<Outcome> {
   const stack = await startStack({ folder, port: 0, withoutGateway: true })
   try {
     const candidates = [await emptyWorker(folder)]
-    for (const name of Object.keys(readWranglerConfig().env ?? {}))
-      candidates.push(await candidate(name, folder, stack.env))
+    const queue = Object.keys(readWranglerConfig().env ?? {})
+    const work = async () => {
+      for (let name = queue.shift(); name; name = queue.shift())
+        candidates.push(await candidate(name, folder, stack.env))
+    }
+    await Promise.all([work(), work()])
     say(`${candidates.length - 1} functions are bundled`)
     const times = candidates.map((): number[] => [])
     for (let n = 1; n <= rounds * STARTS_A_ROUND; n += 1) {

@@ -25,7 +25,7 @@ import {
   type Variant,
 } from './variants.ts'
 
-const WARMUP_MS = 500
+const WARMUP_MS = 300
 const CONNECTIONS = 16
 /** Each way, between the functions and the database. */
 const DELAYS_MS = [0, 5]

@@ -19,7 +19,7 @@ const FEW = 10_000
 /** Each has as many entries as any other: an even number of movements, so that both wallets hold something. */
 const ACCOUNTS = 500
 const CONNECTIONS = 16
-const WARMUP_MS = 500
+const WARMUP_MS = 300
 const JWT_SECRET = 'benchmark-benchmark-benchmark-benchmark'
 
 interface Place {
