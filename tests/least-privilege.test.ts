@@ -108,6 +108,8 @@ describe.each(EDGE_ROLES)('%s', (role) => {
       ['create function public.mine() returns int language sql as $$select 1$$', '42501'],
       ['create function ledger.mine() returns int language sql as $$select 1$$', '42501'],
       ['create schema mine', '42501'],
+      ['create temp table mine (a int)', '42501'],
+      ['create function pg_temp.mine() returns int language sql as $$select 1$$', '42501'],
       ['create role mine', '42501'],
       ['create database mine', '42501'],
       ['set role tidegate', '42501'],
@@ -168,6 +170,9 @@ describe('verbs', () => {
 
   it('ignore temporary tables, functions and operators of the same names, and any search_path', async () => {
     const { account } = await api.newAccount({ USDT: '10' })
+    // The login may make none; the verbs must hold where a database lets it.
+    const database = new URL(manifest.databaseUrl).pathname.slice(1)
+    await api.sql(`grant temporary on database "${database}" to tidegate_edge`)
     const client = await loginAs('tidegate_edge')
     try {
       await client.query(
@@ -204,6 +209,7 @@ describe('verbs', () => {
       ])
     } finally {
       await client.end()
+      await api.sql(`revoke temporary on database "${database}" from tidegate_edge`)
     }
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '4', 'spot USDT': '6' })
   })

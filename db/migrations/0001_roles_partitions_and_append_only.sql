@@ -127,6 +127,12 @@ alter role tidegate_settle set idle_in_transaction_session_timeout = '5s';
 
 revoke create on schema public from public;
 --> statement-breakpoint
+-- No verb makes a temporary table, and a login that cannot make one has no schema of its own to hide names in.
+do $$
+begin
+  execute format('revoke temporary on database %I from public', current_database());
+end $$;
+--> statement-breakpoint
 revoke all on all functions in schema ledger from public;
 --> statement-breakpoint
 grant usage on schema ledger to tidegate_edge, tidegate_admin, tidegate_settle;
