@@ -1,9 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { encodeFunctionData } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { FINALIZED_FAILURES, NO_FINALIZED_ANSWERS, type RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
@@ -367,14 +365,4 @@ test('a run’s summary counts the alerts that are open when it ends: not those 
   expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
   await s.client.sql(`select ledger.resolve_alert(id, 'seen') from alerts where key = 'mine'`)
   expect(await counts()).toEqual({ alerts: 0, kept: 0, open: 0 })
-})
-
-test('the signer’s change is an alert, since it voids every outstanding signature', async () => {
-  await s.ownerCall(
-    encodeFunctionData({ abi: vaultAbi, functionName: 'setAuthorizationSigner', args: [s.owner.address] }),
-  )
-  await s.ownerCall(encodeFunctionData({ abi: vaultAbi, functionName: 'pause' }))
-  await s.finalize()
-  await s.run()
-  expect(await s.alerts()).toEqual(['vault_paused', 'vault_signer_changed'])
 })

@@ -17,7 +17,8 @@ begin
   return v_value;
 end $$;
 
--- Events of the vault that move no money of an account, but change what signatures are worth.
+-- Events of the vault that move no money of an account, but change what signatures are worth: from here on signing would
+-- freeze amounts for signatures that the vault does not take. Only a person knows whether that was meant.
 create or replace function ledger.settle_other(p_log public.chain_logs) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -32,6 +33,11 @@ begin
   end if;
   perform ledger.raise_alert(v_kind || ' ' || p_log.tx_hash, v_kind,
     jsonb_build_object('tx_hash', p_log.tx_hash, 'block', p_log.block_number, 'topics', to_jsonb(p_log.topics)));
+  -- Before the first withdrawal it is the vault being set up. The minute is for a chain's clock that runs ahead of this one.
+  if exists (select from public.withdrawals w where w.chain_id = p_log.chain_id and w.vault = p_log.vault
+      and w.requested_at < to_timestamp(p_log.block_timestamp) - interval '1 minute') then
+    perform ledger.pause_withdrawals('settle: ' || v_kind || ' in ' || p_log.tx_hash);
+  end if;
 end $$;
 
 -- Locks what a batch will touch in the order every verb keeps: nonce rows, then balance rows.
