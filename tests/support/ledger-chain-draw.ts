@@ -74,7 +74,7 @@ const honest: Weighted[] = [
   of(6, 'settle', { limit: fc.constantFrom(1, 2, 100) }),
   of(6, 'expire', {
     at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older', 'ahead', 'forked'),
-    rows: fc.constantFrom('due', 'due', 'every'),
+    rows: fc.constantFrom('due', 'every'),
   }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
   of(1, 'check', {
@@ -110,6 +110,8 @@ const store = { verb: 'store', pick: 0, signature: '11' } as const
 const pay = { verb: 'pay', pick: 0 } as const
 const record = { verb: 'record', depth: 0, overlap: 0, reversed: false, node: 'honest' } as const
 const lapse = { verb: 'advance', pick: 0, by: 1 } as const
+const blind = { ...record, node: 'blind' } as const
+const lastSecond = { ...lapse, by: 0 } as const
 const expire = { verb: 'expire', at: 'cursor', rows: 'due' } as const
 const course = (before: AnyStep[], after: AnyStep[]): fc.Arbitrary<AnyStep[]> =>
   reserve.map((first) => [...before, first, ...after])
@@ -119,7 +121,12 @@ const courses = [
   { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
   { weight: 4, arbitrary: course([], [store, pay, record]) },
   { weight: 2, arbitrary: course([], [store, lapse, record]) },
-  { weight: 1, arbitrary: fc.constant<AnyStep[]>([lapse, record, expire]) },
+  { weight: 3, arbitrary: course([], [store, lastSecond, record, expire]) },
+  // Paid, and the node that was asked left the event out.
+  { weight: 3, arbitrary: course([], [store, pay, blind, lapse, record, expire]) },
+  // Paid, read and not settled yet.
+  { weight: 2, arbitrary: course([], [store, pay, lapse, record, expire]) },
+  { weight: 2, arbitrary: fc.constant<AnyStep[]>([lapse, record, { ...expire, rows: 'every' }]) },
 ]
 const forgedAndRead = of(1, 'forge', { pick, form: fc.constantFrom('same', 'same', ...forgeries) })
 const roguery = { weight: 6, arbitrary: forgedAndRead.arbitrary.map((forge) => [forge, record, settle]) }

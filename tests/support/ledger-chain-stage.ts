@@ -24,12 +24,14 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   await stage.owner.query('update alerts set resolved_at = now() where resolved_at is null')
   await releaseStale(stage.settle, 0, 1000)
   await startCursor(stage.settle, key, chain.head)
-  for (const account of cast.slice(0, 3))
-    for (const token of ['FINE', 'CENT']) {
+  const gifts = cast.slice(0, 3).flatMap((account) => ['FINE', 'CENT'].map((token) => ({ account, token })))
+  await Promise.all(
+    gifts.map(async ({ account, token }) => {
       model.credit(account, token, '100')
-      const gift = { account, token, amount: '100', reason: undefined, requestId: id, idempotency: undefined }
-      await credit(stage.admin, gift)
-    }
+      const from = { reason: undefined, requestId: id, idempotency: undefined }
+      await credit(stage.admin, { account, token, amount: '100', ...from })
+    }),
+  )
   const run = {
     id,
     vault,

@@ -11,15 +11,18 @@ const RUNS_A_LEDGER = 150
 export function propertyOptions(name: string, runs: number) {
   const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
   const numRuns = Number(process.env.RUNS ?? runs)
+  const limitMs = Math.max(90_000, numRuns * 4_000)
   console.log(`${name}: SEED=${seed} RUNS=${numRuns}`)
   return {
     options: {
       seed,
       numRuns,
       ...(process.env.REPLAY ? { path: process.env.REPLAY } : {}),
-      endOnFailure: false,
+      // Shrinking ends in time for the report: a test that is cut off says no seed and no path.
+      interruptAfterTimeLimit: limitMs - 15_000,
+      markInterruptAsFailure: true,
     },
-    limitMs: Math.max(60_000, numRuns * 4_000),
+    limitMs,
   }
 }
 
