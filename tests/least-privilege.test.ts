@@ -74,8 +74,8 @@ describe.each(EDGE_ROLES)('%s', (role) => {
     expect(names.sort()).toEqual([...EXECUTABLE[role]].sort())
     for (const text of [
       `select ledger.post('credit', 'USDT', 1, 'issuance', 'system', 'x', 'spot')`,
-      `select ledger.give('x', 'spot', 'USDT', 1)`,
-      `select ledger.take('x', 'spot', 'USDT', 1, false)`,
+      `select ledger.open_balance('x', 'spot', 'USDT', 1)`,
+      `select ledger.checked_token('USDT', 1)`,
       `select ledger.claim_key('x', 'spot-transfer', 'k', '')`,
       `select ledger.new_id(now())`,
       `select ledger.refuse('TG001')`,

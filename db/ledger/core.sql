@@ -10,15 +10,11 @@ begin
   raise exception using errcode = p_code, message = 'refused', detail = p_detail;
 end $$;
 
--- uuid v7 of a moment: 48 bits of milliseconds, 12 of what is below, the rest random.
+-- uuid v7 of a moment: 48 bits of milliseconds, 12 of what is below (together: units of 1/4096 ms), the rest random.
 create or replace function ledger.new_id(p_at timestamptz) returns uuid
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_us bigint := floor(extract(epoch from p_at) * 1000000);
-begin
-  return (lpad(to_hex(v_us / 1000), 12, '0') || '7' || lpad(to_hex((v_us % 1000) * 4096 / 1000), 3, '0')
-    || right(replace(gen_random_uuid()::text, '-', ''), 16))::uuid;
-end $$;
+language sql volatile
+return (overlay(lpad(to_hex(floor(extract(epoch from p_at) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0)
+  || right(gen_random_uuid()::text, 17))::uuid;
 
 -- Decimal text as the wire has it: no trailing zeros, zero is "0", never an exponent.
 create or replace function ledger.amount_text(p_amount numeric) returns text
@@ -27,148 +23,120 @@ language sql immutable parallel safe as $$ select trim_scale(p_amount)::text $$;
 create or replace function ledger.unix_seconds(p_at timestamptz) returns bigint
 language sql stable parallel safe as $$ select floor(extract(epoch from p_at))::bigint $$;
 
--- Refuses an amount the token cannot express. Returns the token's row.
+-- Why a token with so many decimals cannot move an amount, as the code to refuse it with; null where it can.
+-- NaN and the infinities are above every number, so the upper bound refuses them.
+create or replace function ledger.amount_refusal(p_amount numeric, p_decimals integer) returns text
+language sql immutable parallel safe
+return case
+  when p_amount is null or abs(p_amount) >= 1e20 or p_amount <> round(p_amount, p_decimals) then 'TG002'
+  when p_amount <= 0 then 'TG003' end;
+
+-- The token's row, after a look at the amount.
 create or replace function ledger.checked_token(p_token text, p_amount numeric) returns public.tokens
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 declare
   v_token public.tokens;
+  v_refusal text;
 begin
   select * into v_token from public.tokens t where t.symbol = p_token;
   if not found then
     perform ledger.refuse('TG001');
   end if;
-  if p_amount is null or p_amount = 'NaN' or p_amount in ('Infinity', '-Infinity') or p_amount <> round(p_amount, v_token.decimals)
-     or abs(p_amount) >= 1e20 then
-    perform ledger.refuse('TG002');
-  end if;
-  if p_amount <= 0 then
-    perform ledger.refuse('TG003');
+  v_refusal := ledger.amount_refusal(p_amount, v_token.decimals);
+  if v_refusal is not null then
+    perform ledger.refuse(v_refusal);
   end if;
   return v_token;
 end $$;
 
--- Takes from one balance row; the guard stands on the row being locked, so no waiter slips past it.
-create or replace function ledger.take(p_account text, p_wallet text, p_token text, p_amount numeric, p_frozen boolean)
+-- Gives to a balance row that was not there a moment ago. Two first uses at once make one row, and both amounts arrive.
+create or replace function ledger.open_balance(p_account text, p_wallet text, p_token text, p_amount numeric)
 returns public.balances
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_row public.balances;
 begin
-  if p_frozen then
-    update public.balances b set frozen = b.frozen - p_amount, version = b.version + 1, updated_at = clock_timestamp()
-      where b.account = p_account and b.wallet = p_wallet and b.token = p_token and b.frozen >= p_amount
-      returning * into v_row;
-  else
-    update public.balances b set available = b.available - p_amount, version = b.version + 1, updated_at = clock_timestamp()
-      where b.account = p_account and b.wallet = p_wallet and b.token = p_token and b.available >= p_amount
-      returning * into v_row;
-  end if;
-  if not found then
-    perform ledger.refuse('TG004');
-  end if;
-  return v_row;
-end $$;
-
-create or replace function ledger.give(p_account text, p_wallet text, p_token text, p_amount numeric)
-returns public.balances
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_row public.balances;
-begin
-  update public.balances b set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
-    where b.account = p_account and b.wallet = p_wallet and b.token = p_token
+  insert into public.balances as b (account, wallet, token, available, version, updated_at)
+    values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
+    on conflict (account, wallet, token) do update
+      set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
     returning * into v_row;
-  if not found then
-    -- First use: two at once make one row, and both amounts arrive.
-    insert into public.balances as b (account, wallet, token, available, version, updated_at)
-      values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
-      on conflict (account, wallet, token) do update
-        set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
-      returning * into v_row;
-  end if;
-  -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
-  if v_row.available + v_row.frozen >= 1e20 then
-    perform ledger.refuse('TG002');
-  end if;
-  return v_row;
-end $$;
-
--- Moves an amount inside one balance row between available and frozen.
-create or replace function ledger.shift(p_account text, p_wallet text, p_token text, p_amount numeric, p_freeze boolean)
-returns public.balances
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_delta numeric := case when p_freeze then p_amount else -p_amount end;
-  v_row public.balances;
-begin
-  update public.balances b
-    set available = b.available - v_delta, frozen = b.frozen + v_delta, version = b.version + 1, updated_at = clock_timestamp()
-    where b.account = p_account and b.wallet = p_wallet and b.token = p_token
-      and (case when p_freeze then b.available else b.frozen end) >= p_amount
-    returning * into v_row;
-  if not found then
-    perform ledger.refuse('TG004');
-  end if;
   return v_row;
 end $$;
 
 -- One movement: locks the balance rows in (account, wallet) order, writes the transfer and a leg for each side.
 -- A wallet 'system' has entries and no balance row, so it is never a hot row. The same account and wallet on both sides
 -- freezes (p_from_frozen false) or unfreezes (true); else it takes from available, or from frozen when p_from_frozen.
+--
+-- Only a verb calls it, so it has the verb's search_path: a SET of its own, or a function for each step, costs as much as
+-- the movement's own statements do.
 create or replace function ledger.post(
   p_kind text, p_token text, p_amount numeric,
   p_from_account text, p_from_wallet text, p_to_account text, p_to_wallet text,
   p_from_frozen boolean default false, p_reference jsonb default null
 ) returns ledger.posting
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+language plpgsql volatile as $$
 declare
-  v_posting ledger.posting;
   v_from public.balances;
   v_to public.balances;
+  v_id uuid;
+  v_at timestamptz;
+  v_one_row boolean := p_from_account = p_to_account and p_from_wallet = p_to_wallet;
   v_from_first boolean := (p_from_account collate "C", p_from_wallet collate "C") < (p_to_account collate "C", p_to_wallet collate "C");
+  -- What the side that gives loses; within one row the other column gains it.
+  v_available_delta numeric := case when not p_from_frozen then -p_amount when v_one_row then p_amount else 0 end;
+  v_frozen_delta numeric := case when p_from_frozen then -p_amount when v_one_row then p_amount else 0 end;
 begin
   if p_amount is null or not (p_amount > 0 and p_amount < 'NaN') then
     perform ledger.refuse('TG003');
   end if;
 
-  if p_from_account = p_to_account and p_from_wallet = p_to_wallet then
-    v_from := ledger.shift(p_from_account, p_from_wallet, p_token, p_amount, not p_from_frozen);
-  else
-    if p_from_wallet <> 'system' and v_from_first then
-      v_from := ledger.take(p_from_account, p_from_wallet, p_token, p_amount, p_from_frozen);
+  for v_turn in 1..2 loop
+    if v_from_first = (v_turn = 1) then
+      continue when p_from_wallet = 'system';
+      -- The guard stands on the row being locked, so no waiter slips past it.
+      update public.balances b
+        set available = b.available + v_available_delta, frozen = b.frozen + v_frozen_delta,
+          version = b.version + 1, updated_at = clock_timestamp()
+        where b.account = p_from_account and b.wallet = p_from_wallet and b.token = p_token
+          and b.available + v_available_delta >= 0 and b.frozen + v_frozen_delta >= 0
+        returning * into v_from;
+      if not found then
+        perform ledger.refuse('TG004');
+      end if;
+    else
+      continue when v_one_row or p_to_wallet = 'system';
+      update public.balances b
+        set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
+        where b.account = p_to_account and b.wallet = p_to_wallet and b.token = p_token
+        returning * into v_to;
+      if not found then
+        v_to := ledger.open_balance(p_to_account, p_to_wallet, p_token, p_amount);
+      end if;
+      -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
+      if v_to.available + v_to.frozen >= 1e20 then
+        perform ledger.refuse('TG002');
+      end if;
     end if;
-    if p_to_wallet <> 'system' then
-      v_to := ledger.give(p_to_account, p_to_wallet, p_token, p_amount);
-    end if;
-    if p_from_wallet <> 'system' and not v_from_first then
-      v_from := ledger.take(p_from_account, p_from_wallet, p_token, p_amount, p_from_frozen);
-    end if;
-  end if;
+  end loop;
 
   -- After the locks: one account's movements carry times and ids in the order they happened.
-  v_posting.created_at := clock_timestamp();
-  v_posting.transfer_id := ledger.new_id(v_posting.created_at);
-  v_posting.from_balance := v_from;
-  v_posting.to_balance := v_to;
-
+  v_at := clock_timestamp();
+  v_id := ledger.new_id(v_at);
   insert into public.transfers (id, kind, token, amount, from_account, from_wallet, to_account, to_wallet, reference, created_at)
-    values (v_posting.transfer_id, p_kind, p_token, p_amount, p_from_account, p_from_wallet, p_to_account, p_to_wallet, p_reference, v_posting.created_at);
-
-  if p_from_account = p_to_account and p_from_wallet = p_to_wallet then
+    values (v_id, p_kind, p_token, p_amount, p_from_account, p_from_wallet, p_to_account, p_to_wallet, p_reference, v_at);
+  if v_one_row then
     insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-      values (p_from_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_from_wallet, p_token,
-        case when p_from_frozen then p_amount else -p_amount end, case when p_from_frozen then -p_amount else p_amount end,
+      values (p_from_account, ledger.new_id(v_at), v_id, p_from_wallet, p_token, v_available_delta, v_frozen_delta,
         v_from.available, v_from.frozen, v_from.version);
   else
     insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
       values
-        (p_from_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_from_wallet, p_token,
-          case when p_from_frozen then 0 else -p_amount end, case when p_from_frozen then -p_amount else 0 end,
+        (p_from_account, ledger.new_id(v_at), v_id, p_from_wallet, p_token, v_available_delta, v_frozen_delta,
           v_from.available, v_from.frozen, v_from.version),
-        (p_to_account, ledger.new_id(v_posting.created_at), v_posting.transfer_id, p_to_wallet, p_token,
-          p_amount, 0, v_to.available, v_to.frozen, v_to.version);
+        (p_to_account, ledger.new_id(v_at), v_id, p_to_wallet, p_token, p_amount, 0, v_to.available, v_to.frozen, v_to.version);
   end if;
-  return v_posting;
+  return row(v_id, v_at, v_from, v_to)::ledger.posting;
 end $$;
 
 -- What the stream tells the account after the commit.

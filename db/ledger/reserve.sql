@@ -12,6 +12,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_key public.idempotency_keys;
   v_token public.tokens;
+  v_refusal text;
   v_next bigint;
   v_nonce bigint;
   v_now timestamptz;
@@ -32,10 +33,14 @@ begin
   if ledger.withdrawals_paused(p_account) then
     perform ledger.refuse('TG010');
   end if;
-  if not exists (select from public.tokens t where t.symbol = p_token and t.withdrawable and t.chain_id = p_chain_id) then
+  select * into v_token from public.tokens t where t.symbol = p_token and t.withdrawable and t.chain_id = p_chain_id;
+  if not found then
     perform ledger.refuse('TG001');
   end if;
-  v_token := ledger.checked_token(p_token, p_amount);
+  v_refusal := ledger.amount_refusal(p_amount, v_token.decimals);
+  if v_refusal is not null then
+    perform ledger.refuse(v_refusal);
+  end if;
   if p_amount < v_token.min_withdraw then
     perform ledger.refuse('TG012', ledger.amount_text(v_token.min_withdraw));
   end if;

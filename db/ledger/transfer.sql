@@ -5,7 +5,8 @@ create or replace function ledger.transfer(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_key public.idempotency_keys;
-  v_token public.tokens;
+  v_decimals smallint;
+  v_refusal text;
   v_posting ledger.posting;
   v_perp public.balances;
   v_spot public.balances;
@@ -21,10 +22,14 @@ begin
   if p_direction is null or p_direction not in ('perp_to_spot', 'spot_to_perp') then
     perform ledger.refuse('TG007');
   end if;
-  if not exists (select from public.tokens t where t.symbol = p_token and t.transferable) then
+  select t.decimals into v_decimals from public.tokens t where t.symbol = p_token and t.transferable;
+  if not found then
     perform ledger.refuse('TG001');
   end if;
-  v_token := ledger.checked_token(p_token, p_amount);
+  v_refusal := ledger.amount_refusal(p_amount, v_decimals);
+  if v_refusal is not null then
+    perform ledger.refuse(v_refusal);
+  end if;
 
   if p_direction = 'perp_to_spot' then
     v_posting := ledger.post('perp_to_spot', p_token, p_amount, p_account, 'perp', p_account, 'spot');
