@@ -17,6 +17,7 @@ import {
   interactiveDistinct,
   interactiveHot,
   selectOne,
+  selectOneBehindSession,
   transferDistinct,
   transferHot,
   variants,
@@ -38,10 +39,10 @@ const ALL = [
   creditsBesideFastKms,
   creditsBesideSlowKms,
 ]
-/** Measured with one client too. */
-const ALONE = [selectOne, transferDistinct, signedTransfer, withdrawRequest, adminCredit]
+/** Measured with one client too, which is one account with one session. */
+const ALONE = [selectOne, selectOneBehindSession, transferHot, signedTransfer, withdrawRequest, adminCredit]
 /** Every row is compared with them, so they are measured whatever is picked. */
-const BASES = [selectOne, transferDistinct]
+const BASES = [selectOne, selectOneBehindSession, transferDistinct, transferHot]
 
 type Driver = ReturnType<typeof startDriver>
 
@@ -80,7 +81,12 @@ const picked = (list: Variant[], only: string) =>
 async function run({ rounds, ms, only, say }: Options): Promise<Outcome> {
   const whole = requests.name.includes(only)
   const [many, alone] = [ALL, ALONE].map((list) => picked(list, whole ? '' : only)) as [Variant[], Variant[]]
-  const stage = await openStage({ workers: ['app', 'interactive'], accounts: ACCOUNTS, measureMs: ms, say })
+  const stage = await openStage({
+    workers: ['app', 'interactive', 'select-one'],
+    accounts: ACCOUNTS,
+    measureMs: ms,
+    say,
+  })
   const driver = startDriver()
   const single: Results = new Map()
   const together: Results = new Map()
@@ -95,7 +101,7 @@ async function run({ rounds, ms, only, say }: Options): Promise<Outcome> {
     return {
       markdown: [
         requestTable(CONNECTIONS, many, DELAYS_MS, together, bases),
-        latencyTable(alone, DELAYS_MS, single, bases),
+        latencyTable(alone, DELAYS_MS, single, { ...bases, transfer: transferHot.name }),
       ].join('\n\n'),
       ratios: [...ratiosOf(single, together), driverShare(together)],
       broken: (await checkInvariants(stage.manifest.databaseUrl))
@@ -136,10 +142,16 @@ function ratiosOf(single: Results, many: Results): Ratio[] {
       what: 'transfer : the verb straight at Postgres, one hot account',
       measured: rate(transferHot, 0) / rate(verbHot, 0),
     },
-    ...p50s('transfer : SELECT 1', transferDistinct, selectOne, 1.6),
-    ...p50s('signed transfer : transfer', signedTransfer, transferDistinct, 2),
-    ...p50s('withdraw request : transfer', withdrawRequest, transferDistinct),
-    ...p50s('admin credit : transfer', adminCredit, transferDistinct),
+    ...p50s('transfer : SELECT 1', transferHot, selectOne, 1.6),
+    ...p50s(
+      'transfer : SELECT 1 behind the same session check and body',
+      transferHot,
+      selectOneBehindSession,
+      1.6,
+    ),
+    ...p50s('signed transfer : transfer', signedTransfer, transferHot, 2),
+    ...p50s('withdraw request : transfer', withdrawRequest, transferHot),
+    ...p50s('admin credit : transfer', adminCredit, transferHot),
     {
       what: 'admin credit of balances being withdrawn from, KMS at 30 ms : at once',
       measured: rate(creditsBesideSlowKms, 0) / rate(creditsBesideFastKms, 0),

@@ -50,12 +50,12 @@ export function httpRequest(
 }
 
 /** Every account once in each direction, so that balances stay where they are. */
-export const transfers = (accounts: Stage['accounts']) =>
+export const transfers = (accounts: Stage['accounts'], path = '/api/v1/spot/transfer') =>
   DIRECTIONS.flatMap((direction) =>
     accounts.map(({ token }) =>
       httpRequest(
         'POST',
-        '/api/v1/spot/transfer',
+        path,
         { Authorization: `Bearer ${token}` },
         {
           token: 'USDT',
@@ -101,6 +101,12 @@ export const selectOne: Variant = {
   worker: 'app',
   requests: () => [httpRequest('GET', '/health', {})],
 }
+/** What stands in front of a transfer's verb, without it. */
+export const selectOneBehindSession: Variant = {
+  name: 'SELECT 1 behind the same session check and body',
+  worker: 'select-one',
+  requests: (stage) => transfers(hot(stage), '/api/v1/select-one'),
+}
 export const transferDistinct: Variant = {
   name: 'transfer, distinct accounts',
   worker: 'app',
@@ -126,6 +132,7 @@ export const verbHot = straight(1)
 
 export const variants: Variant[] = [
   selectOne,
+  selectOneBehindSession,
   transferDistinct,
   transferHot,
   interactiveDistinct,

@@ -1,4 +1,4 @@
-/** The Workers a benchmark asks: the gateway as it would be uploaded, and two of the benchmark's own. */
+/** The Workers a benchmark asks: the gateway as it would be uploaded, and the benchmark's own. */
 import { writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { bundleFunction } from '../stack/bundle.ts'
@@ -8,7 +8,7 @@ import type { Stack } from '../stack/stack.ts'
 import { readWranglerConfig } from '../stack/wrangler-config.ts'
 
 /** `settle` runs the cron function once a request: plain workerd has no cron. */
-export type WorkerName = 'app' | 'interactive' | 'settle'
+export type WorkerName = 'app' | 'interactive' | 'settle' | 'select-one'
 
 export async function workerOf(name: WorkerName, stack: Stack, folder: string): Promise<RawWorker> {
   const { env, manifest, proxy } = stack
@@ -22,6 +22,7 @@ export async function workerOf(name: WorkerName, stack: Stack, folder: string): 
   )
   const { file } = await bundleFunction({ outdir: join(folder, name), config })
   if (name === 'settle') return { name, file, vars: env, durableObjects: STREAM }
+  if (name === 'select-one') return { name, file, vars: env }
   const owner = new URL(manifest.databaseUrl)
   owner.port = String(proxy.port)
   return { name, file, vars: { DATABASE_URL: owner.href, WS_PROXY: proxy.wsProxy } }

@@ -29,12 +29,14 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
   }
 }
 
+export const MIGRATIONS = join(import.meta.dirname, '../../db/migrations')
+
 /** Brings the schema up to date; two at once run one after the other. Answers how many migrations were applied. */
-export async function migrateDatabase(databaseUrl: string): Promise<number> {
+export async function migrateDatabase(databaseUrl: string, migrationsFolder = MIGRATIONS): Promise<number> {
   return await withClient(databaseUrl, async (client) => {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     const before = await countMigrations(client)
-    await migrate(drizzle(client), { migrationsFolder: join(import.meta.dirname, '../../db/migrations') })
+    await migrate(drizzle(client), { migrationsFolder })
     return (await countMigrations(client)) - before
   })
 }

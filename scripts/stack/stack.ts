@@ -85,7 +85,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
 
     await postgres.createDatabase(DATABASE)
     const ownerUrl = postgres.ownerUrl(DATABASE)
-    const applied = await migrateDatabase(ownerUrl)
+    const applied = await migrateDatabase(ownerUrl).catch((error: unknown) => {
+      const said = String((error as Error).cause ?? error).split('\n')[0]
+      throw new Error(
+        `the database in ${folder} cannot be brought up to date (${said}): \`--reset\` starts clean`,
+      )
+    })
     await setRolePasswords(ownerUrl, {
       tidegate_edge: secrets.edgePassword,
       tidegate_admin: secrets.adminPassword,

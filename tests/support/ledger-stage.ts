@@ -8,6 +8,7 @@ import { invariants } from '../../scripts/stack/invariants.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import type { LedgerModel, ModelToken } from './ledger-model.ts'
 import { ONE, textOf } from './ledger-units.ts'
+import { ownDatabase } from './own-database.ts'
 import { solanaWallet } from './wallets.ts'
 
 export const CHAIN_ID = 31337
@@ -64,17 +65,9 @@ export async function newCast(owner: pg.Pool, order: readonly number[] = [0, 1, 
 }
 
 export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
-  const database = `properties_${randomBytes(6).toString('hex')}`
-  const inDatabase = (url: string) => Object.assign(new URL(url), { pathname: `/${database}` }).toString()
-  const admin = new pg.Client({ connectionString: manifest.databaseUrl })
-  await admin.connect()
-  await admin.query(`create database ${database}`)
-  // Roles belong to the cluster: two files that migrate at once would change the same ones.
-  await admin.query(`select pg_advisory_lock(hashtext('ledger stage'))`)
-  await migrateDatabase(inDatabase(manifest.databaseUrl))
-  await admin.query(`select pg_advisory_unlock(hashtext('ledger stage'))`)
+  const { inside, drop } = await ownDatabase(manifest, migrateDatabase)
   const owner = new pg.Pool({
-    connectionString: inDatabase(manifest.databaseUrl),
+    connectionString: inside(manifest.databaseUrl),
     options: '-c jit=off',
     max: 4,
   })
@@ -94,9 +87,9 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
     return `select '${name.replaceAll("'", "''")}' as name from (${query}) v having count(*) > 0`
   })
   return {
-    edge: connect(inDatabase(manifest.edgeDatabaseUrl), 30_000),
-    admin: connect(inDatabase(manifest.adminDatabaseUrl), 30_000),
-    settle: connect(inDatabase(manifest.settleDatabaseUrl), 30_000),
+    edge: connect(inside(manifest.edgeDatabaseUrl), 30_000),
+    admin: connect(inside(manifest.adminDatabaseUrl), 30_000),
+    settle: connect(inside(manifest.settleDatabaseUrl), 30_000),
     owner,
     violations: async () => {
       // Prepared once: planning it takes far longer than running it.
@@ -120,8 +113,7 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
     },
     stop: async () => {
       await owner.end()
-      await admin.query(`drop database ${database} with (force)`)
-      await admin.end()
+      await drop()
     },
   }
 }

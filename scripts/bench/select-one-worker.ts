@@ -1,0 +1,27 @@
+/** What a transfer costs before its verb: the same router, session check and body, and `SELECT 1` as the query. */
+import * as z from 'zod/mini'
+import { ping } from '../../db/ledger/health.ts'
+import { serve } from '../../functions/_lib/app.ts'
+import { defineEndpoint } from '../../functions/_lib/endpoint.ts'
+import { commonEnv, databaseEnv, sessionEnv } from '../../functions/_lib/env.ts'
+import { amountIn, tokenIn } from '../../functions/_lib/schemas.ts'
+
+export const selectOne = defineEndpoint({
+  method: 'POST',
+  path: '/select-one',
+  tag: 'Benchmark',
+  summary: 'SELECT 1 behind a session and a body',
+  access: 'session',
+  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  // As spot-transfer.ts has it.
+  body: z.strictObject({ token: tokenIn(), direction: z.string(), amount: amountIn() }),
+  errors: {},
+  internal: 'internal error',
+  handler: async (call) => {
+    await ping(call.db)
+    return { status: 'ok' }
+  },
+})
+
+export default serve('select-one', selectOne)
