@@ -88,7 +88,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const applied = await migrateDatabase(ownerUrl).catch((error: unknown) => {
       const said = String((error as Error).cause ?? error).split('\n')[0]
       throw new Error(
-        `the database in ${folder} cannot be brought up to date (${said}): \`--reset\` starts clean`,
+        `the database in ${folder} cannot be brought up to date (${said}): \`npm run dev -- --reset\` starts clean`,
       )
     })
     await setRolePasswords(ownerUrl, {
