@@ -35,8 +35,6 @@ export interface VerbResult<Answer> {
   pushes: Push[]
 }
 
-/** For a call whose login is not known here: there is none, but no call may wait for ever. */
-const DRIVER_TIMEOUT_MS = 4_000
 const RETRIES_MAX = 3
 const RETRYABLE = new Set(['40001', '40P01'])
 const BUSY = new Set(['40001', '40P01', '55P03', '57014', '53300'])
@@ -52,28 +50,21 @@ for (const type of TIMESTAMPS) types.setTypeParser(type, (text: string) => text)
 /** One client a connection string and isolate: the HTTP driver keeps no socket, so requests may share it. */
 const clients = new Map<string, Client>()
 
-/**
- * The driver has one fetch for all clients: each call's login and database say how long it may take. The connection
- * string itself cannot: the driver adds parameters to it.
- */
-const timeoutsMs = new Map<string, number>()
-const loginOf = (connectionString: string): string => {
-  const { username, host, pathname } = new URL(connectionString)
-  return `${username}@${host}${pathname}`
-}
-neonConfig.fetchFunction = (url: string, init: RequestInit) => {
-  const login = loginOf(new Headers(init.headers).get('Neon-Connection-String') ?? '')
-  return fetch(url, { ...init, signal: AbortSignal.timeout(timeoutsMs.get(login) ?? DRIVER_TIMEOUT_MS) })
-}
-
 export function connect(databaseUrl: string, timeoutMs: number): Database {
   let client = clients.get(databaseUrl)
   if (!client) {
-    timeoutsMs.set(loginOf(databaseUrl), timeoutMs)
-    client = neon(databaseUrl, { fullResults: true })
+    client = withTimeout(neon(databaseUrl, { fullResults: true }), timeoutMs)
     clients.set(databaseUrl, client)
   }
   return { client, spent: { ms: 0, roundTrips: 0 } }
+}
+
+/** No call may wait for ever, and the driver sets no limit. Drizzle's builder asks by `query` too. */
+function withTimeout(client: Client, timeoutMs: number): Client {
+  const query = client.query.bind(client)
+  const limited = (text: string, values?: unknown[], options?: object) =>
+    query(text, values, { ...options, fetchOptions: { signal: AbortSignal.timeout(timeoutMs) } })
+  return Object.assign(client, { query: limited as Client['query'] })
 }
 
 /** Runs one read or write, timed, with its error sorted. */
