@@ -1,13 +1,15 @@
 /**
- * `npm run deploy:check`: bundles every function as `wrangler deploy` would, without a network, prints what each would
- * be given, and exits with 1 and one line for each fault.
+ * `npm run deploy:check`: bundles every function as `wrangler deploy` would, without a network and with canaries for
+ * secrets, prints what each would be given, and exits with 1 and one line for each fault.
  */
-import { mkdtemp, readdir, rm } from 'node:fs/promises'
+import { existsSync } from 'node:fs'
+import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { plantCanaries, searchFolder, type Search } from './deploy-check/canaries.ts'
 import { declaredSecrets } from './deploy-check/declared.ts'
 import { bindingsOf, functionFaults, inKilobytes, pairingFaults } from './deploy-check/rules.ts'
-import { bundleFunction } from './stack/bundle.ts'
+import { bundleFunction, type Bundle } from './stack/bundle.ts'
 import { projectRoot } from './stack/manifest.ts'
 import { readWranglerConfig, type WranglerEnv } from './stack/wrangler-config.ts'
 
@@ -21,6 +23,8 @@ const files = (await readdir(join(projectRoot, 'functions')))
   .filter((name) => name.endsWith('.ts') && name !== `${GATEWAY}.ts`)
   .map((name) => name.slice(0, -'.ts'.length))
 const folder = await mkdtemp(join(tmpdir(), 'tidegate-bundles-'))
+/** All that comes out of the builds: the bundles with their source maps, and wrangler's output. */
+const made = join(folder, 'made')
 
 interface Line {
   function: string
@@ -29,9 +33,12 @@ interface Line {
   secrets: string
 }
 
+const bundle = async (name: string, env?: string): Promise<Bundle> =>
+  await bundleFunction({ env, outdir: join(made, name), config: planted.config })
+
 async function check(name: string): Promise<{ line: Line; faults: string[] }> {
   const own = envs[name] ?? {}
-  const { text, gzipBytes } = await bundleFunction({ env: name, outdir: join(folder, name) })
+  const { text, gzipBytes } = await bundle(name, name)
   const secrets = await declaredSecrets(join(projectRoot, 'functions', `${name}.ts`))
   return {
     line: lineOf(name, gzipBytes, own),
@@ -47,7 +54,7 @@ const lineOf = (name: string, gzipBytes: number, config: WranglerEnv): Line => (
 })
 
 async function gateway(): Promise<{ line: Line; faults: string[] }> {
-  const { gzipBytes } = await bundleFunction({ outdir: join(folder, GATEWAY) })
+  const { gzipBytes } = await bundle(GATEWAY)
   const { env: _functions, vars, durable_objects, triggers } = config
   return { line: lineOf('(gateway)', gzipBytes, { vars, durable_objects, triggers }), faults: [] }
 }
@@ -66,14 +73,28 @@ function print(lines: Line[]): void {
   for (const line of lines) row(columns.map((column) => line[column]))
 }
 
+/** Looks for the canaries in everything that was made. @throws when some of it is not there to be looked through */
+async function searchMade(names: string[]): Promise<Search> {
+  const search = await searchFolder(made, planted.marks)
+  for (const name of names) {
+    const map = join(made, name, `${name}.js.map`)
+    if (!existsSync(map)) throw new Error(`wrangler wrote no source map for ${name}`)
+  }
+  const logs = search.files.filter((path) => path.endsWith('.log'))
+  const output = await Promise.all(logs.map(async (path) => await readFile(join(made, path), 'utf8')))
+  const uploads = output.join('\n').match(/^Total Upload: /gm)?.length ?? 0
+  if (uploads !== names.length) throw new Error(`of ${names.length} builds ${uploads} left their output`)
+  return search
+}
+
+const names = Object.keys(envs).filter((name) => files.includes(name))
 const faults = pairingFaults(files, Object.keys(envs))
-const jobs = [
-  gateway,
-  ...Object.keys(envs)
-    .filter((name) => files.includes(name))
-    .map((name) => async () => await check(name)),
-]
+const planted = await plantCanaries(join(folder, 'project'), Object.keys(envs))
+// Every wrangler below inherits them: it writes all that it prints to the log, too.
+Object.assign(process.env, planted.env, { WRANGLER_LOG_PATH: join(made, 'output') })
+const jobs = [gateway, ...names.map((name) => async () => await check(name))]
 const lines: Line[] = []
+let search: Search
 try {
   const work = async () => {
     for (let job = jobs.shift(); job; job = jobs.shift()) {
@@ -83,10 +104,13 @@ try {
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
+  search = await searchMade([GATEWAY, ...names])
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
+faults.push(...search.faults)
 print(lines.sort((a, b) => (a.function < b.function ? -1 : 1)))
 for (const fault of faults.sort()) console.error(`FAIL  ${fault}`)
+console.log(`looked for the values of ${planted.marks.size} secrets in ${search.files.length} files`)
 console.log(faults.length === 0 ? 'every function may be deployed' : `${faults.length} faults`)
 process.exit(faults.length === 0 ? 0 : 1)

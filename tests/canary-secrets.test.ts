@@ -1,11 +1,16 @@
-import { execFileSync } from 'node:child_process'
+import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
-import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { dirname, join } from 'node:path'
+import { promisify } from 'node:util'
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { issueSession } from '../functions/_lib/session.ts'
+import { plantCanaries, searchFolder } from '../scripts/deploy-check/canaries.ts'
+import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
+import { bundleFunction } from '../scripts/stack/bundle.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
+import { readWranglerConfig } from '../scripts/stack/wrangler-config.ts'
 import { ownStack } from './support/own-stack.ts'
 
 const canary = (name: string) => `canary-${name}-${randomBytes(24).toString('hex')}`
@@ -105,32 +110,67 @@ describe('secrets', () => {
       expect([name, where]).toEqual([name, { log: [], errors: 0 }])
     }
   })
+})
 
-  it('are in no bundle, though they stood in the environment of its build', () => {
-    const out = mkdtempSync(join(tmpdir(), 'tidegate-bundle-'))
-    try {
-      const wrangler = join(projectRoot, 'node_modules/wrangler/bin/wrangler.js')
-      execFileSync(
-        process.execPath,
-        [wrangler, 'deploy', '--dry-run', '--outdir', out, '--config', 'wrangler.toml'],
-        {
-          cwd: projectRoot,
-          env: { ...process.env, ...CANARIES, WRANGLER_SEND_METRICS: 'false' },
-          stdio: 'pipe',
-        },
-      )
-      const files = readdirSync(out).filter(
-        (name) => name.endsWith('.js') && statSync(join(out, name)).isFile(),
-      )
-      expect(files.length).toBeGreaterThan(0)
-      for (const file of files) {
-        const code = readFileSync(join(out, file), 'utf8')
-        for (const secret of [...Object.values(secrets), 'postgresql://t']) {
-          if (secret !== 'postgresql://') expect([file, code.includes(secret)]).toEqual([file, false])
-        }
-      }
-    } finally {
-      rmSync(out, { recursive: true, force: true })
-    }
+describe('a build on a machine that has secrets in its environment and its files', () => {
+  const folder = mkdtempSync(join(tmpdir(), 'tidegate-canaries-'))
+  afterAll(() => {
+    vi.unstubAllEnvs()
+    rmSync(folder, { recursive: true, force: true })
+  })
+
+  it('leaves none of them in the bundle, the source map or the output of any function', async () => {
+    const { stdout } = await promisify(execFile)('node_modules/.bin/tsx', ['scripts/deploy-check.ts'], {
+      cwd: projectRoot,
+    })
+    const functions = Object.keys(readWranglerConfig().env ?? {})
+    expect(functions.length).toBeGreaterThan(20)
+    const rows = stdout.split('\n').map((line) => line.split(' ')[0])
+    expect(rows).toEqual(expect.arrayContaining(['(gateway)', ...functions]))
+    const [, secretCount, fileCount] = /values of (\d+) secrets in (\d+) files/.exec(stdout) ?? []
+    expect(Number(secretCount)).toBeGreaterThan(EVERY_SECRET.length)
+    // Of each function and the gateway at least its module, its source map and its output.
+    expect(Number(fileCount)).toBeGreaterThanOrEqual(3 * (functions.length + 1))
+  }, 240_000)
+
+  it('is caught when it leaves one in any of the three', async () => {
+    const { config, env, marks } = await plantCanaries(join(folder, 'project'), ['rogue'])
+    for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
+    vi.stubEnv('WRANGLER_LOG_PATH', join(folder, 'made/output'))
+    const put = (path: string, text: string) => writeFileSync(join(dirname(config), path), text)
+    // A build step that writes what it finds in the environment, a module that takes a file of the local stack, a text
+    // that takes wrangler's own file, a comment that only the source map keeps, and a variable that wrangler prints.
+    put(
+      'step.mjs',
+      `import { writeFileSync } from 'node:fs'
+       writeFileSync('made.ts', \`export const key = '\${process.env.ADMIN_API_KEY}'\`)`,
+    )
+    put(
+      'rogue.ts',
+      `import { key } from './made.ts'
+       import vars from './.dev.vars'
+       import { edgePassword } from './.local/secrets.json'
+       // ${env.RPC_URL}
+       export default { fetch: () => Response.json([key, vars, edgePassword]) }`,
+    )
+    put(
+      'wrangler.toml',
+      `name = "rogue"
+       compatibility_date = "2026-04-26"
+       rules = [{ type = "Text", globs = ["**/.dev.vars"] }]
+       [env.rogue]
+       name = "rogue"
+       main = "rogue.ts"
+       build = { command = "node step.mjs" }
+       vars = { DATABASE_URL = "${env.DATABASE_URL}" }`,
+    )
+    await bundleFunction({ env: 'rogue', outdir: join(folder, 'made/rogue'), config })
+    const { faults } = await searchFolder(join(folder, 'made'), marks)
+    const inFiles = (pattern: RegExp) =>
+      faults.flatMap((line) => (pattern.test(line) ? [line.replace(/^.* of /, '')] : [])).sort()
+    expect(inFiles(/^rogue\/rogue\.js:/)).toEqual(['ADMIN_API_KEY', 'the local edgePassword'])
+    expect(inFiles(/^rogue\/rogue\.js\.map:/)).toEqual(expect.arrayContaining(['ADMIN_API_KEY', 'RPC_URL']))
+    expect(inFiles(/^rogue\/[0-9a-f]+-\.dev\.vars:/)).toEqual(EVERY_SECRET)
+    expect(inFiles(/^output\/.*\.log:/)).toEqual(['DATABASE_URL'])
   })
 })

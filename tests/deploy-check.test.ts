@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { secretsFound } from '../scripts/deploy-check/canaries.ts'
 import {
   bindingsOf,
+  foreignSecrets,
   functionFaults,
   gzipLimitBytes,
   pairingFaults,
@@ -50,6 +52,16 @@ describe('a function that may be deployed', () => {
     expect(reads('auth', 'KMS_KEY_ID')).toBe(true)
     expect(reads('spot-withdraw-request', 'KMS_KEY_ID')).toBe(false)
     expect(reads('spot-withdraw-request', 'AWS_SECRET_ACCESS_KEY')).toBe(false)
+  })
+
+  it('names no secret that is not declared for it, in whatever way', () => {
+    for (const text of ['e.RPC_URL', '"set RPC_URL to a node"', 'RPC_URL']) {
+      expect(foreignSecrets(text, ['DATABASE_URL'])).toEqual(['RPC_URL'])
+      expect(foreignSecrets(text, ['RPC_URL'])).toEqual([])
+      expect(faults('spot-transfer', { text })).toEqual([expect.stringContaining('names the secret RPC_URL')])
+    }
+    expect(foreignSecrets('e.ADMIN_DATABASE_URL', ['ADMIN_DATABASE_URL'])).toEqual([])
+    expect(foreignSecrets('e.ALERT_WEBHOOK_URL+e.AWS_SESSION_TOKEN', [])).toHaveLength(2)
   })
 
   it('is looked through for members, keys and texts, not for prose', () => {
@@ -107,6 +119,18 @@ describe('wrangler.toml and functions/', () => {
       services: [{ binding: 'PUSH', service: 'y' }],
     }
     expect(bindingsOf(config)).toEqual(['vars CHAIN_ID', 'triggers * * * * *', 'STREAM', 'PUSH'])
+  })
+})
+
+describe('a text', () => {
+  it('is said to hold each secret whose canary is in it, once, and no other', () => {
+    const marks = new Map([
+      ['cnry00000001', 'JWT_SECRET'],
+      ['cnry00000002', 'RPC_URL'],
+      ['cnry00000003', 'DATABASE_URL'],
+    ])
+    const text = 'http://x/cnry00000002","cnry0000000100","cnry00000001cnry0000000"cnry99999999'
+    expect(secretsFound(text, marks)).toEqual(['JWT_SECRET', 'RPC_URL'])
   })
 })
 

@@ -1,7 +1,8 @@
 /** Which secrets a function's code declares: read from the schemas of its endpoints, not from its text. */
 import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
-import * as z from 'zod/mini'
+import type * as z from 'zod/mini'
+import { secretsIn } from './secrets.ts'
 
 // Durable Objects and entry points extend classes that only workerd has: here they need only be there.
 const WORKERD_ONLY = `
@@ -25,7 +26,5 @@ export async function declaredSecrets(file: string): Promise<string[]> {
   return [...new Set(schemas.flatMap(secretsOf))].sort()
 }
 
-function secretsOf(schema: unknown): string[] {
-  const shape = (schema as { shape?: Record<string, z.ZodMiniType> } | undefined)?.shape ?? {}
-  return Object.entries(shape).flatMap(([name, field]) => (z.globalRegistry.get(field)?.secret ? [name] : []))
-}
+const secretsOf = (schema: unknown): string[] =>
+  secretsIn((schema as { shape?: Record<string, z.ZodMiniType> } | undefined)?.shape ?? {})

@@ -1,5 +1,6 @@
 /** What must be true of each function before it is deployed: pure checks that give one line for each fault. */
 
+import { EVERY_SECRET } from './secrets.ts'
 import type { WranglerEnv } from '../stack/wrangler-config.ts'
 
 export interface FunctionFacts {
@@ -32,7 +33,7 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },
 ]
 
-/** One of them is enough for a function that reads sessions. */
+/** One of them is enough for a function that reads sessions. Their names are in the code that all routers share. */
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
 /** Credentials that last have no session token, and alerts need no webhook: `secrets.required` would insist on them. */
@@ -49,6 +50,9 @@ export function functionFaults(facts: FunctionFacts): string[] {
     ...(name === KMS_FUNCTION ? [] : kmsFaults(text)),
     ...GUARDED.filter(({ mayRead }) => !mayRead(name)).flatMap(({ variable }) =>
       readsVariable(text, variable) ? [`reads ${variable}, which is not its business`] : [],
+    ),
+    ...foreignSecrets(text, [...(config.secrets?.required ?? []), ...facts.secrets]).map(
+      (secret) => `names the secret ${secret}, which is not declared for it`,
     ),
     ...secretFaults(config.secrets?.required ?? [], facts.secrets),
     ...(config.main === `functions/${name}.ts` ? [] : [`main is ${config.main}, not functions/${name}.ts`]),
@@ -72,6 +76,15 @@ export function readsVariable(text: string, variable: string): boolean {
   const name = variable.endsWith('*') ? `${variable.slice(0, -1)}[A-Z0-9_]+` : variable
   return new RegExp(`\\.${name}\\b|[{,]${name}[:,}]|"${name}"|'${name}'`).test(text)
 }
+
+/** Secrets that a bundle names, in whatever way, beside those that are declared for it. */
+export const foreignSecrets = (text: string, declared: readonly string[]): string[] =>
+  EVERY_SECRET.filter(
+    (name) =>
+      !declared.includes(name) &&
+      !SESSION_KEYS.includes(name) &&
+      new RegExp(`(?<![A-Z0-9_])${name}(?![A-Z0-9_])`).test(text),
+  )
 
 export function secretFaults(required: readonly string[], declared: readonly string[]): string[] {
   const readsSessions = SESSION_KEYS.every((key) => declared.includes(key))

@@ -1,10 +1,10 @@
 /** The files that are made from the endpoint objects. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import ts from 'typescript'
 import type { Endpoint } from '../../functions/_lib/endpoint.ts'
 import { clientTypes } from './client-types.ts'
 import { openApiDocument } from './document.ts'
+import { pageFiles } from '../docs-page/build.ts'
 import { projectRoot } from '../stack/manifest.ts'
 
 export const readProjectFile = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
@@ -21,18 +21,10 @@ export async function allEndpoints(): Promise<Endpoint[]> {
 export async function generatedFiles(): Promise<Record<string, string>> {
   const { version } = JSON.parse(readProjectFile('package.json')) as { version: string }
   const document = openApiDocument(await allEndpoints(), version)
-  const script = ts.transpileModule(readProjectFile('scripts/docs-page/app.ts'), {
-    compilerOptions: { target: ts.ScriptTarget.ES2022, module: ts.ModuleKind.ES2022, removeComments: true },
-  })
-  const page = {
-    html: readProjectFile('scripts/docs-page/page.html'),
-    css: readProjectFile('scripts/docs-page/page.css'),
-    js: script.outputText,
-  }
   const json = (value: unknown) => JSON.stringify(value, null, 2) + '\n'
   return {
     'functions/openapi.json': json(document),
-    'functions/_lib/docs-page.json': json(page),
+    'functions/_lib/docs-page.json': json(pageFiles()),
     'scripts/examples/api-types.ts': clientTypes(document),
   }
 }
