@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { credit } from '../db/ledger/credit.ts'
 import { parseAccount } from './_lib/accounts.ts'
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { adminEnv, commonEnv, required } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
@@ -69,4 +69,4 @@ export const adminCredit = defineEndpoint({
   },
 })
 
-export default serve('admin-credit', adminCredit)
+export default serveOpen('admin-credit', adminCredit)

@@ -2,7 +2,7 @@
  * Cron, every minute: keeps the ledger true to the chain. It has no endpoint, no signing key and no admin key; what it may do
  * is what the verbs granted to `tidegate_settle` do.
  */
-import { serve } from './_lib/app.ts'
+import { serveOpen } from './_lib/app.ts'
 import { parseEnv } from './_lib/env.ts'
 import { logFailure } from './_lib/log.ts'
 import { settle, settleSchema } from './_lib/settle-run.ts'
@@ -21,4 +21,4 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
   }
 }
 
-export default { ...serve('settle'), env: settleSchema, scheduled }
+export default { ...serveOpen('settle'), env: settleSchema, scheduled }

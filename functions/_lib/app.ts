@@ -14,9 +14,9 @@ export function serve(functionName: string, ...endpoints: Endpoint[]): Worker {
   return { fetch: createApp([{ functionName, endpoints }]).fetch, functionName, endpoints }
 }
 
-/** `serve` for functions that read no credential: their bundle carries no token code. */
+/** `serve` for functions that know no sessions: their bundle carries no token code. The router checks an admin key itself. */
 export function serveOpen(functionName: string, ...endpoints: Endpoint[]): Worker {
-  const guarded = endpoints.find(({ access }) => access !== 'none' && access !== 'signature')
+  const guarded = endpoints.find(({ access }) => access === 'session' || access === 'read')
   if (guarded) throw new Error(`${fullPath(guarded)} needs serve(): it has callers`)
   const app = routes([{ functionName, endpoints }], { identify: nobody, connect })
   return { fetch: app.fetch, functionName, endpoints }

@@ -33,7 +33,7 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },
 ]
 
-/** One of them is enough for a function that reads sessions. Their names are in the code that all routers share. */
+/** One of them is enough for a function that reads sessions. */
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
 /** Credentials that last have no session token, and alerts need no webhook: `secrets.required` would insist on them. */
@@ -80,10 +80,7 @@ export function readsVariable(text: string, variable: string): boolean {
 /** Secrets that a bundle names, in whatever way, beside those that are declared for it. */
 export const foreignSecrets = (text: string, declared: readonly string[]): string[] =>
   EVERY_SECRET.filter(
-    (name) =>
-      !declared.includes(name) &&
-      !SESSION_KEYS.includes(name) &&
-      new RegExp(`(?<![A-Z0-9_])${name}(?![A-Z0-9_])`).test(text),
+    (name) => !declared.includes(name) && new RegExp(`(?<![A-Z0-9_])${name}(?![A-Z0-9_])`).test(text),
   )
 
 export function secretFaults(required: readonly string[], declared: readonly string[]): string[] {
