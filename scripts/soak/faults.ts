@@ -46,13 +46,13 @@ async function playMain({ stack, random, over, log }: FaultOptions, counts: Coun
   }
 }
 
-const LIGHT = { 'database network': 5, 'slow database': 1, kms: 4 }
+const LIGHT = { 'database network': 5, 'slow database': 1, kms: 3 }
 const ORDER: (keyof typeof PLAYS | undefined)[] = [
   'kms',
   undefined,
   'postgres crash',
   undefined,
-  'kms',
+  undefined,
   undefined,
   'runtime killed',
   undefined,
