@@ -26,5 +26,5 @@ it(
     expect(summary.chain.payments).toBe(summary.withdrawals.confirmed)
     expect(summary.open).toBe(0)
   },
-  (SECONDS + 270) * 1000,
+  (SECONDS + 300) * 1000,
 )
