@@ -1,6 +1,7 @@
 /**
  * `npm run soak -- --minutes 30 [--seed 7] [--clients 16]`: mixed load on a stack of its own while networks cut, Postgres
- * crashes, the runtime is killed and KMS and the node fail; then everything acknowledged must be in the ledger, once.
+ * crashes, the runtime is killed and KMS and the node fail; then everything acknowledged must be in the ledger, once, and
+ * each signed withdrawal paid or expired, exactly one of the two, as the chain has it.
  * Ends with a table and one line of JSON; exit 1 on any violation. Loopback only.
  */
 import { parseArgs } from 'node:util'
@@ -45,9 +46,17 @@ function print(result: Summary): void {
   section('answers (0: none came)', result.statuses)
   section('faults played, and those of the network one by one', result.faults)
   section('outcomes', result.outcomes)
-  section('withdrawals', { ...result.withdrawals, 'paid by the vault': result.paidByVault })
+  section('signatures, by what their client meant to do', result.fates)
+  section('transactions of the clients, by what the vault did', result.vault)
+  section('withdrawals in the end', result.withdrawals)
+  section('payments and deposits, the same on chain and in the ledger', { ...result.chain })
   section('checks of all invariants under load', { done: result.checks })
-  section('runs of settle', { done: result.settles })
+  section('runs of settle that came to their end, by outcome', result.settles)
+  section('alerts raised', result.alerts)
+  const { confirmed = 0, expired = 0, released = 0 } = result.withdrawals
+  console.log(
+    `${confirmed} confirmed, ${expired} expired, ${released} released, ${result.chain.deposits} deposits; open: ${result.open}`,
+  )
   console.log(result.violations.length === 0 ? 'violations: 0' : `violations: ${result.violations.length}`)
   for (const violation of result.violations.slice(0, 50)) console.log(`  ${violation}`)
 }

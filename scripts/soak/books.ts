@@ -1,4 +1,4 @@
-/** What the clients of a soak know: each request by its key, and the last word they had on it. */
+/** What the clients of a soak know: each request by its key, and the last word they had on it; each transaction they sent. */
 export type Kind = 'transfer' | 'credit' | 'withdraw' | 'subaccount'
 
 export interface Entry {
@@ -23,8 +23,16 @@ export interface Books {
   requests: number
   retries: number
   statuses: Record<string, number>
-  /** Withdrawals that the vault paid, by id. */
+  /** Signatures by what their client meant to do with them. */
+  fates: Record<string, number>
+  /** Transactions sent to the vault, by what came of them. */
+  vault: Record<string, number>
+  /** Withdrawals that the vault paid: transaction by id. */
   paid: Map<string, string>
+  /** Deposits that the vault took: transactions. */
+  deposited: Set<string>
+  /** What the vault held at the start, by token. */
+  reserve: Map<string, bigint>
   violations: string[]
 }
 
@@ -33,19 +41,22 @@ export const newBooks = (): Books => ({
   requests: 0,
   retries: 0,
   statuses: {},
+  fates: {},
+  vault: {},
   paid: new Map(),
+  deposited: new Set(),
+  reserve: new Map(),
   violations: [],
 })
 
-/** mulberry32: one seed, one run of choices. */
-export function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
+export function count(counts: Record<string, number>, name: string): void {
+  counts[name] = (counts[name] ?? 0) + 1
+}
+
+export function tally(names: string[]): Record<string, number> {
+  const counts: Record<string, number> = {}
+  for (const name of names.sort()) count(counts, name)
+  return counts
 }
 
 export const pause = async (ms: number): Promise<void> =>

@@ -1,10 +1,9 @@
 /** Holds the clients' books against the ledger and the chain, when everything has come to rest. */
 import pg from 'pg'
-import { parseAbiItem } from 'viem'
-import { chainClient } from '../stack/deploy.ts'
 import { checkInvariants } from '../stack/invariants.ts'
 import type { Stack } from '../stack/stack.ts'
 import type { Books, Entry } from './books.ts'
+import { judgeChain, type ChainTotals } from './judge-chain.ts'
 
 interface KeyRow {
   scope: string
@@ -23,20 +22,29 @@ const ENDPOINT = {
   subaccount: 'subaccount-spot-transfer',
 } as const
 
-/** Every promise that was broken, in words; none is what a soak is for. Everything has settled. */
-export async function judge(stack: Stack, books: Books): Promise<string[]> {
+export interface Verdict {
+  /** Every promise that was broken, in words; none is what a soak is for. */
+  violations: string[]
+  chain: ChainTotals
+}
+
+/** Everything has settled. */
+export async function judge(stack: Stack, books: Books): Promise<Verdict> {
   const client = new pg.Client({ connectionString: stack.manifest.databaseUrl })
   await client.connect()
   try {
-    return [
+    const chain = await judgeChain(client, stack, books)
+    const violations = [
       ...books.violations,
       ...(await brokenInvariants(stack)),
       ...(await judgeKeys(client, books)),
       ...(await judgeCounts(client)),
-      ...(await judgeWithdrawals(client, stack, books)),
-      ...(await judgeRest(client)),
+      ...(await judgeWithdrawals(client, books)),
+      ...chain.violations,
+      ...(await judgeRest(client, stack, chain.totals)),
       ...(await judgeLocks(client)),
     ]
+    return { violations, chain: chain.totals }
   } finally {
     await client.end()
   }
@@ -91,30 +99,30 @@ async function judgeCounts(client: pg.Client): Promise<string[]> {
 
 interface WithdrawalRow {
   id: string
-  account: string
   status: string
   amount_in_wei: string
   tx_hash: string | null
   signature: string | null
 }
 
-async function judgeWithdrawals(client: pg.Client, stack: Stack, books: Books): Promise<string[]> {
+/** Each has ended. One with a signature is paid, by the transaction its client knows of, or expired and never paid. */
+async function judgeWithdrawals(client: pg.Client, books: Books): Promise<string[]> {
   const { rows } = await client.query(
-    'select id, account, status, amount_in_wei::text, tx_hash, signature from withdrawals',
+    'select id, status, amount_in_wei::text, tx_hash, signature from withdrawals',
   )
   const byId = new Map((rows as WithdrawalRow[]).map((row) => [row.id, row]))
   const handedOut = books.entries.filter((entry) => entry.kind === 'withdraw' && entry.answers.length > 0)
   return [
     ...handedOut.flatMap((entry) => judgeHandedOut(entry, byId.get(entry.id ?? ''))),
-    ...[...books.paid].flatMap(([id, hash]) => {
-      const row = byId.get(id)
-      const confirmed = row?.status === 'confirmed' && row.tx_hash === hash
-      return confirmed ? [] : [`withdrawal ${id} was paid by the vault in ${hash} and is ${row?.status}`]
-    }),
-    ...[...byId.values()].flatMap(({ id, status }) =>
-      CLOSED.has(status) ? [] : [`withdrawal ${id} never came to an end: ${status}`],
+    ...[...books.paid.keys()].flatMap((id) =>
+      byId.has(id) ? [] : [`the vault paid ${id}, which does not exist`],
     ),
-    ...(await judgePayments(stack, [...byId.values()])),
+    ...[...byId.values()].flatMap((row) => {
+      if (!CLOSED.has(row.status)) return [`withdrawal ${row.id} never came to an end: ${row.status}`]
+      const should = row.signature === null ? 'released' : books.paid.has(row.id) ? 'confirmed' : 'expired'
+      const same = row.status === should && (row.tx_hash ?? undefined) === books.paid.get(row.id)
+      return same ? [] : [`withdrawal ${row.id} is ${row.status} (${row.tx_hash}) and should be ${should}`]
+    }),
   ]
 }
 
@@ -128,46 +136,20 @@ function judgeHandedOut({ id, answers }: Entry, row: WithdrawalRow | undefined):
     : [`withdrawal ${id} was handed out and is now ${row?.status ?? 'gone'}`]
 }
 
-/** The vault's payments and the ledger's confirmations are the same list. */
-async function judgePayments(stack: Stack, rows: WithdrawalRow[]): Promise<string[]> {
-  const events = await chainClient(stack.chain.rpcUrl, stack.chain.chainId).getLogs({
-    address: stack.chain.vault,
-    event: parseAbiItem(
-      'event SpotWithdrawal(address indexed account, address indexed token, uint256 amount, uint256 nonce)',
-    ),
-    fromBlock: 0n,
-  })
-  const paid = events.map(
-    ({ args, transactionHash }) => `${args.account!.toLowerCase()} ${args.amount} ${transactionHash}`,
-  )
-  const confirmed = rows
-    .filter(({ status }) => status === 'confirmed')
-    .map((row) => `${row.account} ${row.amount_in_wei} ${row.tx_hash}`)
-  return [
-    ...without(paid, confirmed).map((payment) => `paid by the vault and not confirmed: ${payment}`),
-    ...without(confirmed, paid).map((payment) => `confirmed and not paid by the vault: ${payment}`),
-  ]
-}
-
-/** What `list` has more often than `other`. */
-function without(list: string[], other: string[]): string[] {
-  const left = [...other]
-  return list.filter((item) => {
-    const at = left.indexOf(item)
-    if (at >= 0) left.splice(at, 1)
-    return at < 0
-  })
-}
-
 /** No amount is held for nothing, and settle has found nothing that a person must look at. */
-async function judgeRest(client: pg.Client): Promise<string[]> {
+async function judgeRest(client: pg.Client, stack: Stack, totals: ChainTotals): Promise<string[]> {
+  // What a person is rightly told: a node hid logs that were found later, a coin came in that the ledger does not know.
+  const right = ['solvency_breach', 'vault_signer_changed']
+  if (stack.rpc.counters().faults.emptyLogs) right.push('logs_were_missed')
+  if (totals.unsupported > 0) right.push('deposit_unsupported')
   const { rows } = await client.query(
     `select account || ' still has frozen ' || frozen || ' ' || token as what from balances where frozen <> 0
      union all select 'log ' || status || ': ' || coalesce(reason, '') from chain_logs where status in ('pending', 'quarantined')
      union all select 'paused: ' || coalesce(reason, '') from switches where engaged
      union all select 'debt of ' || account from debts
      union all select 'open alert ' || kind || ' ' || detail from alerts
-       where resolved_at is null and kind not in ('solvency_breach', 'vault_signer_changed')`,
+       where resolved_at is null and kind <> all($1::text[])`,
+    [right],
   )
   return (rows as { what: string }[]).map(({ what }) => what)
 }

@@ -2,14 +2,25 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import pg from 'pg'
 import { bundleFunction } from '../stack/bundle.ts'
-import { chainClient } from '../stack/deploy.ts'
 import { startStack, type Stack } from '../stack/stack.ts'
-import { newBooks, pause, randomFrom, type Books } from './books.ts'
-import { client, newPeople, type Load } from './clients.ts'
+import { newBooks, pause, tally, type Books } from './books.ts'
+import { client, type Load } from './clients.ts'
 import { playFaults } from './faults.ts'
-import { brokenInvariants, judge } from './judge.ts'
+import { judge } from './judge.ts'
+import type { ChainTotals } from './judge-chain.ts'
+import {
+  alertsRaised,
+  keepChecking,
+  keepSettling,
+  passingAlerts,
+  settle,
+  settleOutcomes,
+  withdrawalStates,
+} from './keeper.ts'
+import { newPeople } from './people.ts'
+import { streamOf } from './random.ts'
+import { Vault } from './vault.ts'
 
 export interface SoakOptions {
   seconds: number
@@ -24,20 +35,32 @@ export interface Summary {
   retries: number
   statuses: Record<string, number>
   outcomes: Record<string, number>
+  /** Of the ledger, after all: confirmed, expired, released. */
   withdrawals: Record<string, number>
-  paidByVault: number
+  /** What the clients meant to do with their signatures. */
+  fates: Record<string, number>
+  /** Transactions of the clients, by what the vault did. */
+  vault: Record<string, number>
+  /** What chain and ledger agree on. */
+  chain: ChainTotals
   faults: Record<string, number>
   checks: number
-  /** Runs of the cron function that ended well. */
-  settles: number
+  /** Runs of the cron function that came to their end, by outcome. */
+  settles: Record<string, number>
+  /** Withdrawals that never came to an end: none. */
+  open: number
+  /** What a person was told meanwhile: how often each kind was raised. */
+  alerts: Record<string, number>
   violations: string[]
 }
 
-/** Longer than a request that has reserved can go on, and than one signature is good for. */
+/** Longer than a request that has reserved can go on; and short, so that what is not sent expires while the soak goes on. */
 const RESERVATION_TTL_SECONDS = 30
-const WITHDRAW_TTL_SECONDS = 60
+const WITHDRAW_TTL_SECONDS = 15
 const GRACE_MS = 60_000
-const CHECK_EVERY_MS = 5_000
+/** How much longer than asked a soak may go on until each thing it is for has happened. */
+const EXTRA_MS = 90_000
+const PEOPLE_PER_CLIENT = 2
 
 export async function runSoak(options: SoakOptions): Promise<Summary> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-soak-'))
@@ -48,111 +71,106 @@ export async function runSoak(options: SoakOptions): Promise<Summary> {
   }
   const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
   const stack = await startStack({ folder, port: 0, env, bundle, onStep: options.log })
+  const books = newBooks()
+  const vault = await Vault.start(stack.chain, books, streamOf(options.seed, 'miner'))
+  let whole = false
   try {
-    return await soak(stack, folder, options)
+    const summary = await soak(stack, folder, vault, books, options)
+    whole = true
+    return summary
   } finally {
+    await vault.stop().catch((error: unknown) => books.violations.push(`the chain ended: ${String(error)}`))
     await stack.stop()
-    await rm(folder, { recursive: true, force: true })
+    // The logs of a soak that broke off are all that says why.
+    if (whole) await rm(folder, { recursive: true, force: true })
+    else console.error(`the soak broke off; its logs are in ${folder}`)
   }
 }
 
-async function soak(stack: Stack, folder: string, options: SoakOptions): Promise<Summary> {
-  const random = randomFrom(options.seed)
-  const books = newBooks()
-  const endAt = Date.now() + options.seconds * 1000
-  const load: Load = { stack, books, random, ending: false, giveUpAt: endAt + GRACE_MS }
-  const people = await newPeople(load, folder, 4)
-  const over = () => Date.now() >= endAt
+async function soak(
+  stack: Stack,
+  folder: string,
+  vault: Vault,
+  books: Books,
+  options: SoakOptions,
+): Promise<Summary> {
+  const { seed, log } = options
+  const stream = (who: string) => streamOf(seed, who)
+  let giveUpAt = Infinity
+  let ending = false
   let answered = false
-  const keeper = keepGoing(stack, books, () => answered)
-  const clients = Array.from({ length: options.clients }, async () => await client(load, people))
-  const faults = await playFaults({ stack, random, over, log: options.log })
-  load.ending = true
+  const asking = { stack, books, jitter: stream('set-up'), giveUpAt: () => giveUpAt }
+  const crowd = { seed, people: options.clients * PEOPLE_PER_CLIENT, random: stream('set-up keys') }
+  const people = await newPeople(asking, vault, folder, crowd)
+  log(`${people.length} people are ready`)
+  const load = { ...asking, vault, people, ending: () => ending, errands: new Set<Promise<void>>() }
+  const settling = keepSettling(stack, [stream('settle 0'), stream('settle 1')], () => answered)
+  const checking = keepChecking(stack, books, () => answered)
+  const clients = Array.from({ length: options.clients }, async (_, index) => {
+    const own: Load = { ...load, choices: stream(`client ${index}`), jitter: stream(`jitter ${index}`) }
+    await client(own)
+  })
+  const over = await endOf(stack, books, options.seconds)
+  const faults = await playFaults({ stack, random: stream('faults'), rpcRandom: stream('node'), over, log })
+  ending = true
+  giveUpAt = Date.now() + GRACE_MS
   await Promise.all(clients)
+  log('clients are done')
+  // Every deadline is over now: what still waits for its turn gives up, what was to be late is.
+  await vault.miner.leap(WITHDRAW_TTL_SECONDS + 600)
+  while (load.errands.size > 0) await Promise.all(load.errands)
   answered = true
-  const checks = await keeper
-  options.log('clients are done')
-  await bringToRest(stack)
-  options.log('at rest')
-  const violations = await judge(stack, books)
+  await settling
+  const checks = await checking
+  await bringToRest(stack, vault)
+  log('at rest')
+  const { violations, chain } = await judge(stack, books)
+  const withdrawals = await withdrawalStates(stack)
   return {
-    seed: options.seed,
+    seed,
     seconds: options.seconds,
     requests: books.requests,
     retries: books.retries,
     statuses: books.statuses,
     outcomes: tally(books.entries.map(({ kind, outcome }) => `${kind} ${outcome}`)),
-    withdrawals: await withdrawalStates(stack),
-    paidByVault: books.paid.size,
+    withdrawals,
+    fates: books.fates,
+    vault: books.vault,
+    chain,
     faults,
     checks,
-    settles: await settleRuns(stack),
+    settles: await settleOutcomes(stack),
+    alerts: await alertsRaised(stack),
+    open: (withdrawals.reserved ?? 0) + (withdrawals.signed ?? 0),
     violations,
   }
 }
 
-/** What time does in production: the cron function runs, and somebody looks at the invariants. Answers how often. */
-async function keepGoing(stack: Stack, books: Books, ended: () => boolean): Promise<number> {
-  let checks = 0
-  for (let nextCheck = Date.now(); !ended(); await pause(500)) {
-    if (Date.now() < nextCheck) continue
-    nextCheck = Date.now() + CHECK_EVERY_MS
-    try {
-      await settle(stack)
-      books.violations.push(...(await brokenInvariants(stack)))
-      checks += 1
-    } catch {
-      // Postgres or the functions are down at the moment: that is the test.
+/** Is it over? Not before its time, and then not before each thing a soak is for has happened once, if it can. */
+async function endOf(stack: Stack, books: Books, seconds: number): Promise<() => boolean> {
+  const endAt = Date.now() + seconds * 1000
+  let seen = false
+  const watch = async () => {
+    while (!seen && Date.now() < endAt + EXTRA_MS) {
+      await pause(1_000)
+      // What is signed and never sent expires in any case, at the end at the latest.
+      const unpaid = (books.fates.never ?? 0) + (books.fates.late ?? 0) > 0
+      const states: Record<string, number> = await withdrawalStates(stack).catch(() => ({}))
+      seen = unpaid && books.deposited.size > 0 && (states.confirmed ?? 0) > 0 && (states.released ?? 0) > 0
     }
   }
-  return checks
+  void watch()
+  return () => Date.now() >= endAt && (seen || Date.now() >= endAt + EXTRA_MS)
 }
 
-/** A run of the cron function, as the platform fires it. @throws when it failed */
-async function settle(stack: Stack): Promise<void> {
-  const response = await fetch(stack.manifest.settleUrl, { signal: AbortSignal.timeout(30_000) })
-  await response.text()
-  if (!response.ok) throw new Error(`settle failed: HTTP ${response.status}`)
-}
-
-async function owner<T>(stack: Stack, work: (connection: pg.Client) => Promise<T>): Promise<T> {
-  const connection = new pg.Client({ connectionString: stack.manifest.databaseUrl })
-  connection.on('error', () => {})
-  await connection.connect()
-  return await work(connection).finally(() => connection.end())
-}
-
-/** Lets chain time pass every deadline and settles until nothing is open. Nothing is at fault any more, so no run may fail. */
-async function bringToRest(stack: Stack): Promise<void> {
-  const chain = chainClient(stack.chain.rpcUrl, stack.chain.chainId)
-  await chain.increaseTime({ seconds: WITHDRAW_TTL_SECONDS + 600 })
-  await chain.mine({ blocks: 10 })
+/** Settles until nothing is open. Nothing is at fault any more, so no run may fail. */
+async function bringToRest(stack: Stack, vault: Vault): Promise<void> {
+  const { number } = vault.miner.head()
+  await vault.miner.when((head) => head.number >= number + 3)
   const deadline = Date.now() + GRACE_MS + RESERVATION_TTL_SECONDS * 1000
   for (; Date.now() < deadline; await pause(500)) {
     await settle(stack)
     const states = await withdrawalStates(stack)
-    if (!states.reserved && !states.signed) return
+    if (!states.reserved && !states.signed && Object.keys(await passingAlerts(stack)).length === 0) return
   }
-}
-
-async function settleRuns(stack: Stack): Promise<number> {
-  const { rows } = await owner(
-    stack,
-    async (connection) => await connection.query('select count(*)::int as n from settle_runs'),
-  )
-  return (rows as { n: number }[])[0]!.n
-}
-
-async function withdrawalStates(stack: Stack): Promise<Record<string, number>> {
-  const { rows } = await owner(
-    stack,
-    async (connection) => await connection.query('select status from withdrawals'),
-  )
-  return tally((rows as { status: string }[]).map(({ status }) => status))
-}
-
-function tally(names: string[]): Record<string, number> {
-  const counts: Record<string, number> = {}
-  for (const name of names.sort()) counts[name] = (counts[name] ?? 0) + 1
-  return counts
 }
