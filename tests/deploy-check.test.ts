@@ -164,7 +164,17 @@ describe('a bundle as wrangler makes it', () => {
 
   it('that is honest passes, and no variable of another group is left in it', async () => {
     const honest = await bundleFunction({ env: 'spot-transfer', outdir: join(folder, 'honest') })
-    expect(faults('spot-transfer', { text: honest.text, gzipBytes: honest.gzipBytes })).toEqual([])
+    const made = { text: honest.text, gzipBytes: honest.gzipBytes }
+    const { config } = functionNamed('spot-transfer')
+    const declared = {
+      secrets: ['DATABASE_URL', 'JWT_PRIVATE_KEY', 'JWT_SECRET'],
+      config: { ...config, secrets: { required: ['DATABASE_URL', 'JWT_SECRET'] } },
+    }
+    expect(faults('spot-transfer', { ...made, ...declared })).toEqual([])
+    expect(faults('spot-transfer', made)).toEqual([
+      'spot-transfer: names the secret JWT_PRIVATE_KEY, which is not declared for it',
+      'spot-transfer: names the secret JWT_SECRET, which is not declared for it',
+    ])
     expect(readsVariable(honest.text, 'JWT_SECRET')).toBe(true)
     expect(readsVariable(honest.text, 'VAULT_ADDRESS')).toBe(false)
   })
