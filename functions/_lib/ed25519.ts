@@ -1,5 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { base58 } from '@scure/base'
+import { CheckedKeys } from './checked-keys.ts'
 
 declare const strict: unique symbol
 
@@ -23,8 +24,10 @@ export const decodeSignatureText = (text: string): Uint8Array | null =>
  * points with a torsion part give null: nobody signs for them, or they make signatures ambiguous.
  */
 export function strictPublicKey(bytes: Uint8Array): StrictPublicKey | null {
-  return isPrimeOrderPoint(bytes) ? (bytes as StrictPublicKey) : null
+  return strictKeys.has(bytes) ? (bytes as StrictPublicKey) : null
 }
+
+const strictKeys = new CheckedKeys(isPrimeOrderPoint)
 
 /**
  * RFC 8032 verification as Solana's validators do it: cofactorless, S below L, canonical R and key.
