@@ -8,31 +8,10 @@ import {
   strictPublicKey,
   verifyStrict,
 } from '../functions/_lib/ed25519.ts'
+import { IDENTITY, L, ORDER_8, Point, SMALL_ORDER } from './support/ed25519-cases.ts'
 import { MAIN } from './support/signed-vectors.ts'
 
-const { Point } = ed25519
-const L = Point.Fn.ORDER
 const message = new TextEncoder().encode('move everything')
-const IDENTITY = '0100000000000000000000000000000000000000000000000000000000000000'
-const ORDER_8 = '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05'
-
-/** Every 32-byte string that a lenient decoder takes for one of the eight torsion points. */
-const SMALL_ORDER = {
-  'identity (order 1)': IDENTITY,
-  'identity with the sign bit': '0100000000000000000000000000000000000000000000000000000000000080',
-  'identity as p + 1': 'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'identity as p + 1 with the sign bit': 'eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'order 2': 'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'order 2 with the sign bit': 'ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'order 4': '0000000000000000000000000000000000000000000000000000000000000000',
-  'order 4, other sign': '0000000000000000000000000000000000000000000000000000000000000080',
-  'order 4 as p': 'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f',
-  'order 4 as p, other sign': 'edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff',
-  'order 8, first': ORDER_8,
-  'order 8, second': '26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85',
-  'order 8, third': 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a',
-  'order 8, fourth': 'c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa',
-}
 
 /** S·B as R beside S: under the identity key a lenient verifier takes it for any message. */
 function forgedUnderIdentity(): Uint8Array {
