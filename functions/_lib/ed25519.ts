@@ -27,7 +27,8 @@ export function strictPublicKey(bytes: Uint8Array): StrictPublicKey | null {
   return strictKeys.has(bytes) ? (bytes as StrictPublicKey) : null
 }
 
-const strictKeys = new CheckedKeys(isPrimeOrderPoint)
+// Marked pure: functions that read addresses and check no key are bundled without the curve, 13 KB gzipped.
+const strictKeys = /* @__PURE__ */ new CheckedKeys(isPrimeOrderPoint)
 
 /**
  * RFC 8032 verification as Solana's validators do it: cofactorless, S below L, canonical R and key.
