@@ -42,7 +42,7 @@ export const agentBind = defineEndpoint({
   },
   handler: async (call) => {
     const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
-    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
     call.actsFor(caller.account)
     if (agent === caller.account)
       throw new SignedRefusal('invalid_request', 'agent_wallet must not be the account itself')

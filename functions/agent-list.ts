@@ -38,7 +38,7 @@ export const agentList = defineEndpoint({
   ),
   signedErrors: SIGNATURE_ERRORS,
   handler: async (call) => {
-    const { account } = signedCaller(call.body, OPERATION, call.nowMs)
+    const { account } = await signedCaller(call.body, OPERATION, call.nowMs)
     call.actsFor(account)
     return succeeded({ agent_wallets: await listAgents(call.db, account) })
   },

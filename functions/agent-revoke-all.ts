@@ -31,7 +31,7 @@ export const agentRevokeAll = defineEndpoint({
   ),
   signedErrors: { ...SIGNATURE_ERRORS, duplicate_signature: 'the same message again' },
   handler: async (call) => {
-    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
     call.actsFor(caller.account)
     return succeeded({ account: caller.account, revoked: await revokeAgents(call.db, caller, null) })
   },

@@ -38,7 +38,7 @@ export const agentRevoke = defineEndpoint({
   },
   handler: async (call) => {
     const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
-    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
     call.actsFor(caller.account)
     const revoked = await revokeAgents(call.db, caller, agent)
     return succeeded({ account: caller.account, agent_wallet: agent, revoked })

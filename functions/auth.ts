@@ -32,19 +32,19 @@ function loginAccount(address: string): Account {
 }
 
 /** The check of a signature whose form is right for the account: the domain, the nonce and the time are then known. */
-type LoginCheck = (domain: LoginDomain, nonce: number) => boolean
+type LoginCheck = (domain: LoginDomain, nonce: number) => Promise<boolean>
 
 /** @throws ApiError INVALID_SIGNATURE_FORMAT */
 function loginCheck(account: Account, signature: LoginSignature, timestamp: number): LoginCheck {
   if (account.kind === 'evm') {
     if (typeof signature !== 'string' || !/^0x[0-9a-fA-F]{130}$/.test(signature))
       throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be 65 bytes as 0x hex')
-    return (domain, nonce) => loginSignedBy(domain, account.id, nonce, timestamp, signature)
+    return async (domain, nonce) => loginSignedBy(domain, account.id, nonce, timestamp, signature)
   }
   const parsed = parseLoginSignature(signature)
   if (!parsed) throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be base58 of 64 bytes')
-  return (domain, nonce) =>
-    loginMessageSignedBy(loginMessage(domain, account.id, nonce, timestamp), account.id, parsed)
+  return async (domain, nonce) =>
+    await loginMessageSignedBy(loginMessage(domain, account.id, nonce, timestamp), account.id, parsed)
 }
 
 export const authNonce = defineEndpoint({
@@ -145,7 +145,8 @@ export const authLogin = defineEndpoint({
     }
     const isSigned = loginCheck(account, signature, timestamp)
     const nonce = await nextLoginNonce(call.db, account.id)
-    if (!isSigned(domainOf(call.env), nonce) || !(await useLoginNonce(call.db, account.id, nonce))) {
+    const domain = domainOf(call.env)
+    if (!(await isSigned(domain, nonce)) || !(await useLoginNonce(call.db, account.id, nonce))) {
       throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
     }
     const session = await issueSession(call.env, account.id, call.now)

@@ -48,8 +48,8 @@ export const subaccountCreate = defineEndpoint({
     limit_reached: `the main account has ${SUBACCOUNTS_MAX} subaccounts`,
   },
   handler: async (call) => {
-    const sub = verified(verifyOffer(call.body, call.nowMs)).account.id
-    const main = verified(verifyConfirmation(call.body, call.nowMs)).account.id
+    const sub = verified(await verifyOffer(call.body, call.nowMs)).account.id
+    const main = verified(await verifyConfirmation(call.body, call.nowMs)).account.id
     call.actsFor(main)
     if (main === sub) throw new SignedRefusal('invalid_request', 'main_account and subaccount must differ')
     return succeeded(await createSubaccount(call.db, main, sub, SUBACCOUNTS_MAX))

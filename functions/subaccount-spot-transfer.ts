@@ -45,7 +45,7 @@ export const subaccountSpotTransfer = defineEndpoint({
   handler: async (call) => {
     const amount = amountForVerb(call.body.amount)
     const to = keyIn(call.body.to_account, 'to_account')
-    const caller = signedCaller(call.body, OPERATION, call.nowMs)
+    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
     call.actsFor(caller.account)
     const { answer, pushes } = await subaccountTransfer(call.db, {
       caller,

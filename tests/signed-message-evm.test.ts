@@ -16,8 +16,8 @@ import {
 import { evmWallet } from './support/wallets.ts'
 
 const evm = evmWallet(`0x${'11'.repeat(32)}`)
-const refusal = (body: Record<string, unknown>) => {
-  const verdict = verifySignedBody(body, TRANSFER, NOW)
+const refusal = async (body: Record<string, unknown>) => {
+  const verdict = await verifySignedBody(body, TRANSFER, NOW)
   return verdict.ok ? 'accepted' : verdict.reason
 }
 const withChar = (text: string, at: number, char: string) => text.slice(0, at) + char + text.slice(at + 1)
@@ -66,8 +66,8 @@ describe('an EVM signature with one change is never accepted:', () => {
     ['one bit of r', (hex) => withChar(hex, 20, hex[20] === '0' ? '1' : '0'), 'verification_failed'],
   ])('%s', async (_name, change, reason) => {
     const body = await signing
-    expect(refusal(body)).toBe('accepted')
-    expect(refusal({ ...body, signature: change(body['signature'] as string) })).toBe(reason)
+    expect(await refusal(body)).toBe('accepted')
+    expect(await refusal({ ...body, signature: change(body['signature'] as string) })).toBe(reason)
   })
 
   test.each<[string, (account: ReturnType<typeof privateKeyToAccount>) => Promise<Hex>]>([
@@ -86,7 +86,7 @@ describe('an EVM signature with one change is never accepted:', () => {
     ],
   ])('signed over %s', async (_name, sign) => {
     const signature = await sign(privateKeyToAccount(`0x${'11'.repeat(32)}`))
-    expect(refusal({ ...(await signing), signature })).toBe('verification_failed')
+    expect(await refusal({ ...(await signing), signature })).toBe('verification_failed')
   })
 })
 

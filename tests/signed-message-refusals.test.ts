@@ -27,8 +27,12 @@ const sub = solanaWallet(2)
 /** Undefined in a change takes the field out of the body. */
 const bodyWith = (change: Change, base = transferBody()): Change =>
   Object.fromEntries(Object.entries({ ...base, ...change }).filter(([, value]) => value !== undefined))
-const refusal = (body: Change, operation: Parameters<typeof verifySignedBody>[1] = TRANSFER, now = NOW) => {
-  const verdict = verifySignedBody(body, operation, now)
+const refusal = async (
+  body: Change,
+  operation: Parameters<typeof verifySignedBody>[1] = TRANSFER,
+  now = NOW,
+) => {
+  const verdict = await verifySignedBody(body, operation, now)
   return verdict.ok ? 'accepted' : verdict.reason
 }
 const withChar = (text: string, at: number, char: string) => text.slice(0, at) + char + text.slice(at + 1)
@@ -137,28 +141,28 @@ const badMessage: [string, Change][] = [
 
 describe('one change to the signed body is never accepted:', () => {
   const operation = { ...TRANSFER, fields: DATA_FIELDS }
-  test('the unchanged body is accepted, so it is the change that is refused', () => {
-    expect(refusal(transferBody(), operation)).toBe('accepted')
+  test('the unchanged body is accepted, so it is the change that is refused', async () => {
+    expect(await refusal(transferBody(), operation)).toBe('accepted')
   })
-  test.each(failed)('verification failed when %s', (_name, change) => {
-    expect(refusal(bodyWith(change), operation)).toBe('verification_failed')
+  test.each(failed)('verification failed when %s', async (_name, change) => {
+    expect(await refusal(bodyWith(change), operation)).toBe('verification_failed')
   })
-  test.each(badSignature)('invalid signature when it is %s', (_name, signature) => {
-    expect(refusal(bodyWith({ signature }))).toBe('invalid_signature')
+  test.each(badSignature)('invalid signature when it is %s', async (_name, signature) => {
+    expect(await refusal(bodyWith({ signature }))).toBe('invalid_signature')
   })
-  test.each(badKey)('invalid public key when %s', (_name, change) => {
-    expect(refusal(bodyWith(change))).toBe('invalid_public_key')
+  test.each(badKey)('invalid public key when %s', async (_name, change) => {
+    expect(await refusal(bodyWith(change))).toBe('invalid_public_key')
   })
-  test.each(badMessage)('invalid message when %s', (_name, change) => {
-    expect(refusal(bodyWith(change))).toBe('invalid_message')
+  test.each(badMessage)('invalid message when %s', async (_name, change) => {
+    expect(await refusal(bodyWith(change))).toBe('invalid_message')
   })
   test.each(['transfer_funds', 'Transfer_spot_asset', 'transfer_spot_asset ', ''])(
     'verification failed when the operation is "%s"',
-    (type) => expect(refusal(transferBody(), { ...TRANSFER, type })).toBe('verification_failed'),
+    async (type) => expect(await refusal(transferBody(), { ...TRANSFER, type })).toBe('verification_failed'),
   )
-  test('verification failed when no agent may act and one signed', () => {
+  test('verification failed when no agent may act and one signed', async () => {
     const body = bodyWith({ agent_wallet: AGENT, signature: BY_AGENT })
-    expect(refusal(body, { ...TRANSFER, agentMayAct: false })).toBe('verification_failed')
+    expect(await refusal(body, { ...TRANSFER, agentMayAct: false })).toBe('verification_failed')
   })
 
   test.each<[string, string]>([
@@ -172,10 +176,12 @@ describe('one change to the signed body is never accepted:', () => {
     ['names the account', TRANSFER_TEXT.replace('{"data"', `{"account":"${MAIN}","data"`)],
     ['is the data alone', JSON.stringify(TRANSFER_DATA)],
   ])('verification failed when the text main signed %s', async (_name, text) => {
-    expect(refusal(bodyWith({ signature: await main.signText(text) }))).toBe('verification_failed')
+    expect(await refusal(bodyWith({ signature: await main.signText(text) }))).toBe('verification_failed')
   })
   test('verification failed when the sub signed in the name of main', async () => {
-    expect(refusal(bodyWith({ signature: await sub.signText(TRANSFER_TEXT) }))).toBe('verification_failed')
+    expect(await refusal(bodyWith({ signature: await sub.signText(TRANSFER_TEXT) }))).toBe(
+      'verification_failed',
+    )
   })
 
   test.each<[string, EnvelopeLayout, number]>([
@@ -192,17 +198,21 @@ describe('one change to the signed body is never accepted:', () => {
     ['the V1 envelope has another version', 'v1', 16],
     ['the V1 envelope has another signer count', 'v1', 17],
     ['the V1 envelope has another signer', 'v1', 18],
-  ])('verification failed when %s', (_name, layout, at) => {
+  ])('verification failed when %s', async (_name, layout, at) => {
     const envelope = offchainEnvelope(layout, TRANSFER_TEXT, base58.decode(MAIN))!
-    expect(refusal(bodyWith(hardware(main.signBytes(envelope))))).toBe('accepted')
+    expect(await refusal(bodyWith(hardware(main.signBytes(envelope))))).toBe('accepted')
     envelope[at]! ^= 1
-    expect(refusal(bodyWith(hardware(main.signBytes(envelope))))).toBe('verification_failed')
+    expect(await refusal(bodyWith(hardware(main.signBytes(envelope))))).toBe('verification_failed')
   })
 })
 
 describe('what a refusal says', () => {
-  test('a mismatch carries the preferred text and the key, and they are those of the caller', () => {
-    const verdict = verifySignedBody(bodyWith({ agent_wallet: AGENT, expiry_window: null }), TRANSFER, NOW)
+  test('a mismatch carries the preferred text and the key, and they are those of the caller', async () => {
+    const verdict = await verifySignedBody(
+      bodyWith({ agent_wallet: AGENT, expiry_window: null }),
+      TRANSFER,
+      NOW,
+    )
     const canonicalText = TRANSFER_TEXT.replace('"expiry_window":30000,', '')
     expect(verdict).toMatchObject({
       ok: false,
@@ -211,11 +221,11 @@ describe('what a refusal says', () => {
       checkedKey: AGENT,
     })
   })
-  test('a forged signature under the identity key moves nothing: the key itself is refused', () => {
+  test('a forged signature under the identity key moves nothing: the key itself is refused', async () => {
     const identity = base58.encode(hexToBytes('01' + '00'.repeat(31)))
     const signature = base58.encode(hexToBytes('01' + '00'.repeat(63)))
     const claim = { account: MAIN, agentWallet: identity, signature, timestamp: NOW, type: 't', data: {} }
-    expect(verifyClaim(claim, NOW)).toMatchObject({ ok: false, reason: 'invalid_public_key' })
+    expect(await verifyClaim(claim, NOW)).toMatchObject({ ok: false, reason: 'invalid_public_key' })
   })
   test('each reason begins as the contract spells it', () => {
     expect(Object.values(REFUSAL_TEXT)).toEqual([

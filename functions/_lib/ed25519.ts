@@ -1,5 +1,6 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { base58 } from '@scure/base'
+import { CheckedKeys } from './checked-keys.ts'
 
 declare const strict: unique symbol
 
@@ -23,22 +24,33 @@ export const decodeSignatureText = (text: string): Uint8Array | null =>
  * points with a torsion part give null: nobody signs for them, or they make signatures ambiguous.
  */
 export function strictPublicKey(bytes: Uint8Array): StrictPublicKey | null {
-  return isPrimeOrderPoint(bytes) ? (bytes as StrictPublicKey) : null
+  return strictKeys.has(bytes) ? (bytes as StrictPublicKey) : null
 }
+
+// Marked pure: functions that read addresses and check no key are bundled without the curve, 13 KB gzipped.
+const strictKeys = /* @__PURE__ */ new CheckedKeys(isPrimeOrderPoint)
 
 /**
  * RFC 8032 verification as Solana's validators do it: cofactorless, S below L, canonical R and key.
  *
- * noble's `zip215: false` still checks the cofactored equation, which lets a signer add a torsion point
- * to R. With R and the key both in the prime-order group the two equations are the same one.
+ * The runtime takes a signature when S < L and the encoding of S·B − k·A is R, byte for byte. That alone says nothing of
+ * the key's order, so the key is held to {@link strictPublicKey}'s rule here too. B and A being of prime order, S·B − k·A is,
+ * and with it every R that can be equal to it: the only one of small order is the identity, which is refused by its bytes.
  */
-export function verifyStrict(signature: Uint8Array, message: Uint8Array, key: StrictPublicKey): boolean {
-  if (signature.length !== 64) return false
-  // R is looked at last: the check costs as much as half a verification and only ever refuses forgeries.
-  return (
-    ed25519.verify(signature, message, key, { zip215: false }) && isPrimeOrderPoint(signature.subarray(0, 32))
-  )
+export async function verifyStrict(
+  signature: Uint8Array,
+  message: Uint8Array,
+  key: StrictPublicKey,
+): Promise<boolean> {
+  if (signature.length !== 64 || isIdentity(signature.subarray(0, 32))) return false
+  // Copies, made before anything is awaited: what was looked at is what is verified.
+  const [signed, text] = [new Uint8Array(signature), new Uint8Array(message)]
+  const native = await strictKeys.native(key)
+  return native !== null && (await crypto.subtle.verify('Ed25519', native, signed, text))
 }
+
+/** The one canonical encoding of the identity. */
+const isIdentity = (point: Uint8Array): boolean => point.every((byte, at) => byte === (at === 0 ? 1 : 0))
 
 function isPrimeOrderPoint(bytes: Uint8Array): boolean {
   try {

@@ -24,6 +24,8 @@ export const BEARER_LENGTH_MAX = 8_192
 /** How long a verified session is taken without checking its signature again, and how many an isolate remembers. */
 export const SESSION_CACHE_SECONDS = 60
 export const SESSION_CACHE_ENTRIES_MAX = 10_000
+/** Wallet keys an isolate remembers the check of: about 10 MB with their native form. */
+export const CHECKED_KEYS_MAX = 10_000
 
 /** What a caller whose rows were busy should wait. */
 export const BUSY_RETRY_AFTER_SECONDS = 1

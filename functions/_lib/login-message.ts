@@ -42,13 +42,13 @@ export function parseLoginSignature(signature: LoginSignature): ParsedLoginSigna
 }
 
 /** Did the account's key sign this login? `wallet` has passed parseAccount, so its key is a strict one. */
-export function loginMessageSignedBy(
+export async function loginMessageSignedBy(
   message: string,
   wallet: string,
   signature: ParsedLoginSignature,
-): boolean {
+): Promise<boolean> {
   const key = decodeKeyText(wallet) as StrictPublicKey
   return signature.hardware
-    ? envelopeLayoutSigned(signature.bytes, message, key) !== null
-    : verifyStrict(signature.bytes, utf8ToBytes(message), key)
+    ? (await envelopeLayoutSigned(signature.bytes, message, key)) !== null
+    : await verifyStrict(signature.bytes, utf8ToBytes(message), key)
 }

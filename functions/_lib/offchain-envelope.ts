@@ -50,14 +50,14 @@ export function offchainEnvelope(
 }
 
 /** The layout in which the signature is the signer's over the text, or null. */
-export function envelopeLayoutSigned(
+export async function envelopeLayoutSigned(
   signature: Uint8Array,
   text: string,
   signer: StrictPublicKey,
-): EnvelopeLayout | null {
-  const isSigned = (layout: EnvelopeLayout) => {
+): Promise<EnvelopeLayout | null> {
+  for (const layout of ENVELOPE_LAYOUTS) {
     const message = offchainEnvelope(layout, text, signer)
-    return message !== null && verifyStrict(signature, message, signer)
+    if (message !== null && (await verifyStrict(signature, message, signer))) return layout
   }
-  return ENVELOPE_LAYOUTS.find(isSigned) ?? null
+  return null
 }

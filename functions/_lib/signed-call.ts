@@ -84,8 +84,12 @@ export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
  * Who signed the body. The order: a key by form, the signature by form, the times, the curve.
  * @throws SignedRefusal
  */
-export function signedCaller(body: object, operation: SignedOperation, nowMs: number): SignedCaller {
-  return callerOf(verified(verifySignedBody(body as Record<string, unknown>, operation, nowMs)))
+export async function signedCaller(
+  body: object,
+  operation: SignedOperation,
+  nowMs: number,
+): Promise<SignedCaller> {
+  return callerOf(verified(await verifySignedBody(body as Record<string, unknown>, operation, nowMs)))
 }
 
 const callerOf = (message: Verified): SignedCaller => ({

@@ -70,11 +70,11 @@ export const REFUSAL_TEXT: Readonly<Record<Refusal['reason'], string>> = {
 }
 
 /** {@link verifyClaim} for a flat body: the one call most endpoints make. */
-export const verifySignedBody = (
+export const verifySignedBody = async (
   body: Readonly<Record<string, unknown>>,
   operation: SignedOperation,
   nowMs: number,
-): Verified | Refusal => verifyClaim(claimFromBody(body, operation), nowMs)
+): Promise<Verified | Refusal> => await verifyClaim(claimFromBody(body, operation), nowMs)
 
 /** Operation fields absent from the body are absent from the signed data; one that is null stays null. */
 export function claimFromBody(
@@ -97,7 +97,7 @@ export function claimFromBody(
  * Says whether the wallet signed the message and the message is still good. Never throws.
  * The order is cheap to dear: the signature's form, the times, the keys, and only then the curve.
  */
-export function verifyClaim(claim: WalletClaim, nowMs: number): Verified | Refusal {
+export async function verifyClaim(claim: WalletClaim, nowMs: number): Promise<Verified | Refusal> {
   const signature = parseSignature(claim.signature)
   if ('problem' in signature) return refuse('invalid_signature', signature.problem)
 
@@ -116,8 +116,8 @@ export function verifyClaim(claim: WalletClaim, nowMs: number): Verified | Refus
     return refuse('invalid_signature', `not a signature that the key of an ${signer.kind} account makes`)
 
   const candidates = canonicalCandidates(claim.type, data, times.timestamp, times.expiryWindow)
-  const text = candidates.find((candidate) => isSignedBy(signature, candidate, signer.id))
-  if (text === undefined) return mismatch(candidates[0], signer.id)
+  const text = await firstSigned(signature, candidates, signer.id)
+  if (text === null) return mismatch(candidates[0], signer.id)
   const digest = replayDigest(signer.id, text)
   return { ok: true, account, signer: signer.id, viaAgent, text, digest, expiresAt: times.expiresAt }
 }
@@ -176,12 +176,22 @@ function checkTimes(timestamp: unknown, expiryWindow: unknown, nowMs: number): T
   return { timestamp, expiryWindow, expiresAt }
 }
 
-function isSignedBy(signature: ParsedSignature, text: string, signer: string): boolean {
+/** The first of the candidates that was signed; the rest is not looked at. */
+async function firstSigned(
+  signature: ParsedSignature,
+  candidates: readonly string[],
+  signer: string,
+): Promise<string | null> {
+  for (const text of candidates) if (await isSignedBy(signature, text, signer)) return text
+  return null
+}
+
+async function isSignedBy(signature: ParsedSignature, text: string, signer: string): Promise<boolean> {
   if (signature.form === 'personal_sign') return recoverPersonalSigner(signature.signature, text) === signer
   // parseAccount has already held the key to strictPublicKey's rule.
   const key = decodeKeyText(signer) as StrictPublicKey
-  if (signature.form === 'hardware') return envelopeLayoutSigned(signature.bytes, text, key) !== null
-  return verifyStrict(signature.bytes, utf8ToBytes(text), key)
+  if (signature.form === 'hardware') return (await envelopeLayoutSigned(signature.bytes, text, key)) !== null
+  return await verifyStrict(signature.bytes, utf8ToBytes(text), key)
 }
 
 const refuse = (

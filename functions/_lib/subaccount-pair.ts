@@ -11,8 +11,8 @@ export interface SubaccountPair {
 }
 
 /** The sub's consent: type `subaccount_initiate` over `{account: main}`. */
-export const verifyOffer = (pair: SubaccountPair, nowMs: number): Verified | Refusal =>
-  verifyClaim(
+export const verifyOffer = async (pair: SubaccountPair, nowMs: number): Promise<Verified | Refusal> =>
+  await verifyClaim(
     {
       account: pair.subaccount,
       signature: pair.sub_signature,
@@ -28,24 +28,27 @@ export const verifyOffer = (pair: SubaccountPair, nowMs: number): Verified | Ref
  * The main account's consent: type `subaccount_confirm` over `{signature: <the sub's>}`. A hardware signature comes as an
  * object: its `value` is what is signed, and the object as received is taken too.
  */
-export function verifyConfirmation(pair: SubaccountPair, nowMs: number): Verified | Refusal {
-  const [first, ...others] = signedForms(pair.sub_signature).map(
-    (signature) => () =>
-      verifyClaim(
-        {
-          account: pair.main_account,
-          signature: pair.main_signature,
-          timestamp: pair.timestamp,
-          expiryWindow: pair.expiry_window,
-          type: 'subaccount_confirm',
-          data: { signature },
-        },
-        nowMs,
-      ),
-  )
-  const result = first!()
+export async function verifyConfirmation(pair: SubaccountPair, nowMs: number): Promise<Verified | Refusal> {
+  const verifyOver = async (signature: unknown) =>
+    await verifyClaim(
+      {
+        account: pair.main_account,
+        signature: pair.main_signature,
+        timestamp: pair.timestamp,
+        expiryWindow: pair.expiry_window,
+        type: 'subaccount_confirm',
+        data: { signature },
+      },
+      nowMs,
+    )
+  const [first, ...others] = signedForms(pair.sub_signature)
+  const result = await verifyOver(first)
   if (result.ok || result.reason !== 'verification_failed') return result
-  return others.map((verify) => verify()).find((other) => other.ok) ?? result
+  for (const form of others) {
+    const other = await verifyOver(form)
+    if (other.ok) return other
+  }
+  return result
 }
 
 const signedForms = (signature: unknown): [unknown, ...unknown[]] =>
