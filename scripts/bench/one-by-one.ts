@@ -94,7 +94,7 @@ async function expire(client: Client, id: string): Promise<void> {
   )
   await client.query(
     `insert into entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-      values ($1, $2, $3, 'spot', $4, $5, -$5::numeric, $6, $7, $8)`,
+      values ($1, $2, $3, 'spot', $4, $5::numeric, -$5::numeric, $6, $7, $8)`,
     [account, newId(), transfer, token, amount, balance.available, balance.frozen, balance.version],
   )
   await client.query('commit')
