@@ -184,6 +184,8 @@ export class ChainModel extends LedgerModel {
     if (log.name === 'withdrawal') return this.#payment(log)
     if (log.name === 'deposit') return this.#deposit(log)
     this.alerts.add(`vault_paused ${log.raw.tx_hash}`)
+    // Before the first withdrawal it is the vault being set up.
+    if (this.withdrawals.some(({ requestedAt }) => requestedAt < log.raw.block_timestamp - 60)) this.pause()
     return {}
   }
 

@@ -26,6 +26,8 @@ export interface ModelWithdrawal {
   amount: Units
   nonce: number
   /** Unix seconds. */
+  requestedAt: number
+  /** Unix seconds. */
   deadline: number
   status: 'reserved' | 'signed' | 'released' | 'confirmed' | 'expired'
   signature?: string
@@ -129,7 +131,7 @@ export class LedgerModel {
     amount: string,
     next: number | undefined,
     key: Key | undefined,
-    made: Pick<ModelWithdrawal, 'id' | 'deadline'>,
+    made: Pick<ModelWithdrawal, 'id' | 'requestedAt' | 'deadline'>,
   ) {
     const known = this.#claim(`${account} withdraw`, key)
     if (known) {

@@ -142,11 +142,12 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
           heard(async () => {
             const result = await reserve(edge, { ...input, ttlSeconds: step.ttl, nextOnChain: next() })
             const made = result.outcome === 'reserved' ? result.reservation : undefined
+            const deadline = made?.deadline ?? 0
             return {
               outcome: result.outcome,
               pushes: result.pushes,
               nonce: made?.nonce ?? -1,
-              made: { id: made?.id ?? '', deadline: made?.deadline ?? 0 },
+              made: { id: made?.id ?? '', requestedAt: deadline - step.ttl, deadline },
             }
           }),
         model: (said) => model.reserve(owner, step.token, sum, next(), given, madeIn(said)),
@@ -204,7 +205,7 @@ function withdrawalAct(
   }
 }
 
-const madeIn = (said: Said) => said.made as Pick<ModelWithdrawal, 'id' | 'deadline'>
+const madeIn = (said: Said) => said.made as Pick<ModelWithdrawal, 'id' | 'requestedAt' | 'deadline'>
 
 const uuid = () =>
   randomBytes(16)
