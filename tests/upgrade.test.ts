@@ -72,7 +72,8 @@ describe('a ledger with money in it, brought up to date', () => {
     expect(broken.filter(({ violations }) => violations > 0)).toEqual([])
   })
 
-  it('moves on from there: a transfer and a release end at the sums of both times', async () => {
+  it('moves on from there, in a session that called the verbs before: everything ends at the sums of both times', async () => {
+    await owner.query(`select ledger.credit('${ALICE}', 'USDT', 5, null, null, null, null)`)
     await owner.query(`select ledger.transfer('${ALICE}', 'USDT', 'perp_to_spot', 0.5, null, null)`)
     await owner.query(`select ledger.release(id, 'sign_failed') from withdrawals`)
     const { rows } = await owner.query(
@@ -80,7 +81,7 @@ describe('a ledger with money in it, brought up to date', () => {
     )
     expect(rows).toEqual([
       { wallet: 'perp', available: '40', frozen: 0 },
-      { wallet: 'spot', available: '60', frozen: 0 },
+      { wallet: 'spot', available: '65', frozen: 0 },
     ])
   })
 
