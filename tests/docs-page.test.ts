@@ -1,6 +1,5 @@
 import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { oneScript } from '../scripts/docs-page/build.ts'
 import { CHROMIUM, openPage, type Page } from './support/chromium.ts'
 import { clientOf } from './support/client.ts'
 import { until } from './support/until.ts'
@@ -25,29 +24,6 @@ describe('what is served', () => {
     expect(policy).not.toMatch(/unsafe|https?:|\*/)
     expect(texts[0]).not.toMatch(/<script>|<style|style=|onclick=|https?:\/\//)
     expect(texts.join('').length).toBeLessThan(60_000)
-  })
-})
-
-describe('the one script', () => {
-  const made = (files: Record<string, string>) => oneScript('a.ts', (name) => files[name] ?? '')
-
-  test('has each imported file once, before the first that needs it, and no import, export or type', () => {
-    const files = {
-      'a.ts': "import { b } from './b.ts'\nimport { c, type C } from './c.ts'\nexport const a: C = b + c",
-      'b.ts': "import { c } from './c.ts'\nexport function b() { return c }",
-      'c.ts': 'export type C = number\n/** Said. */\nexport const c: C = 1',
-    }
-    expect(made(files).replace(/\s+/g, ' ')).toBe('const c = 1; function b() { return c; } const a = b + c; ')
-  })
-
-  test('is refused when two files mean different things by a name, or an import renames one', () => {
-    const twice = {
-      'a.ts': "import { b } from './b.ts'\nconst x = b",
-      'b.ts': 'const x = 1\nexport const b = x',
-    }
-    expect(() => made(twice)).toThrow('b.ts and a.ts both declare x')
-    expect(() => made({ 'a.ts': "import { b as c } from './b.ts'\nc()" })).toThrow('a.ts imports ./b.ts')
-    expect(() => made({ 'a.ts': "import { c } from 'c'\nc()" })).toThrow('a.ts imports c')
   })
 })
 
