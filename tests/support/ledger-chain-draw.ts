@@ -107,6 +107,7 @@ const reserve = fc.record({
   ttl: fc.constantFrom(60 as const, 600 as const),
 })
 const store = { verb: 'store', pick: 0, signature: '11' } as const
+const release = { verb: 'release', pick: 0 } as const
 const pay = { verb: 'pay', pick: 0 } as const
 const record = { verb: 'record', depth: 0, overlap: 0, reversed: false, node: 'honest' } as const
 const lapse = { verb: 'advance', pick: 0, by: 1 } as const
@@ -119,6 +120,8 @@ const settle = { verb: 'settle', limit: 100 } as const
 const courses = [
   { weight: 10, arbitrary: course([], [store]) },
   { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
+  // The funds were given back while the signer worked.
+  { weight: 3, arbitrary: course([], [release, store]) },
   { weight: 4, arbitrary: course([], [store, pay, record]) },
   { weight: 2, arbitrary: course([], [store, lapse, record]) },
   { weight: 3, arbitrary: course([], [store, lastSecond, record, expire]) },
