@@ -32,7 +32,7 @@ const uint256 = (name: string) => numeric(name, { precision: 78, scale: 0 })
 const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'string' })
 
 /**
- * Rules of one value are domains (their checks stand in db/migrations/0004_domains.sql): Postgres reads a table's CHECK
+ * Rules of one value are domains (their checks stand in db/migrations/0000_domains.sql): Postgres reads a table's CHECK
  * constraints anew with every statement, and a domain's once a connection. Rules between columns stay checks.
  */
 const domain = (name: string) => customType<{ data: string }>({ dataType: () => name })

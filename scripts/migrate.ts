@@ -8,7 +8,8 @@ import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import * as z from 'zod/mini'
-import { EDGE_ROLES, migrateDatabase, putTokens, setRolePasswords, type EdgeRole } from './stack/database.ts'
+import { migrateDatabase } from '../db/operate/migrate.ts'
+import { EDGE_ROLES, putTokens, setRolePasswords, type EdgeRole } from './stack/database.ts'
 import { readManifest } from './stack/manifest.ts'
 
 const TokenFile = z.array(
@@ -34,8 +35,10 @@ function connectionString(ownerUrl: string, role: EdgeRole, password: string): s
 async function main(): Promise<void> {
   const { values } = parseArgs({ options: { roles: { type: 'boolean' }, tokens: { type: 'string' } } })
   const ownerUrl = process.env.OWNER_DATABASE_URL ?? readManifest().databaseUrl
-  const applied = await migrateDatabase(ownerUrl)
-  console.log(applied === 0 ? 'the schema is up to date' : `${applied} migrations applied`)
+  const { migrations, verbs } = await migrateDatabase(ownerUrl)
+  for (const tag of migrations) console.log(`migration ${tag}: applied`)
+  if (verbs.length > 0) console.log(`verbs: applied ${verbs.join(', ')}`)
+  if (migrations.length + verbs.length === 0) console.log('the schema and the verbs are up to date')
   if (values.tokens !== undefined) {
     const tokens = z.parse(TokenFile, JSON.parse(readFileSync(values.tokens, 'utf8')))
     await putTokens(ownerUrl, tokens)

@@ -2,8 +2,8 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, inject, it } from 'vitest'
-import { MIGRATIONS, migrateDatabase } from '../scripts/stack/database.ts'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { MIGRATIONS, VERBS, migrateDatabase, type Migrated, type Sources } from '../db/operate/migrate.ts'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
 import { ownDatabase, type OwnDatabase } from './support/own-database.ts'
 
@@ -11,22 +11,170 @@ const ALICE = `0x${'a1'.repeat(20)}`
 const VAULT = `0x${'aa'.repeat(20)}`
 const CONTRACT = `0x${'01'.repeat(20)}`
 const TABLES = ['balances', 'transfers', 'entries', 'withdrawals']
+/** The migrations of the first deployment: none below them can be left out. */
+const BASELINE = 3
 
-/** The migrations from the first up to and without the named one, in a folder of their own. */
-async function migrationsBefore(tag: string): Promise<string> {
-  const folder = await mkdtemp(join(tmpdir(), 'tidegate-migrations-'))
-  await cp(MIGRATIONS, folder, { recursive: true })
-  const file = join(folder, 'meta/_journal.json')
-  const journal = JSON.parse(await readFile(file, 'utf8')) as { entries: { tag: string }[] }
-  const end = journal.entries.findIndex((entry) => entry.tag === tag)
-  await writeFile(file, JSON.stringify({ ...journal, entries: journal.entries.slice(0, end) }))
-  return folder
+interface Journal {
+  entries: { idx: number; version: string; when: number; tag: string; breakpoints: boolean }[]
 }
+
+/** A copy of the sources that a test may change. */
+class Checkout implements Sources {
+  private constructor(
+    readonly migrations: string,
+    readonly verbs: string,
+    private readonly folder: string,
+  ) {}
+
+  static async make(): Promise<Checkout> {
+    const folder = await mkdtemp(join(tmpdir(), 'tidegate-checkout-'))
+    const [migrations, verbs] = [join(folder, 'migrations'), join(folder, 'ledger')]
+    await cp(MIGRATIONS, migrations, { recursive: true })
+    await cp(VERBS, verbs, { recursive: true })
+    return new Checkout(migrations, verbs, folder)
+  }
+
+  async editJournal(edit: (entries: Journal['entries']) => Journal['entries']): Promise<void> {
+    const file = join(this.migrations, 'meta/_journal.json')
+    const journal = JSON.parse(await readFile(file, 'utf8')) as Journal
+    await writeFile(file, JSON.stringify({ ...journal, entries: edit(journal.entries) }))
+  }
+
+  /** `later` milliseconds than the newest there is. */
+  async addMigration(tag: string, text: string, later: number): Promise<void> {
+    await writeFile(join(this.migrations, `${tag}.sql`), text)
+    await this.editJournal((entries) => {
+      const newest = Math.max(...entries.map(({ when }) => when))
+      return [...entries, { idx: entries.length, version: '7', when: newest + later, tag, breakpoints: true }]
+    })
+  }
+
+  async editVerbs(file: string, edit: (text: string) => string): Promise<void> {
+    const path = join(this.verbs, file)
+    const text = await readFile(path, 'utf8')
+    expect(edit(text)).not.toBe(text)
+    await writeFile(path, edit(text))
+  }
+
+  async remove(): Promise<void> {
+    await rm(this.folder, { recursive: true })
+  }
+}
+
+/** What a database is made of: columns, rules, indexes, triggers, functions with their rights, domains, tables' rights. */
+const STRUCTURE = `
+  select 'column ' || table_schema || '.' || table_name || '.' || column_name || ' '
+      || coalesce(domain_name, udt_name) || ' ' || is_nullable || ' ' || coalesce(column_default, '') as line
+    from information_schema.columns where table_schema in ('public', 'ledger')
+  union all select 'rule ' || conrelid::regclass || ' ' || conname || ' ' || pg_get_constraintdef(oid)
+    from pg_constraint where connamespace in ('public'::regnamespace, 'ledger'::regnamespace)
+  union all select 'index ' || indexdef from pg_indexes where schemaname in ('public', 'ledger')
+  union all select 'trigger ' || pg_get_triggerdef(oid) from pg_trigger where not tgisinternal
+  union all select 'function ' || pg_get_functiondef(oid) || ' ' || coalesce(proacl::text, '')
+    from pg_proc where pronamespace = 'ledger'::regnamespace
+  union all select 'rights ' || oid::regclass || ' ' || coalesce(relacl::text, '')
+    from pg_class where relnamespace in ('public'::regnamespace, 'ledger'::regnamespace) and relkind in ('r', 'p', 'v')
+  order by 1`
+
+describe('bringing a database up to date', () => {
+  const stack = inject('stack')
+  let checkout: Checkout
+  let database: OwnDatabase
+  let owner: pg.Client
+  let url: string
+
+  const rows = async (text: string) => (await owner.query(text)).rows as Record<string, unknown>[]
+  const structure = async () => (await rows(STRUCTURE)).map(({ line }) => line)
+  const migrate = async (): Promise<Migrated> => await migrateDatabase(url, checkout)
+
+  beforeEach(async () => {
+    checkout = await Checkout.make()
+    database = await ownDatabase(stack, async (ownerUrl) => await migrateDatabase(ownerUrl, checkout))
+    url = database.inside(stack.databaseUrl)
+    owner = new pg.Client({ connectionString: url })
+    await owner.connect()
+  })
+  afterEach(async () => {
+    await owner.end()
+    await database.drop()
+    await checkout.remove()
+  })
+
+  it('says what it did, and a second time changes nothing', async () => {
+    expect(await migrate()).toEqual({ migrations: [], verbs: [] })
+    await checkout.addMigration('0900_note', 'create table note (id int)', 1)
+    await checkout.editVerbs('pause.sql', (text) => `${text}\n-- changed\n`)
+    const before = await structure()
+    expect(await migrate()).toEqual({ migrations: ['0900_note'], verbs: ['pause.sql'] })
+    expect((await structure()).filter((line) => !before.includes(line))).toEqual([
+      'column public.note.id int4 YES ',
+      'rights note ',
+    ])
+    expect(await migrate()).toEqual({ migrations: [], verbs: [] })
+  })
+
+  it('refuses a migration that is older than one applied already, names it, and applies nothing beside it', async () => {
+    await checkout.addMigration('0900_ours', 'create table ours (id int)', 1_000)
+    await migrate()
+    const before = await structure()
+    // Written earlier on another branch, and merged later.
+    await checkout.addMigration('0901_theirs', 'create table theirs (id int)', -1)
+    await checkout.addMigration('0902_next', 'create table next (id int)', 2_000)
+    await checkout.editVerbs('pause.sql', (text) => `${text}\n-- changed\n`)
+    await expect(migrate()).rejects.toThrow(
+      /^migration 0901_theirs is older than one that was applied already/,
+    )
+    expect(await structure()).toEqual(before)
+  })
+
+  it('gives a database that grew step by step the structure of one that is made at once', async () => {
+    const atOnce = await structure()
+    const { entries } = JSON.parse(await readFile(join(MIGRATIONS, 'meta/_journal.json'), 'utf8')) as Journal
+    await owner.query('drop schema ledger cascade')
+    await owner.query('drop schema public cascade')
+    await owner.query('drop schema drizzle cascade')
+    await owner.query('create schema public')
+    for (let length = BASELINE; length <= entries.length; length += 1) {
+      await checkout.editJournal(() => entries.slice(0, length))
+      await migrate()
+    }
+    expect(await structure()).toEqual(atOnce)
+  })
+
+  it('takes a right away that the verbs no longer grant, and leaves every other as it was', async () => {
+    const may = async (name: string) =>
+      (await rows(`select has_function_privilege('tidegate_edge', '${name}', 'execute') as may`))[0]?.may
+    expect(await may('ledger.release(uuid, text)')).toBe(true)
+    const before = await structure()
+    await checkout.editVerbs('release.sql', (text) => text.replace('tidegate_edge, ', ''))
+    await migrate()
+    expect(await may('ledger.release(uuid, text)')).toBe(false)
+    const after = await structure()
+    expect(before.filter((line) => !after.includes(line))).toHaveLength(1)
+  })
+
+  it('leaves every verb and right as it was when one file fails, and names the file', async () => {
+    const before = await structure()
+    await checkout.editVerbs('pause.sql', (text) => text.replace('security definer', ''))
+    await checkout.editVerbs('release.sql', (text) => `${text}\nselect no_such_thing();\n`)
+    await expect(migrate()).rejects.toThrow('db/ledger/release.sql: function no_such_thing() does not exist')
+    expect(await structure()).toEqual(before)
+  })
+
+  it('forgets a file that is gone, and takes its rights', async () => {
+    await rm(join(checkout.verbs, 'release.sql'))
+    await migrate()
+    const granted = await rows(
+      `select has_function_privilege('tidegate_edge', 'ledger.release(uuid, text)', 'execute') as may`,
+    )
+    expect(granted).toEqual([{ may: false }])
+  })
+})
 
 describe('a ledger with money in it, brought up to date', () => {
   let database: OwnDatabase
   let owner: pg.Client
-  let folder: string
+  let checkout: Checkout
   let before: Record<string, string[]>
 
   const contents = async () => {
@@ -45,9 +193,10 @@ describe('a ledger with money in it, brought up to date', () => {
     )
 
   beforeAll(async () => {
-    folder = await migrationsBefore('0004_domains')
-    database = await ownDatabase(inject('stack'), async (url) => await migrateDatabase(url, folder))
-    owner = new pg.Client({ connectionString: database.inside(inject('stack').databaseUrl) })
+    checkout = await Checkout.make()
+    database = await ownDatabase(inject('stack'), async (url) => await migrateDatabase(url, checkout))
+    const url = database.inside(inject('stack').databaseUrl)
+    owner = new pg.Client({ connectionString: url })
     await owner.connect()
     await owner.query(`insert into tokens values ('USDT', 6, 31337, '${CONTRACT}', true, true, 1)`)
     await owner.query(`select ledger.credit('${ALICE}', 'USDT', 100, null, null, null, null)`)
@@ -56,12 +205,13 @@ describe('a ledger with money in it, brought up to date', () => {
       `select ledger.reserve('${ALICE}', 'USDT', 7, '${ALICE}', 31337, '${VAULT}', 600, 0, null, null)`,
     )
     before = await contents()
-    await migrateDatabase(database.inside(inject('stack').databaseUrl))
+    await checkout.editVerbs('core.sql', (text) => `${text}\n-- renewed\n`)
+    await migrateDatabase(url, checkout)
   })
   afterAll(async () => {
     await owner.end()
     await database.drop()
-    await rm(folder, { recursive: true })
+    await checkout.remove()
   })
 
   it('keeps every row as it was, and every invariant', async () => {

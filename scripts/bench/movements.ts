@@ -1,6 +1,7 @@
 /** Many movements at once, written as ledger.post would have, in a database of their own. */
 import pg from 'pg'
-import { migrateDatabase, putTokens, setRolePasswords } from '../stack/database.ts'
+import { migrateDatabase } from '../../db/operate/migrate.ts'
+import { putTokens, setRolePasswords } from '../stack/database.ts'
 import type { LocalPostgres } from '../stack/postgres.ts'
 
 export const PASSWORD = 'benchmark'

@@ -1,7 +1,4 @@
-/** Migrations, the edge's logins and token rows: what a fresh Postgres needs before a function can use it. */
-import { join } from 'node:path'
-import { drizzle } from 'drizzle-orm/node-postgres'
-import { migrate } from 'drizzle-orm/node-postgres/migrator'
+/** The functions' logins and token rows: what a migrated Postgres needs before a function can use it. */
 import pg from 'pg'
 
 export const EDGE_ROLES = ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const
@@ -17,8 +14,6 @@ export interface TokenSeed {
   minWithdraw: string
 }
 
-const MIGRATION_LOCK = 7_331_001
-
 async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
@@ -27,25 +22,6 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
   } finally {
     await client.end()
   }
-}
-
-export const MIGRATIONS = join(import.meta.dirname, '../../db/migrations')
-
-/** Brings the schema up to date; two at once run one after the other. Answers how many migrations were applied. */
-export async function migrateDatabase(databaseUrl: string, migrationsFolder = MIGRATIONS): Promise<number> {
-  return await withClient(databaseUrl, async (client) => {
-    await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
-    const before = await countMigrations(client)
-    await migrate(drizzle(client), { migrationsFolder })
-    return (await countMigrations(client)) - before
-  })
-}
-
-async function countMigrations(client: pg.Client): Promise<number> {
-  const exists = await client.query(`select to_regclass('drizzle.__drizzle_migrations') is not null as yes`)
-  if (!(exists.rows[0] as { yes: boolean }).yes) return 0
-  const { rows } = await client.query('select count(*)::int as n from drizzle.__drizzle_migrations')
-  return (rows[0] as { n: number }).n
 }
 
 /** Gives the edge's logins their passwords. Only plain characters, so that they need no escaping in a connection string. */

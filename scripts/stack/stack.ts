@@ -2,8 +2,9 @@
 import { createWriteStream } from 'node:fs'
 import { mkdir, rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { migrateDatabase } from '../../db/operate/migrate.ts'
 import { startChain, type LocalChain } from './chain.ts'
-import { migrateDatabase, putTokens, setRolePasswords, type TokenSeed } from './database.ts'
+import { putTokens, setRolePasswords, type TokenSeed } from './database.ts'
 import { freePort, portIsFree, startGateway, type Gateway } from './gateway.ts'
 import { startKms, type LocalKms } from './kms.ts'
 import { localSecrets, projectRoot, writePrivate, type LocalSecrets, type Manifest } from './manifest.ts'
@@ -97,7 +98,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       tidegate_settle: secrets.settlePassword,
     })
     await putTokens(ownerUrl, localTokens(chain))
-    say(applied > 0 ? `database: ${applied} migrations applied` : 'database: up to date, data kept')
+    say(
+      applied.migrations.length > 0
+        ? `database: ${applied.migrations.length} migrations and the verbs applied`
+        : `database: ${applied.verbs.length > 0 ? 'verbs renewed' : 'up to date'}, data kept`,
+    )
 
     const manifest = manifestOf(port, secrets, { postgres, proxy, kms, chain })
     const stack: Stack = {

@@ -1,8 +1,8 @@
--- Why: the edge's logins may call verbs and read, never write; history is append-only; entries stay small partitions.
+-- Why: the functions' logins may call verbs and read, never write; history is append-only. The verbs themselves are in
+-- db/ledger/*.sql, which `npm run migrate` applies after the numbered migrations.
 
 create schema if not exists ledger;
 --> statement-breakpoint
-
 -- Logins of the functions. Without a password nobody can use them: `npm run migrate -- --roles` sets one.
 -- Roles belong to the cluster, so another database of it may have made them already.
 do $$
@@ -18,11 +18,9 @@ begin
   end loop;
 end $$;
 --> statement-breakpoint
-
 -- Balance rows are updated for ever in place: leave room on the page so that no index has to follow.
 alter table public.balances set (fillfactor = 70);
 --> statement-breakpoint
-
 -- The two balances a movement wrote and when; a side without a balance row (system) is null.
 create type ledger.posting as (
   transfer_id uuid,
@@ -31,14 +29,12 @@ create type ledger.posting as (
   to_balance public.balances
 );
 --> statement-breakpoint
-
 create function ledger.refuse_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   raise exception using errcode = 'TG099', message = format('%s is append-only: correct with a new movement', tg_table_name);
 end $$;
 --> statement-breakpoint
-
 create trigger entries_append_only before update or delete on public.entries
   for each row execute function ledger.refuse_change();
 --> statement-breakpoint
@@ -54,40 +50,6 @@ create trigger transfers_never_truncated before truncate on public.transfers
 create trigger spot_admin_credits_append_only before update or delete or truncate on public.spot_admin_credits
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
-
--- Smallest uuid v7 of a moment: a month's partition begins there.
-create function ledger.first_id(p_at timestamptz) returns uuid
-language sql immutable set search_path = pg_catalog, pg_temp as $$
-  select (lpad(to_hex(floor(extract(epoch from p_at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
-$$;
---> statement-breakpoint
-
--- Makes the monthly partitions from this month to p_months ahead. The cron function calls it, so the default
--- partition stays empty; it is there so that a cron that was down for months never stops a movement.
-create function ledger.ensure_partitions(p_months integer default 3) returns integer
-language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
-declare
-  v_month timestamptz;
-  v_name text;
-  v_parent text;
-  v_made integer := 0;
-begin
-  for i in 0..p_months loop
-    v_month := date_trunc('month', now(), 'UTC') + make_interval(months => i);
-    foreach v_parent in array array['transfers', 'entries'] loop
-      v_name := v_parent || to_char(v_month at time zone 'UTC', '_YYYY_MM');
-      if to_regclass('public.' || v_name) is null then
-        execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', v_name, v_parent,
-          ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
-        execute format('create trigger never_truncated before truncate on public.%I for each statement execute function ledger.refuse_change()', v_name);
-        v_made := v_made + 1;
-      end if;
-    end loop;
-  end loop;
-  return v_made;
-end $$;
---> statement-breakpoint
-
 create table public.transfers_default partition of public.transfers default;
 --> statement-breakpoint
 create table public.entries_default partition of public.entries default;
@@ -98,12 +60,8 @@ create trigger never_truncated before truncate on public.transfers_default
 create trigger never_truncated before truncate on public.entries_default
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
-select ledger.ensure_partitions();
---> statement-breakpoint
-
 insert into public.switches (name, engaged) values ('withdrawals_paused', false);
 --> statement-breakpoint
-
 -- Waiting in line for a row is bounded here, below the edge's own time limit for a database call (functions/_lib/limits.ts),
 -- so an answer that came too late belongs to a transaction that has ended.
 alter role tidegate_edge set statement_timeout = '3s';
@@ -124,7 +82,6 @@ alter role tidegate_settle set lock_timeout = '2s';
 --> statement-breakpoint
 alter role tidegate_settle set idle_in_transaction_session_timeout = '5s';
 --> statement-breakpoint
-
 revoke create on schema public from public;
 --> statement-breakpoint
 -- No verb makes a temporary table, and a login that cannot make one has no schema of its own to hide names in.
@@ -149,6 +106,9 @@ grant select on all tables in schema public to tidegate_settle;
 --> statement-breakpoint
 revoke select on public.api_keys, public.login_nonces, public.idempotency_keys, public.signed_messages from tidegate_settle;
 --> statement-breakpoint
-grant execute on function ledger.first_id(timestamptz) to tidegate_edge;
---> statement-breakpoint
-grant execute on function ledger.ensure_partitions(integer) to tidegate_settle;
+-- Which text of each file in db/ledger was applied last.
+create table ledger.verb_files (
+  name text primary key,
+  hash text not null,
+  applied_at timestamptz not null default now()
+);

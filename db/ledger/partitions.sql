@@ -1,0 +1,36 @@
+-- Monthly partitions of the history. `npm run migrate` makes the first, settle's upkeep the next ones.
+
+-- Smallest uuid v7 of a moment: a month's partition begins there.
+create or replace function ledger.first_id(p_at timestamptz) returns uuid
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select (lpad(to_hex(floor(extract(epoch from p_at) * 1000)::bigint), 12, '0') || '70008000000000000000')::uuid
+$$;
+
+-- Makes the monthly partitions from this month to p_months ahead. The cron function calls it, so the default
+-- partition stays empty; it is there so that a cron that was down for months never stops a movement.
+create or replace function ledger.ensure_partitions(p_months integer default 3) returns integer
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_month timestamptz;
+  v_name text;
+  v_parent text;
+  v_made integer := 0;
+begin
+  for i in 0..p_months loop
+    v_month := date_trunc('month', now(), 'UTC') + make_interval(months => i);
+    foreach v_parent in array array['transfers', 'entries'] loop
+      v_name := v_parent || to_char(v_month at time zone 'UTC', '_YYYY_MM');
+      if to_regclass('public.' || v_name) is null then
+        execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', v_name, v_parent,
+          ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
+        execute format('create trigger never_truncated before truncate on public.%I for each statement execute function ledger.refuse_change()', v_name);
+        v_made := v_made + 1;
+      end if;
+    end loop;
+  end loop;
+  return v_made;
+end $$;
+
+revoke all on function ledger.first_id(timestamptz), ledger.ensure_partitions(integer) from public;
+grant execute on function ledger.first_id(timestamptz) to tidegate_edge;
+grant execute on function ledger.ensure_partitions(integer) to tidegate_settle;
