@@ -1,14 +1,6 @@
 import { existsSync, readFileSync } from 'node:fs'
-import {
-  formatUnits,
-  getAddress,
-  isAddress,
-  maxUint256,
-  parseEther,
-  parseUnits,
-  type Address,
-  type Hash,
-} from 'viem'
+import { getAddress, isAddress, parseEther, type Address, type Hash } from 'viem'
+import { amountFault, fromUnits, toUnits } from '../functions/_lib/amount.ts'
 import { tokenAbi, vaultAbi } from './stack/contract-abi.ts'
 import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
 
@@ -73,7 +65,7 @@ async function status({ client, vault, tokens }: Stack): Promise<void> {
       functionName: 'vaultTokenBalance',
       args: [token.address],
     } as const
-    console.log(`  ${symbol.padEnd(8)} ${formatUnits(await client.readContract(call), token.decimals)}`)
+    console.log(`  ${symbol.padEnd(8)} ${fromUnits(await client.readContract(call), token.decimals)}`)
   }
 }
 
@@ -195,15 +187,12 @@ function tokenOf({ tokens }: Stack, symbol: string): Token {
   return token
 }
 
-/** parseUnits would round what does not fit, so the grammar is checked first. */
 function exactUnits(text: string, decimals: number): bigint {
-  const [, fraction = ''] = text.split('.')
-  if (!/^\d{1,60}(\.\d{1,60})?$/.test(text)) throw new Refusal(`amount: ${text} is not a decimal number`)
-  if (fraction.length > decimals) throw new Refusal(`amount: this token has ${decimals} decimals`)
-  const units = parseUnits(text, decimals)
-  if (units === 0n || units > maxUint256)
-    throw new Refusal('amount: must be more than zero and fit a uint256')
-  return units
+  const fault = amountFault(text, decimals)
+  if (fault === 'INVALID_AMOUNT')
+    throw new Refusal(`amount: ${text} is not an amount with at most ${decimals} decimals`)
+  if (fault === 'AMOUNT_NON_POSITIVE') throw new Refusal('amount: must be more than zero')
+  return toUnits(text, decimals)
 }
 
 function wholeNumber(text: string, what: string, max: number): number {

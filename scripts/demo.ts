@@ -2,8 +2,9 @@
  * `npm run demo`: against the running local stack, one withdrawal from login to the vault's payment, and one that nobody
  * uses and that comes back.
  */
-import { formatUnits, parseAbi, type Address, type Hex } from 'viem'
+import { parseAbi, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
+import { fromUnits } from '../functions/_lib/amount.ts'
 import { chainClient, succeed } from './stack/deploy.ts'
 import { readManifest, type Manifest } from './stack/manifest.ts'
 import { command } from './stack/owner.ts'
@@ -72,7 +73,7 @@ await command(async () => {
       args: [wallet.address],
     })
     const ledger = `${row?.available ?? '0'} available, ${row?.frozen ?? '0'} frozen`
-    console.log(`${step.padEnd(62)} ledger: ${ledger.padEnd(27)} chain: ${formatUnits(held, 18)} DF`)
+    console.log(`${step.padEnd(62)} ledger: ${ledger.padEnd(27)} chain: ${fromUnits(held, 18)} DF`)
   }
   const request = async (amount: string) =>
     await call<Withdrawal>('/spot/withdraw/request', { json: { token: 'DF', amount }, headers: session })

@@ -41,7 +41,7 @@ function readSigner(chain: LocalChain, client: ChainClient): Promise<Address> {
 }
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {
-  const end = Date.now() + 8_000
+  const end = Date.now() + 60_000
   while (!(await holds())) {
     if (Date.now() > end) throw new Error('it never came to hold')
     await new Promise((resolve) => setImmediate(resolve))

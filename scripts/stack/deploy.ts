@@ -4,7 +4,6 @@ import {
   http,
   isAddressEqual,
   parseEther,
-  parseUnits,
   publicActions,
   walletActions,
   type Address,
@@ -15,6 +14,7 @@ import {
   type HttpTransport,
   type WalletActions,
 } from 'viem'
+import { toUnits } from '../../functions/_lib/amount.ts'
 import { contractNamed, type Compiled } from './compile.ts'
 import { tokenAbi, vaultAbi } from './contract-abi.ts'
 
@@ -68,7 +68,7 @@ export async function deployAll(
   await create('TestToken', ['Local DF', 'DF', TOKEN_DECIMALS.DF], tokens.DF)
   await create('TestToken', ['Local USDT', 'USDT', TOKEN_DECIMALS.USDT], tokens.USDT)
   for (const symbol of ['DF', 'USDT'] as const) {
-    const units = (amount: string): bigint => parseUnits(amount, TOKEN_DECIMALS[symbol])
+    const units = (amount: string): bigint => toUnits(amount, TOKEN_DECIMALS[symbol])
     await mint(client, deployer, tokens[symbol], vault, units(VAULT_RESERVE))
     for (const user of users) await mint(client, deployer, tokens[symbol], user, units(USER_TOKENS))
   }
