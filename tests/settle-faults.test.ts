@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { FINALIZED_FAILURES, NO_FINALIZED_ANSWERS, type RpcFaults } from '../scripts/stack/rpc-faults.ts'
+import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 let s: SettleStage
@@ -125,67 +125,6 @@ describe('a node that cannot be relied on', () => {
     expect(await s.balance(holder.id)).toBe('105')
     expect(await s.alerts()).toContain('logs_were_missed')
   })
-})
-
-describe('the safe head', () => {
-  const ways = (answers: object[]) => answers.map((answer, at) => [JSON.stringify(answer), at + 1] as const)
-
-  test.each(ways(NO_FINALIZED_ANSWERS))(
-    'is so many confirmations below the head where the node has no final blocks (%s), and a log one block above it waits',
-    async (_answer, noFinalized) => {
-      const env = { CONFIRMATIONS: '5' }
-      const holder = await s.account()
-      const row = await s.signed(holder)
-      await s.paid(row)
-      await s.finalize(4)
-      s.stack.rpc.setFaults({ noFinalized })
-      const head = Number((await s.chain.getBlock()).number)
-      expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: head - 5, logs: 0, confirmed: 0 })
-      expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['signed', '90+10'])
-      await s.finalize(1)
-      expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: head - 4, logs: 1, confirmed: 1 })
-      expect([await s.status(row.id), await s.alerts()]).toEqual(['confirmed', []])
-      await s.finalize(10)
-    },
-  )
-
-  test('in that way is no later than that for expiries either: the block past the deadline must be so deep', async () => {
-    const env = { CONFIRMATIONS: '5' }
-    const holder = await s.account()
-    const row = await s.signed(holder)
-    await s.mineAt(row.deadline + 1)
-    await s.finalize(4)
-    s.stack.rpc.setFaults({ noFinalized: 1 })
-    expect(await s.run(env)).toMatchObject({ outcome: 'ok', expired: 0 })
-    await s.finalize(1)
-    expect(await s.run(env)).toMatchObject({ outcome: 'ok', expired: 1 })
-    await s.finalize(10)
-  })
-
-  test.each(ways(FINALIZED_FAILURES))(
-    'is not guessed where the request for the final block failed (%s): nothing is settled, expired or skipped, and somebody is told',
-    async (_answer, finalizedFails) => {
-      const { states } = await paidAndUnused()
-      // So that the guess would find everything settled.
-      await s.finalize(10)
-      const before = await s.cursor()
-      s.stack.rpc.setFaults({ finalizedFails })
-      expect(await s.run()).toMatchObject({
-        outcome: 'rpc_unavailable',
-        safe_head: null,
-        confirmed: 0,
-        expired: 0,
-        alerts: 1,
-      })
-      expect([await states(), await s.cursor(), await s.alerts()]).toEqual([
-        ['signed', 'signed'],
-        before,
-        ['rpc_unavailable'],
-      ])
-      s.stack.rpc.setFaults({})
-      expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 1, alerts: 0 })
-    },
-  )
 })
 
 describe('a reorganisation', () => {

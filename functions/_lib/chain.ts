@@ -1,6 +1,6 @@
 /** What settle asks a node: the head, blocks with logs, and the vault's state at one block. */
 import { createClient, http, type Hex } from 'viem'
-import { ChainError, faultOf, knowsNoFinalized } from './chain-fault.ts'
+import { ChainError, faultOf, type ChainFault } from './chain-fault.ts'
 import { COUNTERS_PER_CALL, SETTLE_RPC_TIMEOUT_MS } from './limits.ts'
 import { countersCall, readCounters } from './release-counters.ts'
 
@@ -22,10 +22,9 @@ export interface Chain {
   /** HTTP requests made so far; a batch is one. */
   readonly spent: { requests: number }
   /**
-   * Chain id, head, and the newest final block by the node's own word; undefined where the node knows no such tag, and not
-   * where asking for it failed. One request.
+   * Chain id, head and, when asked for, the block that the node calls final, or why it named none: never a guess. One request.
    */
-  head(): Promise<{ chainId: number; latest: Block; finalized: Block | undefined }>
+  head(askFinal: boolean): Promise<{ chainId: number; latest: Block; final: Block | ChainFault | undefined }>
   block(number: number): Promise<Block>
   blocks(numbers: number[]): Promise<Block[]>
   /** Logs of the vault, and the named blocks as the same node sees them. One request. */
@@ -69,20 +68,22 @@ export function connectChain(url: string, vault: string): Chain {
     spent,
     block,
     blocks: async (numbers) => (await together(numbers.map(block))) as Block[],
-    head: async () => {
-      const finalized = async () => {
-        const params = ['finalized', false]
-        const raw = await request({ method: 'eth_getBlockByNumber', params }).catch((error: unknown) => {
-          if (knowsNoFinalized(error)) return null
-          throw new ChainError(faultOf(error), 'eth_getBlockByNumber')
+    head: async (askFinal) => {
+      const finalized = async () =>
+        await block('finalized').catch((error: unknown) => {
+          if (error instanceof ChainError) return error.fault
+          throw error
         })
-        return raw === null ? undefined : blockOf(raw, undefined)
-      }
-      const [id, latest, final] = await together([ask('eth_chainId', []), block('latest'), finalized()])
+      // Asked first: a block that comes while the node answers must not put the final one above the head.
+      const [final, id, latest] = await together([
+        askFinal ? finalized() : Promise.resolve(undefined),
+        ask('eth_chainId', []),
+        block('latest'),
+      ])
       return {
         chainId: numberOf(id, 'eth_chainId'),
         latest: latest as Block,
-        finalized: final as Block | undefined,
+        final: final as Block | ChainFault | undefined,
       }
     },
     logs: async (from, to, alongside) => {

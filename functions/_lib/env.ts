@@ -4,7 +4,6 @@
  */
 import * as z from 'zod/mini'
 import {
-  CONFIRMATIONS_DEFAULT,
   KMS_TIMEOUT_MS_DEFAULT,
   RESERVATION_TTL_SECONDS_DEFAULT,
   SESSION_TTL_SECONDS_DEFAULT,
@@ -172,11 +171,12 @@ export const signerEnv = {
 /** What only settle has. */
 export const settleEnv = {
   SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
-  CONFIRMATIONS: wholeNumber(
-    CONFIRMATIONS_DEFAULT,
-    0,
-    100_000,
-    'Blocks behind the head that count as final where the node knows no `finalized` block',
+  FINALITY: described(
+    z.pipe(
+      z._default(z.string().check(z.regex(/^(finalized|0|[1-9][0-9]{0,4})$/)), 'finalized'),
+      z.transform((value) => (value === 'finalized' ? value : Number(value))),
+    ),
+    'Which blocks count: `finalized`, those the node calls final; a number, those so many blocks below the head, for chains that have no final blocks (0 only with TESTNET_ONLY=true)',
   ),
   VAULT_DEPLOY_BLOCK: wholeNumber(
     0,

@@ -112,7 +112,10 @@ export const EXPIRE_BATCH = 1_250
 /** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
 export const COUNTERS_PER_CALL = 500
 export const RELEASE_BATCH = 500
-export const CONFIRMATIONS_DEFAULT = 20
+/** A head that is older has stopped; chains that are well make a block every few seconds. */
+export const HEAD_AGE_SECONDS_MAX = 15 * 60
+/** A final block this far behind the head has stopped: Ethereum's is 13 to 20 minutes behind, most are faster. */
+export const FINALITY_LAG_SECONDS_MAX = 60 * 60
 export const WEBHOOK_TIMEOUT_MS = 3_000
 /** The rest is told in the next minute. */
 export const WEBHOOK_ALERTS_MAX = 4

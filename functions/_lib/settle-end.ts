@@ -9,7 +9,8 @@ import { tellAlerts, tellUnstored } from './webhook.ts'
 
 export async function end(run: Run, startedAt: number): Promise<void> {
   const { summary } = run
-  if (summary.outcome === 'ok' || summary.outcome === 'budget') run.cleared.add('rpc_unavailable')
+  if (['ok', 'budget', 'finality_unknown'].includes(summary.outcome)) run.cleared.add('rpc_unavailable')
+  if (summary.outcome === 'ok' && run.standstill) summary.outcome = run.standstill
   if (summary.outcome !== 'failed') run.cleared.add('settle_failed')
   summary.rpc_requests = run.chain.spent.requests
   summary.subrequests = run.chain.spent.requests + run.db.spent.roundTrips + 1

@@ -11,6 +11,7 @@ import { raiseAlert } from '../../db/ledger/alerts.ts'
 import type { Block, Log } from './chain.ts'
 import { ChainError } from './chain-fault.ts'
 import { LOG_OVERLAP_BLOCKS, LOG_RANGE_BLOCKS_MAX } from './limits.ts'
+import { safeHead } from './settle-head.ts'
 import { room, type Run } from './settle-run.ts'
 
 /** Blocks a node may be behind what another one has shown before it is worth an alert. */
@@ -38,20 +39,6 @@ export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
   const reached = await readRanges(run, cursor, safe)
   if (reached) await rescan(run)
   return reached
-}
-
-/** The chain's final block; where the node knows none, the one so many confirmations below the head. */
-async function safeHead(run: Run): Promise<Block | undefined> {
-  const { chainId, latest, finalized } = await run.chain.head()
-  if (chainId !== run.env.CHAIN_ID) {
-    run.summary.outcome = 'wrong_chain_id'
-    await raiseAlert(run.db, 'wrong_chain_id', { expected: run.env.CHAIN_ID, answered: chainId })
-    return undefined
-  }
-  run.cleared.add('wrong_chain_id')
-  if (finalized) return finalized.number <= latest.number ? finalized : latest
-  const number = latest.number - run.env.CONFIRMATIONS
-  return number < 0 ? undefined : await run.chain.block(number)
 }
 
 /** A new ledger begins just below the vault's own deployment. */

@@ -27,14 +27,30 @@ import { end, failed } from './settle-end.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 
-export const settleSchema = z.object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
+export const settleSchema = z
+  .object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
+  // To trust the head is to credit what the next block may undo.
+  .check(z.refine((env) => env.FINALITY !== 0 || env.TESTNET_ONLY, { path: ['FINALITY'] }))
 export type SettleEnv = z.output<typeof settleSchema>
+
+/** `ok`, or why the chain was not followed to the safe head; `failed` when the run broke off, most likely at Postgres. */
+export type Outcome =
+  | 'ok'
+  | 'failed'
+  | 'rpc_unavailable'
+  | 'wrong_chain_id'
+  | 'finality_unknown'
+  | 'node_behind'
+  | 'hash_break'
+  | 'budget'
+  | 'taken'
+  | Standstill
+/** The chain was followed as far as it goes, and does not go on. */
+export type Standstill = 'head_stands_still' | 'finality_stands_still'
 
 /** One line a run, in the log and in `settle_runs`. */
 export interface Summary {
-  /** `ok`, or why the chain was not followed to the safe head; `failed` when the run broke off, most likely at Postgres. */
-  outcome:
-    'ok' | 'failed' | 'rpc_unavailable' | 'wrong_chain_id' | 'node_behind' | 'hash_break' | 'budget' | 'taken'
+  outcome: Outcome
   logs: number
   confirmed: number
   deposited: number
@@ -57,6 +73,8 @@ export interface Run {
   readonly chain: Chain
   readonly summary: Summary
   readonly pushes: Push[]
+  /** Said at the end: what is final stays so, and is settled all the same. */
+  standstill: Standstill | undefined
   /** Kinds of alert that this run has proved to be over. */
   readonly cleared: Set<string>
 }
@@ -127,6 +145,7 @@ function begin(env: SettleEnv): Run {
     chain: connectChain(env.RPC_URL, env.VAULT_ADDRESS),
     summary,
     pushes: [],
+    standstill: undefined,
     cleared: new Set(),
   }
 }

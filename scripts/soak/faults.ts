@@ -1,5 +1,5 @@
 /** What goes wrong, one thing after another, chosen by the seed; the node goes wrong beside all of it. */
-import { FINALIZED_FAILURES, NO_FINALIZED_ANSWERS, type RpcFaults } from '../stack/rpc-faults.ts'
+import { FINALIZED_ANSWERS, type RpcFaults } from '../stack/rpc-faults.ts'
 import type { Stack } from '../stack/stack.ts'
 import { count, pause } from './books.ts'
 import { below, between, oneOf, seedFrom, weighted, type Random } from './random.ts'
@@ -120,14 +120,14 @@ const RPC: Partial<Record<keyof RpcFaults, number>> & Record<string, number> = {
   hang: 0.5,
   wrongChainId: 1,
   maxLogRange: 1,
-  noFinalized: 1,
-  finalizedFails: 1,
+  finalizedAnswer: 2,
+  finalizedAbove: 1,
 }
 /** Those that are no probability. */
 const RPC_VALUE: Record<string, (random: Random) => number> = {
   staleHead: (random) => 1 + below(random, 12),
   slowMs: (random) => 50 + below(random, 1_000),
   maxLogRange: (random) => oneOf(random, [20, 100, 700]),
-  noFinalized: (random) => 1 + below(random, NO_FINALIZED_ANSWERS.length),
-  finalizedFails: (random) => 1 + below(random, FINALIZED_FAILURES.length),
+  finalizedAnswer: (random) => 1 + below(random, FINALIZED_ANSWERS.length),
+  finalizedAbove: (random) => 1 + below(random, 40),
 }

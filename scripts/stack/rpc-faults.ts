@@ -18,10 +18,14 @@ export interface RpcFaults {
   staleHead: number
   /** `eth_getLogs` over more blocks than this is refused; 0 means no limit. */
   maxLogRange: number
-  /** The node knows no block `finalized`, and says so in the n-th way of those that are about; 0 means that it knows it. */
-  noFinalized: number
-  /** Asked for `finalized`, and for nothing else, the node fails in the n-th way; 0 means that it answers. */
-  finalizedFails: number
+  /** Asked for `finalized`, and for nothing else, the node answers in the n-th way that is no block; 0 means that it names it. */
+  finalizedAnswer: number
+  /** The head is so many blocks back, and what is `finalized` is not. */
+  finalizedAbove: number
+  /** The head stands still at this block although every call succeeds; 0 means that it moves. */
+  frozenHead: number
+  /** What is `finalized` stands still at this block. */
+  frozenFinal: number
 }
 export interface RpcCall {
   jsonrpc?: string
@@ -61,8 +65,10 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   wrongChainId: 0,
   staleHead: 0,
   maxLogRange: 0,
-  noFinalized: 0,
-  finalizedFails: 0,
+  finalizedAnswer: 0,
+  finalizedAbove: 0,
+  frozenHead: 0,
+  frozenFinal: 0,
 }
 
 /** How hosted nodes word it: nobody agrees on code or text, so a client may rely on neither. */
@@ -72,24 +78,38 @@ const RANGE_ERRORS = [
   { code: -32600, message: 'block range too large' },
   { code: -32602, message: 'exceed maximum block range: 50000' },
 ]
-/** What nodes without final blocks answer, newest first: geth before its first final block, geth, its forks, others. */
-export const NO_FINALIZED_ANSWERS: Pick<RpcReply, 'result' | 'error'>[] = [
+const error = (code: number, message: string): Pick<RpcReply, 'result' | 'error'> => ({
+  error: { code, message },
+})
+/**
+ * What nodes answer instead of a final block: those that never have one, those that lost it with a restart, those that
+ * could not fetch one just now. The wording tells nothing of which it is.
+ */
+export const FINALIZED_ANSWERS: Pick<RpcReply, 'result' | 'error'>[] = [
   { result: null },
-  { error: { code: -39001, message: 'finalized block not found' } },
-  { error: { code: -32000, message: 'finalized block not found' } },
-  { error: { code: -32000, message: "'finalized' tag not supported on pre-merge network" } },
-  { error: { code: -32602, message: 'invalid argument 0: hex string without 0x prefix' } },
-  { error: { code: -32001, message: 'Resource not found' } },
-]
-/** What a node answers that has final blocks and could not fetch one just now, or not for this caller. */
-export const FINALIZED_FAILURES: Pick<RpcReply, 'result' | 'error'>[] = [
-  { error: { code: -32603, message: 'Internal error' } },
-  { error: { code: -32000, message: 'could not read the finalized block: context deadline exceeded' } },
-  { error: { code: -32000, message: 'header not found' } },
-  { error: { code: -32005, message: 'limit exceeded' } },
-  { error: { code: 429, message: 'Too Many Requests' } },
+  error(-39001, 'finalized block not found'),
+  error(-39001, 'Unknown block'),
+  error(-32000, 'finalized block not found'),
+  error(-32000, "'finalized' tag not supported on pre-merge network"),
+  error(-32000, 'unknown block'),
+  error(-32000, 'header not found'),
+  error(-32000, 'the requested block does not exist'),
+  error(-32000, 'could not read the finalized block: context deadline exceeded'),
+  error(-32001, 'Resource not found'),
+  error(-32001, 'block not found: finalized'),
+  error(-32004, 'Method not supported'),
+  error(-32005, 'limit exceeded'),
+  error(-32600, 'Invalid request'),
+  error(-32601, 'the method does not exist'),
+  error(-32602, 'invalid argument 0: hex string without 0x prefix'),
+  error(-32602, 'invalid block number'),
+  error(-32603, 'Internal error'),
+  error(429, 'Too Many Requests'),
   { result: {} },
+  { result: { number: null, hash: null, timestamp: '0x0' } },
   { result: 'busy' },
+  { result: false },
+  { error: null as never, result: null },
 ]
 /** Position of the block argument of the methods that read state or blocks at one. */
 const BLOCK_ARGUMENT: Record<string, number> = {
@@ -110,26 +130,37 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
     return reply(call, call.method === 'eth_chainId' ? '0x1' : '1')
   }
   if (call.method === 'eth_getBlockByNumber' && call.params?.[0] === 'finalized') {
-    const answer = finalizedFault(call, context)
+    const answer = await finalizedFault(call, context)
     if (answer !== undefined) return answer
   }
   if (call.method === 'eth_getLogs') {
     const refusal = await logFault(call, context)
     if (refusal !== undefined) return refusal
   }
-  if (faults.staleHead === 0) return await context.upstream(call)
-  return await answerStale(call, context)
+  const behind = await blocksBehind(call, context)
+  if (behind === 0) return await context.upstream(call)
+  return await answerStale(call, { ...context, faults: { ...faults, staleHead: behind } })
 }
 
-function finalizedFault(call: RpcCall, { faults, hit }: FaultContext): RpcReply | undefined {
-  const answers = { noFinalized: NO_FINALIZED_ANSWERS, finalizedFails: FINALIZED_FAILURES }
-  for (const name of ['noFinalized', 'finalizedFails'] as const) {
-    const answer = answers[name][faults[name] - 1]
-    if (answer === undefined) continue
-    hit(name)
+/** How far back this call finds the head: a node that lags, one that stands still, or a tag `latest` that lags alone. */
+async function blocksBehind(call: RpcCall, context: FaultContext): Promise<number> {
+  const { staleHead, frozenHead, finalizedAbove } = context.faults
+  if (frozenHead > 0) return Math.max(staleHead, (await blockNumber('latest', context)) - frozenHead)
+  const asksForHead = call.method === 'eth_getBlockByNumber' && call.params?.[0] === 'latest'
+  return asksForHead ? Math.max(staleHead, finalizedAbove) : staleHead
+}
+
+async function finalizedFault(call: RpcCall, context: FaultContext): Promise<RpcReply | undefined> {
+  const { faults, hit, upstream } = context
+  const answer = FINALIZED_ANSWERS[faults.finalizedAnswer - 1]
+  if (answer !== undefined) {
+    hit('finalizedAnswer')
     return { jsonrpc: '2.0', id: call.id ?? null, ...answer }
   }
-  return undefined
+  if (faults.frozenFinal === 0 || (await blockNumber('finalized', context)) <= faults.frozenFinal)
+    return undefined
+  hit('frozenFinal')
+  return await upstream({ ...call, params: [hex(faults.frozenFinal), ...(call.params ?? []).slice(1)] })
 }
 
 async function logFault(call: RpcCall, context: FaultContext): Promise<RpcReply | undefined> {

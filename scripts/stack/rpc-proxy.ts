@@ -163,7 +163,15 @@ function setFaults(state: ProxyState, faults: Partial<RpcFaults>, seed?: number)
 }
 
 function checkFaults(faults: Partial<RpcFaults>): RpcFaults {
-  const counts: readonly string[] = ['slowMs', 'staleHead', 'maxLogRange', 'noFinalized', 'finalizedFails']
+  const counts: readonly string[] = [
+    'slowMs',
+    'staleHead',
+    'maxLogRange',
+    'finalizedAnswer',
+    'finalizedAbove',
+    'frozenHead',
+    'frozenFinal',
+  ]
   for (const [name, value] of Object.entries(faults)) {
     if (!(name in NO_FAULTS)) throw new Error(`unknown fault ${name}: ${Object.keys(NO_FAULTS).join(', ')}`)
     const good = counts.includes(name) ? Number.isSafeInteger(value) && value >= 0 : value >= 0 && value <= 1

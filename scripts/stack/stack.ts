@@ -207,7 +207,6 @@ function localEnv(
     CHAIN_ID: String(manifest.chainId),
     VAULT_ADDRESS: manifest.vault,
     RPC_URL: rpc.url,
-    CONFIRMATIONS: '2',
     AWS_REGION: kms.region,
     AWS_ACCESS_KEY_ID: kms.accessKeyId,
     AWS_SECRET_ACCESS_KEY: kms.secretAccessKey,
