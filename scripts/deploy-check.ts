@@ -7,18 +7,19 @@ import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { plantCanaries, searchFolder, type Search } from './deploy-check/canaries.ts'
-import { declaredSecrets } from './deploy-check/declared.ts'
+import { declaredBy } from './deploy-check/declared.ts'
 import { bindingsOf, functionFaults, inKilobytes, pairingFaults } from './deploy-check/rules.ts'
+import { sharedFaults, uploadFaults } from './deploy-check/upload.ts'
 import { bundleFunction, type Bundle } from './stack/bundle.ts'
 import { projectRoot } from './stack/manifest.ts'
-import { readWranglerConfig, type WranglerEnv } from './stack/wrangler-config.ts'
+import { exportsOf } from './stack/module-exports.ts'
+import { readWranglerConfig, resolvedConfig, type ResolvedConfig } from './stack/wrangler-config.ts'
 
 const GATEWAY = 'index'
 /** Two cores are what a small machine has. */
 const AT_ONCE = 2
 
-const config = readWranglerConfig()
-const envs = config.env ?? {}
+const envs = Object.keys(readWranglerConfig().env ?? {})
 const files = (await readdir(join(projectRoot, 'functions')))
   .filter((name) => name.endsWith('.ts') && name !== `${GATEWAY}.ts`)
   .map((name) => name.slice(0, -'.ts'.length))
@@ -33,30 +34,42 @@ interface Line {
   secrets: string
 }
 
+interface Checked {
+  line: Line
+  faults: string[]
+}
+
 const bundle = async (name: string, env?: string): Promise<Bundle> =>
   await bundleFunction({ env, outdir: join(made, name), config: planted.config })
 
-async function check(name: string): Promise<{ line: Line; faults: string[] }> {
-  const own = envs[name] ?? {}
+async function check(name: string): Promise<Checked> {
+  const config = resolved.get(name) as ResolvedConfig
   const { text, gzipBytes } = await bundle(name, name)
-  const secrets = await declaredSecrets(join(projectRoot, 'functions', `${name}.ts`))
+  const { secrets, scheduled } = await declaredBy(join(projectRoot, 'functions', `${name}.ts`))
+  const upload = { name, config, exports: await exportsOf(text), scheduled }
   return {
-    line: lineOf(name, gzipBytes, own),
-    faults: functionFaults({ name, text, gzipBytes, config: own, secrets }),
+    line: lineOf(name, gzipBytes, config),
+    faults: [
+      ...functionFaults({ name, text, gzipBytes, config, secrets }),
+      ...uploadFaults(upload, [...resolved.values()]),
+    ],
   }
 }
 
-const lineOf = (name: string, gzipBytes: number, config: WranglerEnv): Line => ({
+const lineOf = (name: string, gzipBytes: number, config: ResolvedConfig): Line => ({
   function: name,
   'gzip kB': inKilobytes(gzipBytes).padStart(6),
   bindings: bindingsOf(config).join(' ') || '-',
-  secrets: config.secrets?.required?.join(' ') ?? '-',
+  secrets: config.secrets?.required?.join(' ') || '-',
 })
 
-async function gateway(): Promise<{ line: Line; faults: string[] }> {
-  const { gzipBytes } = await bundle(GATEWAY)
-  const { env: _functions, vars, durable_objects, triggers } = config
-  return { line: lineOf('(gateway)', gzipBytes, { vars, durable_objects, triggers }), faults: [] }
+async function gateway(): Promise<Checked> {
+  const name = '(gateway)'
+  const config = resolvedConfig()
+  const { text, gzipBytes } = await bundle(GATEWAY)
+  const { scheduled } = await declaredBy(join(projectRoot, 'functions', `${GATEWAY}.ts`))
+  const upload = { name, config, exports: await exportsOf(text), scheduled }
+  return { line: lineOf(name, gzipBytes, config), faults: uploadFaults(upload, [config]) }
 }
 
 function print(lines: Line[]): void {
@@ -87,9 +100,10 @@ async function searchMade(names: string[]): Promise<Search> {
   return search
 }
 
-const names = Object.keys(envs).filter((name) => files.includes(name))
-const faults = pairingFaults(files, Object.keys(envs))
-const planted = await plantCanaries(join(folder, 'project'), Object.keys(envs))
+const names = envs.filter((name) => files.includes(name))
+const resolved = new Map(names.map((name) => [name, resolvedConfig(name)]))
+const faults = [...pairingFaults(files, envs), ...sharedFaults([...resolved.values()])]
+const planted = await plantCanaries(join(folder, 'project'), envs)
 // Every wrangler below inherits them: it writes all that it prints to the log, too.
 Object.assign(process.env, planted.env, { WRANGLER_LOG_PATH: join(made, 'output') })
 const jobs = [gateway, ...names.map((name) => async () => await check(name))]
@@ -101,6 +115,7 @@ try {
       const result = await job()
       lines.push(result.line)
       faults.push(...result.faults)
+      console.error(`${lines.length}/${names.length + 1} bundled: ${result.line.function}`)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))

@@ -1,4 +1,4 @@
-import { mkdtemp, rm, writeFile } from 'node:fs/promises'
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
@@ -12,14 +12,21 @@ import {
   readsVariable,
   secretFaults,
 } from '../scripts/deploy-check/rules.ts'
+import { sharedFaults, uploadFaults } from '../scripts/deploy-check/upload.ts'
 import { bundleFunction, type Bundle } from '../scripts/stack/bundle.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
+import { exportsOf } from '../scripts/stack/module-exports.ts'
+import { readWranglerConfig, resolvedConfig, type ResolvedConfig } from '../scripts/stack/wrangler-config.ts'
 
 const functionNamed = (name: string) => ({
   name,
   text: 'export default{fetch(){}}',
   gzipBytes: 1,
-  config: { name: `tidegate-${name}`, main: `functions/${name}.ts`, secrets: { required: ['DATABASE_URL'] } },
+  config: {
+    name: `tidegate-${name}`,
+    main: join(projectRoot, `functions/${name}.ts`),
+    secrets: { required: ['DATABASE_URL'] },
+  },
   secrets: ['DATABASE_URL'],
 })
 const faults = (name: string, change: object) => functionFaults({ ...functionNamed(name), ...change })
@@ -74,7 +81,9 @@ describe('a function that may be deployed', () => {
 
   it('is configured under its own name and file', () => {
     const { config } = functionNamed('auth')
-    expect(faults('auth', { config: { ...config, main: 'functions/health.ts' } })).toHaveLength(1)
+    expect(
+      faults('auth', { config: { ...config, main: join(projectRoot, 'functions/health.ts') } }),
+    ).toHaveLength(1)
     expect(faults('auth', { config: { ...config, name: 'tidegate' } })).toHaveLength(1)
   })
 })
@@ -92,12 +101,12 @@ describe('secrets.required', () => {
     expect(secretFaults(['A', 'AWS_SESSION_TOKEN'], ['A', 'AWS_SESSION_TOKEN'])).toEqual([])
   })
 
-  it('has one of the two session keys, never none', () => {
+  it('has neither of the two session keys, so that either alone deploys', () => {
     const declared = ['JWT_PRIVATE_KEY', 'JWT_SECRET']
-    expect(secretFaults(['JWT_SECRET'], declared)).toEqual([])
-    expect(secretFaults(['JWT_PRIVATE_KEY'], declared)).toEqual([])
-    expect(secretFaults([], declared)).toHaveLength(1)
-    expect(secretFaults(['JWT_SECRET'], [])).toHaveLength(1)
+    expect(secretFaults([], declared)).toEqual([])
+    for (const key of declared)
+      expect(secretFaults([key], declared)).toEqual([expect.stringContaining('either of')])
+    expect(secretFaults(['JWT_SECRET'], [])).toEqual([expect.stringContaining('declares no such secret')])
   })
 })
 
@@ -111,14 +120,106 @@ describe('wrangler.toml and functions/', () => {
   })
 
   it('show bindings by their names', () => {
-    const config = {
-      name: 'x',
+    const config = workerNamed('x', {
       vars: { CHAIN_ID: '1' },
       triggers: { crons: ['* * * * *'] },
       durable_objects: { bindings: [{ name: 'STREAM', class_name: 'Stream' }] },
       services: [{ binding: 'PUSH', service: 'y' }],
-    }
-    expect(bindingsOf(config)).toEqual(['vars CHAIN_ID', 'triggers * * * * *', 'STREAM', 'PUSH'])
+    })
+    expect(bindingsOf(config)).toEqual(['vars CHAIN_ID', 'cron * * * * *', 'STREAM', 'PUSH'])
+  })
+})
+
+const workerNamed = (name: string, change: Partial<ResolvedConfig> = {}): ResolvedConfig => ({
+  name,
+  main: `${name}.ts`,
+  compatibility_date: '2026-04-26',
+  compatibility_flags: [],
+  vars: {},
+  durable_objects: { bindings: [] },
+  migrations: [],
+  ratelimits: [],
+  observability: { enabled: true },
+  ...change,
+})
+
+describe('an upload', () => {
+  const made = { migrations: [{ tag: 'a', new_sqlite_classes: ['Stream'] }] }
+  const owner = workerNamed('owner', made)
+  const found = (config: ResolvedConfig, facts: { exports?: string[]; scheduled?: boolean } = {}) =>
+    uploadFaults({ name: config.name, config, exports: ['default'], scheduled: false, ...facts }, [
+      owner,
+      config,
+    ])
+
+  it('exports each class that its migrations make, as they stand after the last of them', () => {
+    expect(found(owner, { exports: ['default', 'Stream'] })).toEqual([])
+    expect(found(owner)).toEqual([expect.stringMatching(/^owner: .*class Stream.*10070/)])
+    const renamed = [...made.migrations, { tag: 'b', renamed_classes: [{ from: 'Stream', to: 'Feed' }] }]
+    expect(found(workerNamed('x', { migrations: renamed }), { exports: ['Feed'] })).toEqual([])
+    expect(found(workerNamed('x', { migrations: renamed }), { exports: ['Stream'] })).toHaveLength(1)
+    const deleted = [...made.migrations, { tag: 'b', deleted_classes: ['Stream'] }]
+    expect(found(workerNamed('x', { migrations: deleted }))).toEqual([])
+  })
+
+  it('binds only classes that its own migrations or another Worker make', () => {
+    const bound = (class_name: string, script_name?: string) =>
+      found(
+        workerNamed('x', {
+          durable_objects: { bindings: [{ name: 'S', class_name, ...(script_name && { script_name }) }] },
+        }),
+      )
+    expect(bound('Stream', 'owner')).toEqual([])
+    for (const faults of [bound('Stream'), bound('Other', 'owner'), bound('Stream', 'nobody')])
+      expect(faults).toEqual([expect.stringContaining('10061')])
+  })
+
+  it('keeps its logs, and has a handler for its cron', () => {
+    expect(found(workerNamed('x', { observability: undefined }))).toHaveLength(1)
+    const timed = workerNamed('x', { triggers: { crons: ['* * * * *'] } })
+    expect(found(timed, { scheduled: true })).toEqual([])
+    expect(found(timed)).toEqual([expect.stringContaining('no scheduled handler')])
+  })
+
+  it('shares neither its name nor a rate limit of other figures', () => {
+    const limited = (name: string, limit: number) =>
+      workerNamed(name, { ratelimits: [{ name: 'R', namespace_id: '1', simple: { limit, period: 10 } }] })
+    expect(sharedFaults([limited('a', 5), limited('b', 5)])).toEqual([])
+    expect(sharedFaults([limited('a', 5), limited('b', 6)])).toEqual([expect.stringContaining('namespace 1')])
+    expect(sharedFaults([limited('a', 5), limited('a', 5)])).toEqual(['a: two Workers have this name'])
+  })
+})
+
+describe('wrangler.toml', () => {
+  const names = Object.keys(readWranglerConfig().env ?? {})
+  const refusals = async (toml: string) => {
+    const all = names.map((name) => resolvedConfig(name, toml))
+    const found = all.map(async (config, at) => {
+      const name = names[at] ?? ''
+      const source = await readFile(join(projectRoot, `functions/${name}.ts`), 'utf8')
+      const exports = await exportsOf(source, 'ts')
+      return uploadFaults({ name, config, exports, scheduled: true }, all)
+    })
+    return (await Promise.all(found)).flat()
+  }
+
+  it('is accepted for every function', async () => {
+    expect(await refusals(join(projectRoot, 'wrangler.toml'))).toEqual([])
+  })
+
+  it('would be refused for each function that inherits the migrations of a class it does not export', async () => {
+    const folder = await mkdtemp(join(tmpdir(), 'tidegate-toml-'))
+    const toml = join(folder, 'wrangler.toml')
+    const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
+    await writeFile(toml, text.replaceAll('migrations = []\n', ''))
+    const found = await refusals(toml)
+    await rm(folder, { recursive: true })
+    const owners = names.filter((name) => resolvedConfig(name).migrations.length > 0)
+    expect(owners).toContain('stream')
+    const others = names.filter((name) => !owners.includes(name))
+    expect(others.length).toBeGreaterThanOrEqual(22)
+    expect(found.map((line) => line.split(':')[0])).toEqual(others)
+    for (const line of found) expect(line).toContain('10070')
   })
 })
 
@@ -168,7 +269,7 @@ describe('a bundle as wrangler makes it', () => {
     const { config } = functionNamed('spot-transfer')
     const declared = {
       secrets: ['DATABASE_URL', 'JWT_PRIVATE_KEY', 'JWT_SECRET'],
-      config: { ...config, secrets: { required: ['DATABASE_URL', 'JWT_SECRET'] } },
+      config: { ...config, secrets: { required: ['DATABASE_URL'] } },
     }
     expect(faults('spot-transfer', { ...made, ...declared })).toEqual([])
     expect(faults('spot-transfer', made)).toEqual([

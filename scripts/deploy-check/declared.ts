@@ -1,7 +1,8 @@
-/** Which secrets a function's code declares: read from the schemas of its endpoints, not from its text. */
+/** What a function's code declares: read from its endpoints and their schemas, not from its text. */
 import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type * as z from 'zod/mini'
+import { fullPath, type Endpoint } from '../../functions/_lib/endpoint.ts'
 import { secretsIn } from './secrets.ts'
 
 // Durable Objects and entry points extend classes that only workerd has: here they need only be there.
@@ -13,18 +14,36 @@ export const resolve = (name, context, next) =>
 register(`data:text/javascript,${encodeURIComponent(WORKERD_ONLY)}`)
 
 interface Worker {
-  endpoints?: { env?: unknown }[]
+  endpoints?: Endpoint[]
   /** A function without endpoints (cron, stream) shows the schema of its variables here. */
   env?: unknown
+  scheduled?: unknown
+}
+
+export interface Declared {
+  /** Every variable it reads, with its schema. */
+  variables: Record<string, z.ZodMiniType>
+  /** Names of those that are secret. */
+  secrets: string[]
+  /** Of its endpoints, as Hono has them: `/api/v1/spot/withdrawals/:withdrawal_id`. */
+  paths: string[]
+  /** Has it a cron handler? */
+  scheduled: boolean
 }
 
 /** @throws whatever the module throws while it loads */
-export async function declaredSecrets(file: string): Promise<string[]> {
+export async function declaredBy(file: string): Promise<Declared> {
   const module = (await import(pathToFileURL(file).href)) as { default?: Worker; env?: unknown }
   const worker = module.default ?? {}
-  const schemas = [worker.env, module.env, ...(worker.endpoints ?? []).map((endpoint) => endpoint.env)]
-  return [...new Set(schemas.flatMap(secretsOf))].sort()
+  const endpoints = worker.endpoints ?? []
+  const schemas = [worker.env, module.env, ...endpoints.map((endpoint) => endpoint.env)]
+  const variables = Object.assign({}, ...schemas.map(shapeOf)) as Declared['variables']
+  return {
+    variables,
+    secrets: secretsIn(variables).sort(),
+    paths: [...new Set(endpoints.map(fullPath))],
+    scheduled: typeof worker.scheduled === 'function',
+  }
 }
 
-const secretsOf = (schema: unknown): string[] =>
-  secretsIn((schema as { shape?: Record<string, z.ZodMiniType> } | undefined)?.shape ?? {})
+const shapeOf = (schema: unknown): object => (schema as { shape?: object } | undefined)?.shape ?? {}

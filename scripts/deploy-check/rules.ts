@@ -1,7 +1,8 @@
 /** What must be true of each function before it is deployed: pure checks that give one line for each fault. */
-
+import { relative } from 'node:path'
+import { projectRoot } from '../stack/manifest.ts'
+import type { ResolvedConfig } from '../stack/wrangler-config.ts'
 import { EVERY_SECRET } from './secrets.ts'
-import type { WranglerEnv } from '../stack/wrangler-config.ts'
 
 export interface FunctionFacts {
   /** The name of its file and of its `[env.<name>]`. */
@@ -9,7 +10,7 @@ export interface FunctionFacts {
   /** The minified bundle. */
   text: string
   gzipBytes: number
-  config: WranglerEnv
+  config: Pick<ResolvedConfig, 'name' | 'main' | 'secrets'>
   /** Names of the secret variables that its schemas declare. */
   secrets: string[]
 }
@@ -33,7 +34,7 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },
 ]
 
-/** One of them is enough for a function that reads sessions. */
+/** One of them is enough for a function that reads sessions, so that `secrets.required` can insist on neither. */
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
 /** Credentials that last have no session token, and alerts need no webhook: `secrets.required` would insist on them. */
@@ -45,6 +46,7 @@ export const inKilobytes = (bytes: number): string => (bytes / KB).toFixed(1)
 
 export function functionFaults(facts: FunctionFacts): string[] {
   const { name, text, config } = facts
+  const main = relative(projectRoot, config.main)
   return [
     ...sizeFaults(facts),
     ...(name === KMS_FUNCTION ? [] : kmsFaults(text)),
@@ -55,7 +57,7 @@ export function functionFaults(facts: FunctionFacts): string[] {
       (secret) => `names the secret ${secret}, which is not declared for it`,
     ),
     ...secretFaults(config.secrets?.required ?? [], facts.secrets),
-    ...(config.main === `functions/${name}.ts` ? [] : [`main is ${config.main}, not functions/${name}.ts`]),
+    ...(main === `functions/${name}.ts` ? [] : [`main is ${main}, not functions/${name}.ts`]),
     ...(config.name === `tidegate-${name}` ? [] : [`name is ${config.name}, not tidegate-${name}`]),
   ].map((fault) => `${name}: ${fault}`)
 }
@@ -84,19 +86,15 @@ export const foreignSecrets = (text: string, declared: readonly string[]): strin
   )
 
 export function secretFaults(required: readonly string[], declared: readonly string[]): string[] {
-  const readsSessions = SESSION_KEYS.every((key) => declared.includes(key))
-  const eitherIsThere = SESSION_KEYS.some((key) => required.includes(key))
-  const missing = declared.filter(
-    (name) =>
-      !required.includes(name) &&
-      !MAY_BE_ABSENT.includes(name) &&
-      !(SESSION_KEYS.includes(name) && (eitherIsThere || readsSessions)),
-  )
+  const either = SESSION_KEYS.filter((name) => declared.includes(name) && required.includes(name))
+  const missing = declared.filter((name) => ![...required, ...MAY_BE_ABSENT, ...SESSION_KEYS].includes(name))
   const surplus = required.filter((name) => !declared.includes(name))
   return [
     ...missing.map((name) => `its code declares the secret ${name}, secrets.required has it not`),
     ...surplus.map((name) => `secrets.required has ${name}, its code declares no such secret`),
-    ...(readsSessions && !eitherIsThere ? [`secrets.required has none of ${SESSION_KEYS.join(', ')}`] : []),
+    ...either.map(
+      (name) => `secrets.required has ${name}, but either of ${SESSION_KEYS.join(' and ')} is enough`,
+    ),
   ]
 }
 
@@ -112,29 +110,14 @@ export function pairingFaults(files: readonly string[], envs: readonly string[])
   ]
 }
 
-const NOT_BINDINGS = new Set([
-  'name',
-  'main',
-  'secrets',
-  'routes',
-  'route',
-  'migrations',
-  'compatibility_date',
-])
-
-/** Bindings and triggers of an env, for the table. */
-export function bindingsOf(config: WranglerEnv): string[] {
-  return Object.entries(config).flatMap(([kind, value]) => {
-    if (NOT_BINDINGS.has(kind) || value === null || typeof value !== 'object') return []
-    const list = Array.isArray(value)
-      ? value
-      : (Object.values(value).find(Array.isArray) ?? Object.keys(value))
-    return (list as unknown[]).map((one) =>
-      typeof one === 'object' && one !== null
-        ? String(
-            (one as { name?: unknown; binding?: unknown }).name ?? (one as { binding?: unknown }).binding,
-          )
-        : `${kind} ${String(one)}`,
-    )
-  })
+/** Bindings and triggers of a Worker, for the table. */
+export function bindingsOf(config: ResolvedConfig): string[] {
+  const { vars, ratelimits, durable_objects, services = [], triggers } = config
+  return [
+    ...Object.keys(vars).map((name) => `vars ${name}`),
+    ...(triggers?.crons ?? []).map((cron) => `cron ${cron}`),
+    ...ratelimits.map(({ name }) => name),
+    ...durable_objects.bindings.map(({ name }) => name),
+    ...services.map(({ binding }) => binding),
+  ]
 }

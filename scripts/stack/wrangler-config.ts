@@ -16,11 +16,63 @@ export interface WranglerConfig extends WranglerEnv {
   env?: Record<string, WranglerEnv>
 }
 
-// wrangler's own types name a package it does not ship with.
-const { experimental_readRawConfig: readRawConfig } = wrangler as unknown as {
-  experimental_readRawConfig: (options: { config: string }) => { rawConfig: WranglerConfig }
+/** One step of a Worker's Durable Object classes. */
+export interface Migration {
+  tag: string
+  new_classes?: string[]
+  new_sqlite_classes?: string[]
+  renamed_classes?: { from: string; to: string }[]
+  deleted_classes?: string[]
+  transferred_classes?: { from: string; from_script: string; to: string }[]
 }
 
+export interface DurableObjectBinding {
+  name: string
+  class_name: string
+  script_name?: string
+}
+
+/** A Worker as wrangler would upload it: what an env inherits is in it, and each list is there. */
+export interface ResolvedConfig {
+  name: string
+  main: string
+  compatibility_date: string
+  compatibility_flags: string[]
+  vars: Record<string, unknown>
+  secrets?: { required?: string[] }
+  durable_objects: { bindings: DurableObjectBinding[] }
+  migrations: Migration[]
+  ratelimits: { name: string; namespace_id: string; simple: { limit: number; period: number } }[]
+  services?: { binding: string; service: string }[]
+  routes?: (string | { pattern: string })[]
+  triggers?: { crons?: string[] }
+  placement?: { mode?: string }
+  observability?: { enabled?: boolean } | undefined
+  workers_dev?: boolean
+  preview_urls?: boolean
+  keep_names?: boolean
+  [other: string]: unknown
+}
+
+// wrangler's own types name a package it does not ship with.
+const { experimental_readRawConfig: readRawConfig, unstable_readConfig: readConfig } =
+  wrangler as unknown as {
+    experimental_readRawConfig: (options: { config: string }) => { rawConfig: WranglerConfig }
+    unstable_readConfig: (
+      options: { config: string; env: string | undefined },
+      how: { hideWarnings: boolean },
+    ) => ResolvedConfig
+  }
+
+const WRANGLER_TOML = join(projectRoot, 'wrangler.toml')
+
+/**
+ * What `wrangler deploy --env <env>` would upload, by wrangler's own rules of inheritance; the gateway without an env.
+ * @throws Error with wrangler's words when the file is not valid
+ */
+export const resolvedConfig = (env?: string, file = WRANGLER_TOML): ResolvedConfig =>
+  readConfig({ config: file, env }, { hideWarnings: true })
+
 /** wrangler.toml as it is written: the gateway at the top, `env` with one table for each function. */
-export const readWranglerConfig = (file = join(projectRoot, 'wrangler.toml')): WranglerConfig =>
+export const readWranglerConfig = (file = WRANGLER_TOML): WranglerConfig =>
   readRawConfig({ config: file }).rawConfig
