@@ -1,0 +1,106 @@
+import type { Area } from '../fault.ts'
+
+/** DER of KMS, the recovery id, and its failures. */
+export const signer: Area = {
+  name: 'signer',
+  faults: [
+    {
+      file: 'functions/_lib/signer.ts',
+      from: 'signature.hasHighS() ? secp256k1.Point.Fn.neg(signature.s) : signature.s',
+      to: 'signature.s',
+      why: 'half of all withdrawals are refused by the vault',
+      tests: ['tests/kms-der.test.ts', 'tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/signer.ts',
+      from: 'for (const parity of [0, 1])',
+      to: 'for (const parity of [0])',
+      why: 'half of all withdrawals end as sign failed',
+      tests: ['tests/kms-der.test.ts', 'tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/signer.ts',
+      from: '(27 + parity)',
+      to: '(28 - parity)',
+      why: 'the vault recovers another address',
+      tests: ['tests/kms-der.test.ts', 'tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/signer.ts',
+      from: 'recoveredAddress(signature, message) === expected',
+      to: 'recoveredAddress(signature, message) !== undefined',
+      why: 'signatures of another key are stored and given out',
+      tests: ['tests/kms-der.test.ts', 'tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/signer.ts',
+      from: 'if (!/^0x[0-9a-fA-F]{64}$/.test(digest)) throw',
+      to: 'if (!/^0x[0-9a-fA-F]+$/.test(digest)) throw',
+      why: 'a digest of another length is signed',
+      tests: ['tests/kms-signer.test.ts', 'tests/kms-der.test.ts'],
+    },
+    {
+      file: 'functions/_lib/signer.ts',
+      from: 'const expected = expectedAddress.toLowerCase()',
+      to: 'const expected = expectedAddress',
+      why: 'a signer configured with its checksum never matches',
+      tests: ['tests/kms-der.test.ts', 'tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: 'maxAttempts: 1,',
+      to: 'maxAttempts: 3,',
+      why: 'one request may be signed three times',
+      tests: ['tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: "MessageType: 'DIGEST',",
+      to: "MessageType: 'RAW',",
+      why: 'KMS signs the hash of the digest',
+      tests: ['tests/kms-signer.test.ts', 'tests/withdraw-request.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: "if ($metadata?.httpStatusCode === 200) return new SignerError('malformed'",
+      to: "if ($metadata?.httpStatusCode === 200) return new SignerError('unavailable'",
+      why: 'an unreadable answer looks like none',
+      tests: ['tests/kms-signer.test.ts', 'tests/withdraw-signer-faults.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: 'if ($fault === undefined) return',
+      to: 'if ($fault !== undefined) return',
+      why: 'the log says no answer where KMS refused',
+      tests: ['tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: 'setTimeout(() => controller.abort(), timeoutMs)',
+      to: 'setTimeout(() => controller.abort(), timeoutMs * 1_000)',
+      why: 'a hanging KMS holds a request for an hour',
+      tests: ['tests/kms-signer.test.ts', 'tests/withdraw-signer-faults.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: "redirect: 'manual'",
+      to: "redirect: 'follow'",
+      why: 'signed requests are repeated wherever a redirect says',
+      tests: ['tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: 'if (!(Signature instanceof Uint8Array)) throw',
+      to: 'if (Signature === null) throw',
+      why: 'an answer without a signature breaks in another place',
+      tests: ['tests/kms-signer.test.ts'],
+    },
+    {
+      file: 'functions/_lib/kms.ts',
+      from: '/^[A-Za-z.]{1,64}$/.test(name) ? name',
+      to: '/^.{1,640}$/.test(name) ? name',
+      why: 'text of the other side of the wire is logged as it comes',
+      tests: ['tests/kms-signer.test.ts'],
+    },
+  ],
+}
