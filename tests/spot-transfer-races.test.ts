@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { clientOf } from './support/client.ts'
+import { locksWhileWaiting } from './support/row-locks.ts'
 
 const api = clientOf()
 const times = <T>(count: number, work: (index: number) => Promise<T>) =>
@@ -24,13 +25,6 @@ describe('transfers at once', () => {
   it('runs opposite directions at once without a deadlock reaching a caller or a cent going astray', async () => {
     const { account, token } = await api.newAccount({ USDT: '1000' })
     await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '500' })
-    const deadlocks = async () =>
-      (
-        await api.sql<{ n: string }>(
-          'select deadlocks as n from pg_stat_database where datname = current_database()',
-        )
-      )[0]?.n
-    const before = await deadlocks()
     const answers = await times(
       120,
       async (index) =>
@@ -41,9 +35,30 @@ describe('transfers at once', () => {
         }),
     )
     expect(answers.map((answer) => answer.status)).toEqual(answers.map(() => 200))
-    expect(await deadlocks()).toBe(before)
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '500', 'spot USDT': '500' })
   })
+
+  it.each(['spot_to_perp', 'perp_to_spot'])(
+    'locks perp before spot when it moves %s, so that two ways never wait for each other',
+    async (direction) => {
+      const { account, token } = await api.newAccount({ USDT: '10' })
+      await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '5' })
+      const [perp, spot] = (['perp', 'spot'] as const).map((wallet) => ({ account, wallet, token: 'USDT' }))
+      const transfer = async () => await api.transfer(token, { token: 'USDT', direction, amount: '1' })
+      for (const [held, other, isFirst] of [
+        [spot!, perp!, true],
+        [perp!, spot!, false],
+      ] as const) {
+        const { otherIsLocked, result } = await locksWhileWaiting(
+          api.manifest.databaseUrl,
+          held,
+          other,
+          transfer,
+        )
+        expect([held.wallet, otherIsLocked, result.status]).toEqual([held.wallet, isFirst, 200])
+      }
+    },
+  )
 
   it('makes one row of two first credits at once, and both arrive', async () => {
     for (let round = 0; round < 10; round += 1) {
