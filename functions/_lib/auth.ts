@@ -14,7 +14,8 @@ export interface Credentials {
 
 /**
  * The caller, in the order of the contract: an API key makes the call an API-key call whatever else comes with it.
- * @throws ApiError UNAUTHORIZED; `API Key permission denied` where only a session may call
+ * `keep` lets work go on when its caller hangs up: others may wait for it.
+ * @throws ApiError UNAUTHORIZED, ISSUER_UNAVAILABLE; `API Key permission denied` where only a session may call
  */
 export async function authenticate(
   access: Exclude<Access, 'admin'>,
@@ -22,6 +23,7 @@ export async function authenticate(
   env: object,
   db: () => Database,
   now: number,
+  keep: (work: Promise<unknown>) => void,
 ): Promise<Caller> {
   if (access === 'none' || access === 'signature') return { account: '', via: 'none' }
   if (credentials.apiKey) {
@@ -30,7 +32,7 @@ export async function authenticate(
     return await apiKeyCaller(credentials.apiKey, db())
   }
   const token = /^bearer +([^\s]+)$/i.exec(credentials.authorization ?? '')?.[1]
-  const session = token ? await readSession(env as SessionEnv, token, now) : null
+  const session = token ? await readSession(env as SessionEnv, token, now, keep) : null
   if (!session) throw unauthorized()
   return { account: session.account, via: 'session', expiresAt: session.expiresAt }
 }

@@ -39,6 +39,7 @@ export const ERROR_STATUS = {
   'spot subsystem disabled': 503,
   WITHDRAWALS_PAUSED: 503,
   SIGNER_UNAVAILABLE: 503,
+  ISSUER_UNAVAILABLE: 503,
 } as const
 export type ErrorCode = keyof typeof ERROR_STATUS
 

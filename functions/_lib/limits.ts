@@ -21,6 +21,21 @@ export const CREDIT_REASON_LENGTH_MAX = 500
 /** A token of ours has about 400 characters; issuers with many claims stay below this. */
 export const BEARER_LENGTH_MAX = 8_192
 
+/** No token may live longer than this after it was issued; ours live JWT_TTL_SECONDS, which is at most this. */
+export const SESSION_SECONDS_MAX = 30 * 24 * 60 * 60
+/** Issuers' clocks are a few seconds ahead of ours: how far `iat` and `nbf` may lie in the future. `exp` has no such grace. */
+export const ISSUER_CLOCK_AHEAD_SECONDS_MAX = 60
+/** How long an issuer's keys are used before they are read again, and used at all: a key it withdraws is gone by then. */
+export const JWKS_FRESH_SECONDS = 30
+export const JWKS_TRUSTED_SECONDS = 60
+/** An issuer that did not answer, or had no such key, is left alone for so long. */
+export const JWKS_COOL_DOWN_SECONDS = 10
+export const JWKS_TIMEOUT_MS = 3_000
+/** The largest published sets, with certificate chains, have 30 KiB. */
+export const JWKS_BYTES_MAX = 128 * 1024
+/** Keys that are tried for a token that names none: an issuer has two while it changes them. */
+export const JWKS_TRIES_MAX = 4
+
 /** How long a verified session is taken without checking its signature again, and how many an isolate remembers. */
 export const SESSION_CACHE_SECONDS = 60
 export const SESSION_CACHE_ENTRIES_MAX = 10_000

@@ -138,7 +138,7 @@ async function callerOf(
   const authenticated =
     access === 'admin'
       ? authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
-      : identify(access, credentials, env, db, now)
+      : identify(access, credentials, env, db, now, (work) => c.executionCtx.waitUntil(work))
   const caller = await authenticated.catch(async (error: unknown) => {
     if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
     throw error

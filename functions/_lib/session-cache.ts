@@ -3,7 +3,7 @@
  * minute and not a thousand times. The whole token is the key, so nothing is found that was not verified letter by letter.
  */
 import { SESSION_CACHE_ENTRIES_MAX, SESSION_CACHE_SECONDS } from './limits.ts'
-import type { Session } from './session.ts'
+import type { Session } from './session-claims.ts'
 
 interface Verified {
   session: Session
@@ -24,12 +24,20 @@ export class SessionCache {
     return undefined
   }
 
-  keep(configuration: string, token: string, session: Session, now: number): void {
+  /** `trustedUntil` (unix seconds): no longer than what proved the session is believed. */
+  keep(
+    configuration: string,
+    token: string,
+    session: Session,
+    now: number,
+    trustedUntil = Number.POSITIVE_INFINITY,
+  ): void {
     if (this.configuration !== configuration) this.verified.clear()
     this.configuration = configuration
     // The first key of a Map is the oldest: a flood of tokens cannot fill the isolate.
     const oldest = this.verified.keys().next()
     if (this.verified.size >= SESSION_CACHE_ENTRIES_MAX && !oldest.done) this.verified.delete(oldest.value)
-    this.verified.set(token, { session, until: Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS) })
+    const until = Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS, trustedUntil)
+    this.verified.set(token, { session, until })
   }
 }

@@ -1,17 +1,11 @@
 /** Session tokens (JWT, by jose): our own, and those of one configured issuer. Every algorithm list is pinned. */
-import {
-  createRemoteJWKSet,
-  decodeJwt,
-  importJWK,
-  jwtVerify,
-  SignJWT,
-  type JWTPayload,
-  type JWTVerifyGetKey,
-} from 'jose'
-import { parseAccountSpelling } from './accounts.ts'
+import { decodeJwt, importJWK, jwtVerify, SignJWT } from 'jose'
 import { EnvironmentError } from './env.ts'
+import type { Keep } from './issuer-keys.ts'
+import { readIssuerSession } from './issuer-session.ts'
 import { BEARER_LENGTH_MAX } from './limits.ts'
 import { SessionCache } from './session-cache.ts'
+import { claimRules, sessionOf, type Session } from './session-claims.ts'
 
 export interface SessionEnv {
   JWT_SECRET?: string | undefined
@@ -24,17 +18,12 @@ export interface SessionEnv {
 
 export const OWN_ISSUER = 'tidegate'
 export const OWN_AUDIENCE = 'tidegate'
-const JWKS_ALGORITHMS = ['RS256', 'PS256', 'ES256', 'EdDSA']
 const SECRET_BYTES_MIN = 32
-
-export interface Session {
-  account: string
-  /** Unix seconds. */
-  expiresAt: number
-}
 
 interface OwnKeys {
   algorithm: 'HS256' | 'EdDSA'
+  /** `Ed25519` is the newer name of `EdDSA`. */
+  accepted: string[]
   sign: CryptoKey | Uint8Array
   verify: CryptoKey | Uint8Array
 }
@@ -59,15 +48,24 @@ export async function issueSession(
   return { token, expiresAt }
 }
 
-/** The session a token stands for, or null: whatever is wrong with it, the caller learns only that it is not valid. */
-export async function readSession(env: SessionEnv, token: string, now: number): Promise<Session | null> {
+/**
+ * The session a token stands for, or null: whatever is wrong with it, the caller learns only that it is not valid.
+ * `keep` is the request's `waitUntil`.
+ * @throws ApiError ISSUER_UNAVAILABLE: the token is another issuer's, whose keys cannot be read now
+ */
+export async function readSession(
+  env: SessionEnv,
+  token: string,
+  now: number,
+  keep: Keep = () => undefined,
+): Promise<Session | null> {
   if (token.length > BEARER_LENGTH_MAX) return null
   const configuration = configurationOf(env)
   const known = cache.find(configuration, token, now)
   if (known) return known
-  const session = await verifiedSession(env, token, now)
-  if (session) cache.keep(configuration, token, session, now)
-  return session
+  const verified = await verifiedSession(env, token, now, keep)
+  if (verified) cache.keep(configuration, token, verified.session, now, verified.trustedUntil)
+  return verified?.session ?? null
 }
 
 const cache = new SessionCache()
@@ -76,47 +74,34 @@ const cache = new SessionCache()
 const configurationOf = (env: SessionEnv): string =>
   [env.JWT_PRIVATE_KEY ?? env.JWT_SECRET, env.JWT_JWKS_URL, env.JWT_ISSUER, env.JWT_AUDIENCE].join('\n')
 
-async function verifiedSession(env: SessionEnv, token: string, now: number): Promise<Session | null> {
+async function verifiedSession(
+  env: SessionEnv,
+  token: string,
+  now: number,
+  keep: Keep,
+): Promise<{ session: Session; trustedUntil?: number } | null> {
   let issuer: unknown
   try {
     issuer = decodeJwt(token).iss
   } catch {
     return null
   }
-  if (issuer === OWN_ISSUER) return await verified(token, await ownKeys(env), OWN_ISSUER, OWN_AUDIENCE, now)
-  if (!env.JWT_JWKS_URL || !env.JWT_ISSUER || !env.JWT_AUDIENCE || issuer !== env.JWT_ISSUER) return null
-  return await verified(token, remoteKeys(env.JWT_JWKS_URL), env.JWT_ISSUER, env.JWT_AUDIENCE, now)
+  if (issuer === OWN_ISSUER) {
+    const session = await ownSession(await ownKeys(env), token, now)
+    return session && { session }
+  }
+  const { JWT_JWKS_URL: jwksUrl, JWT_ISSUER, JWT_AUDIENCE: audience } = env
+  if (!jwksUrl || !JWT_ISSUER || !audience || issuer !== JWT_ISSUER) return null
+  return await readIssuerSession({ jwksUrl, issuer: JWT_ISSUER, audience }, token, now, keep)
 }
 
-async function verified(
-  token: string,
-  keys: OwnKeys | JWTVerifyGetKey,
-  issuer: string,
-  audience: string,
-  now: number,
-): Promise<Session | null> {
-  const options = {
-    issuer,
-    audience,
-    currentDate: new Date(now * 1000),
-    requiredClaims: ['sub', 'iat', 'exp'],
-  }
+async function ownSession(keys: OwnKeys, token: string, now: number): Promise<Session | null> {
+  const options = { ...claimRules(OWN_ISSUER, OWN_AUDIENCE, now), algorithms: keys.accepted }
   try {
-    const { payload } =
-      typeof keys === 'function'
-        ? await jwtVerify(token, keys, { ...options, algorithms: JWKS_ALGORITHMS })
-        : await jwtVerify(token, keys.verify, { ...options, algorithms: [keys.algorithm] })
-    return sessionOf(payload)
+    return sessionOf((await jwtVerify(token, keys.verify, options)).payload, now)
   } catch {
     return null
   }
-}
-
-/** jose takes fractions of a second; a token of ours never has them, so one that does was made by somebody else. */
-function sessionOf(payload: JWTPayload): Session | null {
-  const account = typeof payload.sub === 'string' ? parseAccountSpelling(payload.sub) : null
-  if (!account || !Number.isSafeInteger(payload.exp) || !Number.isSafeInteger(payload.iat)) return null
-  return { account: account.id, expiresAt: payload.exp as number }
 }
 
 let cachedKeys: { source: string; keys: Promise<OwnKeys> } | undefined
@@ -133,6 +118,7 @@ async function importKeys(env: SessionEnv): Promise<OwnKeys> {
     const { d: _private, ...publicJwk } = jwk
     return {
       algorithm: 'EdDSA',
+      accepted: ['EdDSA', 'Ed25519'],
       sign: (await importJWK(jwk, 'EdDSA')) as CryptoKey,
       verify: (await importJWK(publicJwk, 'EdDSA')) as CryptoKey,
     }
@@ -144,7 +130,7 @@ async function importKeys(env: SessionEnv): Promise<OwnKeys> {
     'sign',
     'verify',
   ])
-  return { algorithm: 'HS256', sign: key, verify: key }
+  return { algorithm: 'HS256', accepted: ['HS256'], sign: key, verify: key }
 }
 
 function parseJwk(text: string): Record<string, string> {
@@ -155,15 +141,4 @@ function parseJwk(text: string): Record<string, string> {
     // The message below is the answer: the text itself must not be shown.
   }
   throw new EnvironmentError('JWT_PRIVATE_KEY must be an Ed25519 private key as a JWK')
-}
-
-const remotes = new Map<string, JWTVerifyGetKey>()
-
-function remoteKeys(url: string): JWTVerifyGetKey {
-  let keys = remotes.get(url)
-  if (!keys) {
-    keys = createRemoteJWKSet(new URL(url), { timeoutDuration: 3_000 })
-    remotes.set(url, keys)
-  }
-  return keys
 }

@@ -84,6 +84,12 @@ function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
     ...(access === 'none' || access === 'signature'
       ? {}
       : { UNAUTHORIZED: 'the credential is missing or not valid' }),
+    ...(access === 'session' || access === 'read'
+      ? {
+          ISSUER_UNAVAILABLE:
+            'the keys of the token’s issuer cannot be read now; nothing was done, try again',
+        }
+      : {}),
     ...(access === 'session' ? { 'API Key permission denied': 'the caller used an API key' } : {}),
     ...ROUTER,
     ...(body
