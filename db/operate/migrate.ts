@@ -10,6 +10,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
+import { verifiedConnection } from './connection.ts'
 
 export const MIGRATIONS = join(import.meta.dirname, '../migrations')
 export const VERBS = join(import.meta.dirname, '../ledger')
@@ -35,7 +36,7 @@ export async function migrateDatabase(
   sources: Partial<Sources> = {},
 ): Promise<Migrated> {
   const { migrations = MIGRATIONS, verbs = VERBS } = sources
-  const client = new pg.Client({ connectionString: databaseUrl })
+  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
   await client.connect()
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])

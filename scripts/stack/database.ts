@@ -1,5 +1,6 @@
 /** The functions' logins and token rows: what a migrated Postgres needs before a function can use it. */
 import pg from 'pg'
+import { verifiedConnection } from '../../db/operate/connection.ts'
 
 export const EDGE_ROLES = ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const
 export type EdgeRole = (typeof EDGE_ROLES)[number]
@@ -15,7 +16,7 @@ export interface TokenSeed {
 }
 
 async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: databaseUrl })
+  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
   await client.connect()
   try {
     return await work(client)

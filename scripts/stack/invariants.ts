@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
+import { verifiedConnection } from '../../db/operate/connection.ts'
 
 export interface InvariantResult {
   name: string
@@ -18,7 +19,7 @@ export function invariants(): { name: string; query: string }[] {
 
 /** Counts the violations of every invariant in one snapshot, so that money on the move cannot look lost. */
 export async function checkInvariants(databaseUrl: string): Promise<InvariantResult[]> {
-  const client = new pg.Client({ connectionString: databaseUrl })
+  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
   // A server that goes away fails the query under way; unheard, this event would end the process beside it.
   client.on('error', () => {})
   await client.connect()

@@ -1,4 +1,5 @@
 import pg from 'pg'
+import { verifiedConnection } from '../../db/operate/connection.ts'
 import { readManifest } from './manifest.ts'
 
 /** The owner's statements, against `OWNER_DATABASE_URL` or, without it, the local stack. */
@@ -6,7 +7,7 @@ export async function asOwner<T>(
   work: (query: <Row>(text: string, params?: unknown[]) => Promise<Row[]>) => Promise<T>,
 ): Promise<T> {
   const connectionString = process.env.OWNER_DATABASE_URL ?? readManifest().databaseUrl
-  const client = new pg.Client({ connectionString })
+  const client = new pg.Client({ connectionString: verifiedConnection(connectionString) })
   await client.connect()
   try {
     return await work(async (text, params = []) => (await client.query(text, params)).rows as never)
