@@ -1,7 +1,8 @@
 /** The envelope of the wallet-signed family: its closed list of errors, and how refusals map to them. */
-import { DatabaseError, LedgerRefusal, type Refusal as LedgerReason } from '../../db/errors.ts'
-import { ApiError, type ErrorCode } from './errors.ts'
+import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
+import { ApiError } from './errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
+import { API_ERRORS, LEDGER_REFUSALS } from './signed-refusals.ts'
 
 interface SignedError {
   /** How the error text begins. */
@@ -32,8 +33,11 @@ export const SIGNED_ERRORS = {
   agent_bound_elsewhere: { error: 'Agent bound to another account', code: 409, status: 409 },
   agent_not_found: { error: 'Agent not found', code: 404, status: 404 },
   limit_reached: { error: 'Limit reached', code: 400, status: 400 },
+  not_found: { error: 'Not found', code: 404, status: 404 },
+  method_not_allowed: { error: 'Method not allowed', code: 405, status: 405 },
   payload_too_large: { error: 'Invalid request', code: 413, status: 413 },
   unsupported_media_type: { error: 'Invalid request', code: 415, status: 415 },
+  rate_limited: { error: 'Rate limited', code: 429, status: 429 },
   internal_server_error: { error: 'Internal server error', code: 500, status: 500 },
   service_busy: { error: 'Service busy', code: 503, status: 503 },
 } as const satisfies Record<string, SignedError>
@@ -45,39 +49,10 @@ export class SignedRefusal extends ApiError {
     readonly id: SignedErrorId,
     detail?: string,
     readonly data: object | null = null,
+    headers: Record<string, string> = {},
   ) {
-    super('INVALID_REQUEST', detail ?? '')
+    super('INVALID_REQUEST', detail ?? '', { headers })
   }
-}
-
-const LEDGER_REFUSALS: Partial<Record<LedgerReason, [SignedErrorId, string?]>> = {
-  agent_not_authorized: ['agent_not_authorized'],
-  invalid_relationship: ['invalid_transfer_relationship', 'one must be the subaccount of the other'],
-  invalid_amount: ['invalid_amount', 'a positive decimal string with no more decimals than the token has'],
-  amount_not_positive: [
-    'invalid_amount',
-    'a positive decimal string with no more decimals than the token has',
-  ],
-  unsupported_token: ['asset_not_found'],
-  insufficient_balance: ['insufficient_spot_balance'],
-  duplicate_idempotency_key: [
-    'duplicate_idempotency_key',
-    'the account has used it before; data has the movement',
-  ],
-  duplicate_signature: ['duplicate_signature', 'this message was carried out before'],
-  already_exists: ['subaccount_exists'],
-  main_is_subaccount: ['main_is_subaccount'],
-  sub_is_subaccount: ['already_subaccount'],
-  account_in_use: ['account_in_use', 'it has a balance, a history, subaccounts or agents'],
-  agent_bound_elsewhere: ['agent_bound_elsewhere'],
-  limit_reached: ['limit_reached'],
-  not_found: ['agent_not_found', 'it is not bound to the account'],
-}
-
-const API_ERRORS: Partial<Record<ErrorCode, SignedErrorId>> = {
-  INVALID_REQUEST: 'invalid_request',
-  PAYLOAD_TOO_LARGE: 'payload_too_large',
-  UNSUPPORTED_MEDIA_TYPE: 'unsupported_media_type',
 }
 
 /** The 200 answer. */
@@ -98,8 +73,7 @@ export function renderSignedError(
     error_id: refusal.id,
     request_id: requestId,
   }
-  const headers = refusal.id === 'service_busy' ? { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) } : {}
-  return { response: Response.json(body, { status, headers }), outcome: refusal.id }
+  return { response: Response.json(body, { status, headers: refusal.headers }), outcome: refusal.id }
 }
 
 /** For perp margin, whose "not enough" has a name of its own. */
@@ -114,15 +88,22 @@ export const renderPerpError: typeof renderSignedError = (error, requestId) =>
 function refusalOf(error: unknown): SignedRefusal {
   if (error instanceof SignedRefusal) return error
   if (error instanceof LedgerRefusal) {
-    const [id, detail] = LEDGER_REFUSALS[error.reason] ?? ['internal_server_error']
+    const [id, detail] = LEDGER_REFUSALS[error.reason]
     return new SignedRefusal(id, detail, error.detail ? (JSON.parse(error.detail) as object) : null)
   }
   if (error instanceof ApiError) {
     const id = API_ERRORS[error.code]
-    return id ? new SignedRefusal(id, error.message) : new SignedRefusal('internal_server_error')
+    return id === 'internal_server_error'
+      ? new SignedRefusal(id)
+      : new SignedRefusal(id, error.message, null, error.headers)
   }
   if (error instanceof DatabaseError && error.busy)
-    return new SignedRefusal('service_busy', 'too many requests for the same rows at once; nothing changed')
+    return new SignedRefusal(
+      'service_busy',
+      'too many requests for the same rows at once; nothing changed',
+      null,
+      { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) },
+    )
   return error instanceof DatabaseError && error.outcome === 'unknown'
     ? new SignedRefusal(
         'internal_server_error',
