@@ -6,8 +6,10 @@ import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { RATES, type RateName } from '../functions/_lib/limits.ts'
 import { plantCanaries, searchFolder, type Search } from './deploy-check/canaries.ts'
 import { declaredBy } from './deploy-check/declared.ts'
+import { rateFaults } from './deploy-check/rates.ts'
 import { bindingsOf, functionFaults, inKilobytes, pairingFaults } from './deploy-check/rules.ts'
 import { sharedFaults, uploadFaults } from './deploy-check/upload.ts'
 import { bundleFunction, type Bundle } from './stack/bundle.ts'
@@ -45,12 +47,12 @@ const bundle = async (name: string, env?: string): Promise<Bundle> =>
 async function check(name: string): Promise<Checked> {
   const config = resolved.get(name) as ResolvedConfig
   const { text, gzipBytes } = await bundle(name, name)
-  const { secrets, scheduled } = await declaredBy(join(projectRoot, 'functions', `${name}.ts`))
+  const { secrets, rates, scheduled } = await declaredBy(join(projectRoot, 'functions', `${name}.ts`))
   const upload = { name, config, exports: await exportsOf(text), scheduled }
   return {
     line: lineOf(name, gzipBytes, config),
     faults: [
-      ...functionFaults({ name, text, gzipBytes, config, secrets }),
+      ...functionFaults({ name, text, gzipBytes, config, secrets, rates }),
       ...uploadFaults(upload, [...resolved.values()]),
     ],
   }
@@ -69,7 +71,11 @@ async function gateway(): Promise<Checked> {
   const { text, gzipBytes } = await bundle(GATEWAY)
   const { scheduled } = await declaredBy(join(projectRoot, 'functions', `${GATEWAY}.ts`))
   const upload = { name, config, exports: await exportsOf(text), scheduled }
-  return { line: lineOf(name, gzipBytes, config), faults: uploadFaults(upload, [config]) }
+  const rates = rateFaults(config.ratelimits, Object.keys(RATES) as RateName[])
+  return {
+    line: lineOf(name, gzipBytes, config),
+    faults: [...uploadFaults(upload, [config]), ...rates.map((fault) => `${name}: ${fault}`)],
+  }
 }
 
 function print(lines: Line[]): void {

@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { secretsFound } from '../scripts/deploy-check/canaries.ts'
+import { rateFaults } from '../scripts/deploy-check/rates.ts'
 import {
   bindingsOf,
   foreignSecrets,
@@ -26,8 +27,10 @@ const functionNamed = (name: string) => ({
     name: `tidegate-${name}`,
     main: join(projectRoot, `functions/${name}.ts`),
     secrets: { required: ['DATABASE_URL'] },
+    ratelimits: [],
   },
   secrets: ['DATABASE_URL'],
+  rates: [],
 })
 const faults = (name: string, change: object) => functionFaults({ ...functionNamed(name), ...change })
 
@@ -107,6 +110,35 @@ describe('secrets.required', () => {
     for (const key of declared)
       expect(secretFaults([key], declared)).toEqual([expect.stringContaining('either of')])
     expect(secretFaults(['JWT_SECRET'], [])).toEqual([expect.stringContaining('declares no such secret')])
+  })
+})
+
+describe('ratelimits', () => {
+  const bound = (name: string, change: object = {}) => ({
+    name,
+    namespace_id: '1003',
+    simple: { limit: 100, period: 10 },
+    ...change,
+  })
+
+  it('has every rate that the endpoints count, with its figures, and no other', () => {
+    expect(rateFaults([bound('RATE_PUBLIC')], ['RATE_PUBLIC'])).toEqual([])
+    expect(rateFaults([], ['RATE_PUBLIC'])).toEqual([expect.stringContaining('count RATE_PUBLIC')])
+    expect(rateFaults([bound('RATE_PUBLIC')], [])).toEqual([expect.stringContaining('has RATE_PUBLIC')])
+    for (const change of [
+      { namespace_id: '1004' },
+      { simple: { limit: 101, period: 10 } },
+      { simple: { limit: 100, period: 60 } },
+    ])
+      expect(rateFaults([bound('RATE_PUBLIC', change)], ['RATE_PUBLIC'])).toEqual([
+        expect.stringContaining('other figures'),
+      ])
+  })
+
+  it('keeps a function from being deployed without one', () => {
+    expect(faults('spot-transfer', { rates: ['RATE_WRITE'] })).toEqual([
+      'spot-transfer: its endpoints count RATE_WRITE, ratelimits has no such binding',
+    ])
   })
 })
 

@@ -3,6 +3,8 @@ import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type * as z from 'zod/mini'
 import { fullPath, type Endpoint } from '../../functions/_lib/endpoint.ts'
+import type { RateName } from '../../functions/_lib/limits.ts'
+import { ratesOf } from '../../functions/_lib/rate-limit.ts'
 import { secretsIn } from './secrets.ts'
 
 // Durable Objects and entry points extend classes that only workerd has: here they need only be there.
@@ -27,6 +29,8 @@ export interface Declared {
   secrets: string[]
   /** Of its endpoints, as Hono has them: `/api/v1/spot/withdrawals/:withdrawal_id`. */
   paths: string[]
+  /** The rate limits that its endpoints count. */
+  rates: RateName[]
   /** Has it a cron handler? */
   scheduled: boolean
 }
@@ -42,6 +46,7 @@ export async function declaredBy(file: string): Promise<Declared> {
     variables,
     secrets: secretsIn(variables).sort(),
     paths: [...new Set(endpoints.map(fullPath))],
+    rates: [...new Set(endpoints.flatMap(ratesOf))],
     scheduled: typeof worker.scheduled === 'function',
   }
 }

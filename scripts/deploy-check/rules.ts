@@ -1,7 +1,9 @@
 /** What must be true of each function before it is deployed: pure checks that give one line for each fault. */
 import { relative } from 'node:path'
+import type { RateName } from '../../functions/_lib/limits.ts'
 import { projectRoot } from '../stack/manifest.ts'
 import type { ResolvedConfig } from '../stack/wrangler-config.ts'
+import { rateFaults } from './rates.ts'
 import { EVERY_SECRET } from './secrets.ts'
 
 export interface FunctionFacts {
@@ -10,9 +12,11 @@ export interface FunctionFacts {
   /** The minified bundle. */
   text: string
   gzipBytes: number
-  config: Pick<ResolvedConfig, 'name' | 'main' | 'secrets'>
+  config: Pick<ResolvedConfig, 'name' | 'main' | 'secrets' | 'ratelimits'>
   /** Names of the secret variables that its schemas declare. */
   secrets: string[]
+  /** The rate limits that its endpoints count. */
+  rates: RateName[]
 }
 
 /** Decimal, as the limits are meant: 1 kB is 1,000 bytes. */
@@ -57,6 +61,7 @@ export function functionFaults(facts: FunctionFacts): string[] {
       (secret) => `names the secret ${secret}, which is not declared for it`,
     ),
     ...secretFaults(config.secrets?.required ?? [], facts.secrets),
+    ...rateFaults(config.ratelimits, facts.rates),
     ...(main === `functions/${name}.ts` ? [] : [`main is ${main}, not functions/${name}.ts`]),
     ...(config.name === `tidegate-${name}` ? [] : [`name is ${config.name}, not tidegate-${name}`]),
   ].map((fault) => `${name}: ${fault}`)

@@ -2,11 +2,18 @@ import { join } from 'node:path'
 import * as wrangler from 'wrangler'
 import { projectRoot } from './manifest.ts'
 
+export interface RateLimit {
+  name: string
+  namespace_id: string
+  simple: { limit: number; period: number }
+}
+
 /** The part of a function's configuration that we look at, as TOML has it. */
 export interface WranglerEnv {
   name?: string
   main?: string
   secrets?: { required?: string[] }
+  ratelimits?: RateLimit[]
   [binding: string]: unknown
 }
 
@@ -42,7 +49,7 @@ export interface ResolvedConfig {
   secrets?: { required?: string[] }
   durable_objects: { bindings: DurableObjectBinding[] }
   migrations: Migration[]
-  ratelimits: { name: string; namespace_id: string; simple: { limit: number; period: number } }[]
+  ratelimits: RateLimit[]
   services?: { binding: string; service: string }[]
   routes?: (string | { pattern: string })[]
   triggers?: { crons?: string[] }
