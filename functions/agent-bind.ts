@@ -42,8 +42,7 @@ export const agentBind = defineEndpoint({
   },
   handler: async (call) => {
     const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     if (agent === caller.account)
       throw new SignedRefusal('invalid_request', 'agent_wallet must not be the account itself')
     return succeeded(await bindAgent(call.db, caller, agent, AGENTS_MAX))

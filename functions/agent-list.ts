@@ -38,8 +38,7 @@ export const agentList = defineEndpoint({
   ),
   signedErrors: SIGNATURE_ERRORS,
   handler: async (call) => {
-    const { account } = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(account)
+    const { account } = await signedCaller(call, OPERATION)
     return succeeded({ agent_wallets: await listAgents(call.db, account) })
   },
 })

@@ -19,6 +19,7 @@ export const agentRevokeAll = defineEndpoint({
   ...signedFamily,
   path: '/agent/revoke_all',
   tag: 'Agents',
+  endsRights: true,
   summary: 'End the binding of every agent of an account',
   description:
     'Signed type `revoke_all_agent_wallets` over `{}` by the account itself. No agents: 200 with 0.',
@@ -31,8 +32,7 @@ export const agentRevokeAll = defineEndpoint({
   ),
   signedErrors: { ...SIGNATURE_ERRORS, duplicate_signature: 'the same message again' },
   handler: async (call) => {
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     return succeeded({ account: caller.account, revoked: await revokeAgents(call.db, caller, null) })
   },
 })

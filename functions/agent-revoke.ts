@@ -19,6 +19,7 @@ export const agentRevoke = defineEndpoint({
   ...signedFamily,
   path: '/agent/revoke',
   tag: 'Agents',
+  endsRights: true,
   summary: 'End the binding of an agent',
   description:
     'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
@@ -38,8 +39,7 @@ export const agentRevoke = defineEndpoint({
   },
   handler: async (call) => {
     const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     const revoked = await revokeAgents(call.db, caller, agent)
     return succeeded({ account: caller.account, agent_wallet: agent, revoked })
   },

@@ -78,6 +78,7 @@ export const apiKeyRevoke = defineEndpoint({
   ...shared,
   method: 'DELETE',
   path: '/api-keys/:id',
+  endsRights: true,
   summary: 'End a key at once',
   description:
     'A key that is already revoked is as unknown as one that never was: the second call answers 404.',

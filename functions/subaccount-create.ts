@@ -49,8 +49,9 @@ export const subaccountCreate = defineEndpoint({
   },
   handler: async (call) => {
     const sub = verified(await verifyOffer(call.body, call.nowMs)).account.id
+    await call.proved(sub, sub)
     const main = verified(await verifyConfirmation(call.body, call.nowMs)).account.id
-    call.actsFor(main)
+    await call.proved(main, main)
     if (main === sub) throw new SignedRefusal('invalid_request', 'main_account and subaccount must differ')
     return succeeded(await createSubaccount(call.db, main, sub, SUBACCOUNTS_MAX))
   },

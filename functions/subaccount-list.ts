@@ -45,8 +45,7 @@ export const subaccountList = defineEndpoint({
   ),
   signedErrors: { ...SIGNATURE_ERRORS, agent_not_authorized: 'the agent is not bound to the account now' },
   handler: async (call) => {
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     const rows = await listSubaccounts(call.db, caller.account, caller.agent)
     return succeeded({
       subaccounts: rows.map(({ created_at, ...row }) => ({ ...row, ...FEES, created_at })),

@@ -45,8 +45,7 @@ export const subaccountSpotTransfer = defineEndpoint({
   handler: async (call) => {
     const amount = amountForVerb(call.body.amount)
     const to = keyIn(call.body.to_account, 'to_account')
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     const { answer, pushes } = await subaccountTransfer(call.db, {
       caller,
       to,

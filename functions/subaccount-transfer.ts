@@ -29,8 +29,7 @@ export const subaccountPerpTransfer = defineEndpoint({
   handler: async (call) => {
     const amount = amountForVerb(call.body.amount)
     const to = keyIn(call.body.to_account, 'to_account')
-    const caller = await signedCaller(call.body, OPERATION, call.nowMs)
-    call.actsFor(caller.account)
+    const caller = await signedCaller(call, OPERATION)
     const transfer = { caller, to, wallet: 'perp', token: 'USDT', amount, idempotencyKey: null } as const
     return succeeded((await subaccountTransfer(call.db, transfer)).answer)
   },

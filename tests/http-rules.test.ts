@@ -26,6 +26,7 @@ const configured = (CORS_ORIGINS: string | undefined) => {
     await app.fetch(new Request(`https://api.example.com${path}`, init), {
       CORS_ORIGINS,
       JWT_SECRET: 'x'.repeat(32),
+      RATE_LIMITS: 'off',
     })
 }
 const preflight = {

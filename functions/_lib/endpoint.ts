@@ -40,8 +40,11 @@ export interface Call<E extends Schema, B, Q, P> {
   /** Unix milliseconds, for the wallet-signed family. */
   readonly nowMs: number
   readonly header: Header
-  /** Names the account in the log, where the body says who calls. */
-  actsFor(account: string): void
+  /**
+   * Where the body says who calls, once its signature is checked: names the account in the log, and counts the call for
+   * the key that signed. @throws ApiError RATE_LIMITED
+   */
+  proved(account: string, key: string): Promise<void>
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
 }
@@ -76,6 +79,8 @@ export interface EndpointDefinition<
   internal: ErrorCode
   /** Takes an `Idempotency-Key`. */
   idempotent?: true
+  /** Takes back what a thief may hold (a key, an agent, a session): counted apart, so that a flood cannot block it. */
+  endsRights?: true
   /** Runs before any look at credentials: a surface that is closed must look closed to everybody. */
   gate?: (env: z.output<E>) => void
   /** Answers errors in another envelope than the exchange family's. */

@@ -85,15 +85,18 @@ export const PAGE_SIZE_MAX = 200
  * of these names in wrangler.toml repeat the figures (`namespace_id` counts together what is counted together).
  */
 export const RATES = {
-  /** An account's requests that change something: far above a person, below what one account's rows can carry. */
+  /** Requests of an account, or of the admin key, that change something: far above a person, below what its rows can carry. */
   RATE_WRITE: { namespaceId: '1001', requestsMax: 100, periodSeconds: 10 },
   /** An account's reads: 30 a second leaves room for a bot that polls every market. */
   RATE_READ: { namespaceId: '1002', requestsMax: 300, periodSeconds: 10 },
   /** Calls without a credential (login, nonce, tokens, health), by address; an office may share one. */
   RATE_PUBLIC: { namespaceId: '1003', requestsMax: 100, periodSeconds: 10 },
-  /** Wallet-signed calls by address and by the account they name: each one costs a signature check. */
+  /** Calls with a token or a key, by address, before it is looked at: an office of twenty bots passes, a flood does not. */
+  RATE_ADDRESS: { namespaceId: '1007', requestsMax: 600, periodSeconds: 10 },
+  /** Wallet-signed calls by address, before the signature is checked: each check costs about 0.1 ms or more. */
   RATE_SIGNED_ADDRESS: { namespaceId: '1004', requestsMax: 200, periodSeconds: 10 },
-  RATE_SIGNED_ACCOUNT: { namespaceId: '1005', requestsMax: 100, periodSeconds: 10 },
+  /** Wallet-signed calls by the key that signed, account or agent, once that is proved: agents have counts of their own. */
+  RATE_SIGNED_KEY: { namespaceId: '1005', requestsMax: 100, periodSeconds: 10 },
   /** Refused credentials by address: an expired token retried by a few tabs passes, guessing does not. */
   RATE_AUTH_FAILURES: { namespaceId: '1006', requestsMax: 30, periodSeconds: 60 },
 } as const

@@ -1,39 +1,60 @@
 /**
  * How often somebody may call, by the Workers' rate-limit bindings. They count in each location and say only yes or no,
  * so they hold back floods; what an account may own or move is decided in the ledger.
+ *
+ * A call is counted on its address before anything is looked at, and on an identity once that was proved: never on what
+ * a caller only claims, for then anybody could use up another's calls.
  */
-import type { Endpoint } from './endpoint.ts'
+import { fullPath, type Access, type Caller, type Endpoint } from './endpoint.ts'
+import { EnvironmentError } from './env.ts'
 import { ApiError } from './errors.ts'
 import { BRAKED_ADDRESSES_MAX, RATES, type RateName } from './limits.ts'
 
 interface RateLimitBinding {
   limit(options: { key: string }): Promise<{ success: boolean }>
 }
+type Rated = Pick<Endpoint, 'access' | 'method'>
 
-const LOOPBACK = '127.0.0.1'
-const missing = new Set<RateName>()
+/** Cloudflare always names the client; calls that name none share one count, so that leaving it out gains nothing. */
+const NO_ADDRESS = 'unknown'
 /** Addresses that guessed too often, with the moment (ms) their brake ends. Of this isolate only. */
 const braked = new Map<string, number>()
 
-/** Which rates an endpoint counts: its Worker needs the bindings of these names. */
-export function ratesOf(endpoint: Pick<Endpoint, 'access' | 'method'>): RateName[] {
-  switch (endpoint.access) {
-    case 'none':
-      return ['RATE_PUBLIC']
-    case 'signature':
-      return ['RATE_SIGNED_ADDRESS', 'RATE_SIGNED_ACCOUNT']
-    case 'admin':
-      return ['RATE_AUTH_FAILURES']
-    case 'session':
-    case 'read':
-      return [accountRate(endpoint), 'RATE_AUTH_FAILURES']
-  }
+/** What every call is counted on first, by its address. */
+const ADDRESS_RATE: Record<Access, RateName> = {
+  none: 'RATE_PUBLIC',
+  signature: 'RATE_SIGNED_ADDRESS',
+  session: 'RATE_ADDRESS',
+  read: 'RATE_ADDRESS',
+  admin: 'RATE_ADDRESS',
 }
 
-const accountRate = (endpoint: Pick<Endpoint, 'method'>): RateName =>
-  endpoint.method === 'GET' ? 'RATE_READ' : 'RATE_WRITE'
+/** What a call is counted on once it is proved whose it is. */
+function identityRate({ access, method }: Rated): RateName | undefined {
+  if (access === 'none') return undefined
+  if (access === 'signature') return 'RATE_SIGNED_KEY'
+  return method === 'GET' ? 'RATE_READ' : 'RATE_WRITE'
+}
 
-/** The limits of one request, in the order app.ts asks them: address, credential, account. */
+/** Which rates an endpoint counts: its Worker needs the bindings of these names. */
+export function ratesOf(endpoint: Rated): RateName[] {
+  const identity = identityRate(endpoint)
+  const guesses = endpoint.access !== 'none' && endpoint.access !== 'signature'
+  return [
+    ADDRESS_RATE[endpoint.access],
+    ...(identity ? [identity] : []),
+    ...(guesses ? (['RATE_AUTH_FAILURES'] as const) : []),
+  ]
+}
+
+/**
+ * Who a caller is for the counts. An API key or the admin key is counted apart from the account's own sessions: a key
+ * that leaked must not keep its owner from revoking it.
+ */
+export const identityOf = ({ account, via }: Caller): string =>
+  via === 'session' ? account : `${via} ${account}`
+
+/** The limits of one request, in the order the router asks them: address, credential, identity. */
 export class RateGate {
   readonly #bindings: Record<string, unknown>
   readonly #endpoint: Endpoint
@@ -42,13 +63,12 @@ export class RateGate {
   constructor(bindings: Record<string, unknown>, endpoint: Endpoint, clientIp: string | undefined) {
     this.#bindings = bindings
     this.#endpoint = endpoint
-    this.#address = addressKey(clientIp ?? LOOPBACK)
+    this.#address = clientIp ? addressKey(clientIp) : NO_ADDRESS
   }
 
   /** Before anything is looked up. @throws ApiError RATE_LIMITED */
   async enter(carriesKey: boolean): Promise<void> {
-    if (this.#endpoint.access === 'none') await this.#count('RATE_PUBLIC', this.#address)
-    if (this.#endpoint.access === 'signature') await this.#count('RATE_SIGNED_ADDRESS', this.#address)
+    await this.#count(ADDRESS_RATE[this.#endpoint.access], this.#address)
     // A bearer token costs a hash, so a good one passes; a key costs a query, so here guessing ends.
     if (carriesKey && this.#isOn() && (braked.get(this.#address) ?? 0) > Date.now())
       throw rateLimited('RATE_AUTH_FAILURES')
@@ -59,31 +79,30 @@ export class RateGate {
     try {
       await this.#count('RATE_AUTH_FAILURES', this.#address)
     } catch (error) {
-      if (braked.size >= BRAKED_ADDRESSES_MAX) braked.clear()
-      braked.set(this.#address, Date.now() + RATES.RATE_AUTH_FAILURES.periodSeconds * 1000)
+      if (error instanceof ApiError) {
+        if (braked.size >= BRAKED_ADDRESSES_MAX) braked.clear()
+        braked.set(this.#address, Date.now() + RATES.RATE_AUTH_FAILURES.periodSeconds * 1000)
+      }
       throw error
     }
   }
 
-  /** Once it is known, or claimed, whose call it is. @throws ApiError RATE_LIMITED */
-  async account(caller: string, claimed: unknown): Promise<void> {
-    const { access } = this.#endpoint
-    if (access === 'session' || access === 'read') await this.#count(accountRate(this.#endpoint), caller)
-    if (access === 'signature' && typeof claimed === 'string' && claimed.length <= 64)
-      await this.#count('RATE_SIGNED_ACCOUNT', claimed.startsWith('0x') ? claimed.toLowerCase() : claimed)
+  /** Once it is proved whose call it is. @throws ApiError RATE_LIMITED */
+  async proved(identity: string): Promise<void> {
+    const rate = identityRate(this.#endpoint)
+    if (!rate) return
+    // A way out has a count of its own: nothing else that is done in the account's name can use it up.
+    await this.#count(rate, this.#endpoint.endsRights ? `${identity} ${fullPath(this.#endpoint)}` : identity)
   }
 
+  /** Only the word itself lifts the limits: a typo must not. */
   #isOn = (): boolean => this.#bindings.RATE_LIMITS !== 'off'
 
   async #count(name: RateName, key: string): Promise<void> {
     if (!this.#isOn()) return
     const binding = this.#bindings[name] as RateLimitBinding | undefined
-    if (!binding) {
-      if (!missing.has(name))
-        console.warn(JSON.stringify({ level: 'warn', message: `no binding ${name}: not limited` }))
-      missing.add(name)
-      return
-    }
+    if (typeof binding?.limit !== 'function')
+      throw new EnvironmentError(`missing rate-limit binding: ${name}`)
     if (!(await binding.limit({ key })).success) throw rateLimited(name)
   }
 }
@@ -97,6 +116,8 @@ function rateLimited(name: RateName): ApiError {
 /** One caller's address: all of an IPv6 /64 is one, since whoever has one of its addresses has all. */
 export function addressKey(ip: string): string {
   if (!ip.includes(':')) return ip
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(ip)?.[1]
+  if (mapped) return mapped
   const [head = '', tail] = ip.toLowerCase().split('::')
   const left = head === '' ? [] : head.split(':')
   const right = tail ? tail.split(':') : []

@@ -14,7 +14,7 @@ import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
 import { logFailure, logRequest, redactedPath } from './log.ts'
-import { RateGate } from './rate-limit.ts'
+import { identityOf, RateGate } from './rate-limit.ts'
 import { isStorable } from './storable-text.ts'
 
 type Bindings = Record<string, unknown>
@@ -98,7 +98,6 @@ async function answer(
   await gate.enter(c.req.header('x-api-key') !== undefined)
   const caller = await callerOf(c, identify, endpoint, env, db, now, gate)
   const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
-  await gate.account(caller.account, (body as { account?: unknown } | undefined)?.account)
   const result = await endpoint.handler({
     env,
     bindings: c.env,
@@ -114,7 +113,10 @@ async function answer(
     now,
     nowMs,
     header: (name: string) => c.req.header(name),
-    actsFor: (account: string) => c.set('account', account),
+    proved: async (account: string, key: string) => {
+      c.set('account', account)
+      await gate.proved(key)
+    },
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
   })
@@ -144,6 +146,7 @@ async function callerOf(
     throw error
   })
   if (caller.account) c.set('account', caller.account)
+  if (caller.via !== 'none') await gate.proved(identityOf(caller))
   return caller
 }
 

@@ -2,6 +2,7 @@
 import * as z from 'zod/mini'
 import type { SignedCaller } from '../../db/ledger/signed.ts'
 import { parseAccount } from './accounts.ts'
+import type { Call } from './endpoint.ts'
 import { commonEnv, databaseEnv } from './env.ts'
 import { accountOut, field, SIGNATURE_EXAMPLE, signatureParts } from './schemas.ts'
 import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
@@ -76,20 +77,27 @@ export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
   signature_verification_failed: 'not over this text by this key; `data` has `{canonical_text, checked_key}`',
   payload_too_large: 'over 16 KiB',
   unsupported_media_type: 'not JSON',
+  rate_limited:
+    'too many calls of this address or of the key that signed; `Retry-After` says when to come back',
   internal_server_error: 'the log has the rest',
   service_busy: 'the same rows are busy; nothing changed, send it again',
 }
 
+interface SignedCall extends Pick<Call<z.ZodMiniType, undefined, undefined, undefined>, 'nowMs' | 'proved'> {
+  readonly body: object
+}
+
 /**
- * Who signed the body. The order: a key by form, the signature by form, the times, the curve.
- * @throws SignedRefusal
+ * Who signed the body, counted for the key that did. The order: a key by form, the signature by form, the times, the curve,
+ * the count.
+ * @throws SignedRefusal; ApiError RATE_LIMITED
  */
-export async function signedCaller(
-  body: object,
-  operation: SignedOperation,
-  nowMs: number,
-): Promise<SignedCaller> {
-  return callerOf(verified(await verifySignedBody(body as Record<string, unknown>, operation, nowMs)))
+export async function signedCaller(call: SignedCall, operation: SignedOperation): Promise<SignedCaller> {
+  const message = verified(
+    await verifySignedBody(call.body as Record<string, unknown>, operation, call.nowMs),
+  )
+  await call.proved(message.account.id, message.signer)
+  return callerOf(message)
 }
 
 const callerOf = (message: Verified): SignedCaller => ({

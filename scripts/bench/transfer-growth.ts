@@ -73,7 +73,7 @@ export async function transferGrowth(
   for (const [database, entries] of Object.entries(sizes)) await fill(postgres, database, entries)
   say('ledgers are written')
   await mkdir(folder, { recursive: true })
-  const vars = { JWT_SECRET, RATE_LIMITS: 'off', CORS_ORIGINS: '*' }
+  const vars = { JWT_SECRET, CORS_ORIGINS: '*' }
   const app = await appWorker(vars, folder)
   const workerd = await startRawWorkerd({
     folder: join(folder, 'workerd'),

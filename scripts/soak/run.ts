@@ -67,7 +67,6 @@ export async function runSoak(options: SoakOptions): Promise<Summary> {
   const env = {
     RESERVATION_TTL_SECONDS: String(RESERVATION_TTL_SECONDS),
     WITHDRAW_TTL_SECONDS: String(WITHDRAW_TTL_SECONDS),
-    RATE_LIMITS: 'off',
   }
   const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
   const stack = await startStack({ folder, port: 0, env, bundle, onStep: options.log })

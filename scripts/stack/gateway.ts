@@ -13,6 +13,8 @@ export interface Gateway {
 export interface GatewayOptions {
   root: string
   port: number
+  /** wrangler's configuration. */
+  config: string
   /** Variables of the functions: `NAME=value` lines, readable by us alone. */
   envFile: string
   persistTo: string
@@ -108,17 +110,17 @@ export async function startGateway(options: GatewayOptions): Promise<Gateway> {
   return { port: options.port, stop, kill }
 }
 
-function wranglerDev({ root, port, envFile, persistTo }: GatewayOptions): string[] {
+function wranglerDev({ root, port, config, envFile, persistTo }: GatewayOptions): string[] {
   return [
-    ...[join(root, 'node_modules/wrangler/bin/wrangler.js'), 'dev', '--config', join(root, 'wrangler.toml')],
+    ...[join(root, 'node_modules/wrangler/bin/wrangler.js'), 'dev', '--config', config],
     ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0', '--env-file', envFile],
     ...['--persist-to', persistTo, '--show-interactive-dev-session=false', '--log-level', 'log'],
   ]
 }
 
-function miniflare({ port, envFile, persistTo }: GatewayOptions, bundle: string): string[] {
+function miniflare({ port, config, envFile, persistTo }: GatewayOptions, bundle: string): string[] {
   const script = join(import.meta.dirname, 'miniflare-process.ts')
-  return ['--import', 'tsx', script, JSON.stringify({ port, envFile, persistTo, bundle })]
+  return ['--import', 'tsx', script, JSON.stringify({ port, config, envFile, persistTo, bundle })]
 }
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {

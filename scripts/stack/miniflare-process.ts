@@ -1,11 +1,12 @@
-/** A process that serves one bundle of the functions on Miniflare, with the bindings that wrangler.toml gives them. */
-import { dirname, join } from 'node:path'
+/** A process that serves one bundle of the functions on Miniflare, with the bindings that a configuration of wrangler's gives them. */
+import { dirname } from 'node:path'
 import { Miniflare } from 'miniflare'
 import * as wrangler from 'wrangler'
-import { projectRoot } from './manifest.ts'
 
 export interface MiniflareTask {
   port: number
+  /** Of wrangler. */
+  config: string
   /** Variables of the functions: `NAME='value'` lines. */
   envFile: string
   persistTo: string
@@ -22,8 +23,7 @@ const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = wrangler as unkn
   ) => { workerOptions: object }
 }
 
-const { port, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
-const config = join(projectRoot, 'wrangler.toml')
+const { port, config, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
 const { workerOptions } = workerOptionsOf(config, undefined, { envFiles: [envFile] })
 const miniflare = new Miniflare({
   host: '127.0.0.1',

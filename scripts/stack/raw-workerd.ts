@@ -99,6 +99,8 @@ async function listening(child: ChildProcess, workers: RawWorker[]): Promise<Rec
 }
 
 const text = JSON.stringify
+/** Rate limits are bindings of Cloudflare's and Miniflare's: plain workerd has none, and a benchmark measures without. */
+const UNLIMITED = { RATE_LIMITS: 'off' }
 
 function configText(workers: RawWorker[]): string {
   const { compatibility_date: date, compatibility_flags: flags = [] } = readWranglerConfig()
@@ -121,7 +123,9 @@ function workerText(
   flags: string[],
 ): string {
   const bindings = [
-    ...Object.entries(vars).map(([key, value]) => `(name = ${text(key)}, text = ${text(value)})`),
+    ...Object.entries({ ...UNLIMITED, ...vars }).map(
+      ([key, value]) => `(name = ${text(key)}, text = ${text(value)})`,
+    ),
     ...Object.entries(durableObjects).map(
       ([key, className]) =>
         `(name = ${text(key)}, durableObjectNamespace = (className = ${text(className)}))`,

@@ -7,6 +7,7 @@ import { startChain, type LocalChain } from './chain.ts'
 import { putTokens, setRolePasswords, type TokenSeed } from './database.ts'
 import { freePort, portIsFree, startGateway, type Gateway } from './gateway.ts'
 import { startKms, type LocalKms } from './kms.ts'
+import { writeLocalConfig, type Rates } from './local-config.ts'
 import { localSecrets, projectRoot, writePrivate, type LocalSecrets, type Manifest } from './manifest.ts'
 import { startNeonProxy, type NeonProxy } from './neon-proxy.ts'
 import { forgetPostgres, startPostgres, type LocalPostgres } from './postgres.ts'
@@ -19,6 +20,8 @@ export interface StackOptions {
   port: number
   /** Variables of the functions that win over the local ones. */
   env?: Record<string, string>
+  /** Rate limits that win over the generous ones of a local stack. */
+  rates?: Rates
   /** Leaves the functions out: for benchmarks that run them another way. */
   withoutGateway?: boolean
   /** See `GatewayOptions`: runs this bundle instead of `wrangler dev`. */
@@ -141,7 +144,7 @@ export async function forgetStack(folder: string): Promise<void> {
 }
 
 async function gateway(
-  { folder, bundle }: StackOptions,
+  { folder, bundle, rates }: StackOptions,
   port: number,
   env: Record<string, string>,
 ): Promise<Gateway> {
@@ -152,6 +155,7 @@ async function gateway(
   return await startGateway({
     root: projectRoot,
     port,
+    config: await writeLocalConfig(folder, rates),
     envFile,
     persistTo: join(folder, 'wrangler'),
     logFile: join(folder, 'functions.log'),
@@ -202,8 +206,6 @@ function localEnv(
     TESTNET_ONLY: 'true',
     SPOT_ENABLED: 'true',
     CORS_ORIGINS: '*',
-    // Tests are many accounts behind one address.
-    RATE_LIMITS: 'off',
     CHAIN_ID: String(manifest.chainId),
     VAULT_ADDRESS: manifest.vault,
     RPC_URL: rpc.url,

@@ -27,10 +27,9 @@ export interface CallOptions {
 export function clientOf(manifest: Manifest = inject('stack'), folder: string = inject('stackFolder')) {
   const call = async (path: string, options: CallOptions = {}): Promise<Answer> => {
     const { json } = options
-    const url =
-      path.startsWith('/api/') || path.startsWith('/health')
-        ? manifest.baseUrl.replace('/api/v1', '') + path
-        : manifest.baseUrl + path
+    const url = /^\/(api\/|health|ws|docs|openapi)/.test(path)
+      ? manifest.baseUrl.replace('/api/v1', '') + path
+      : manifest.baseUrl + path
     const response = await fetch(url, {
       method: options.method ?? (json === undefined ? 'GET' : 'POST'),
       headers: {

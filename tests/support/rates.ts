@@ -1,0 +1,38 @@
+/** How the tests of rate limits count: addresses of their own, and whole windows. */
+import { randomBytes } from 'node:crypto'
+import { expect } from 'vitest'
+import type { Endpoint } from '../../functions/_lib/endpoint.ts'
+import { RATES, type RateName } from '../../functions/_lib/limits.ts'
+import type { Answer } from './client.ts'
+
+export const anAddress = (): string => [10, ...randomBytes(3)].join('.')
+export const from = (ip: string): Record<string, string> => ({ 'CF-Connecting-IP': ip })
+
+/**
+ * Does the attempt again, which takes new addresses and accounts each time, until no window ended meanwhile. An attempt
+ * that finds something used up by an earlier test answers undefined, and is made again, too.
+ */
+export async function inOneWindow<T>(rate: RateName, attempt: () => Promise<T | undefined>): Promise<T> {
+  const now = () => Math.floor(Date.now() / 1000 / RATES[rate].periodSeconds)
+  for (;;) {
+    const began = now()
+    const result = await attempt()
+    if (result !== undefined && now() === began) return result
+  }
+}
+
+/** A 429 as the endpoint's family says it. */
+export function expectRateLimited(endpoint: Endpoint, answer: Answer, rate: RateName): void {
+  expect(answer.status, answer.text).toBe(429)
+  expect(answer.headers.get('retry-after')).toBe(String(RATES[rate].periodSeconds))
+  if (endpoint.access === 'signature')
+    expect(answer.body).toEqual({
+      success: false,
+      data: null,
+      error: expect.stringMatching(/^Rate limited/),
+      code: 429,
+      error_id: 'rate_limited',
+      request_id: answer.headers.get('x-request-id'),
+    })
+  else expect(answer.body).toMatchObject({ error: 'RATE_LIMITED', request_id: expect.any(String) })
+}
