@@ -168,14 +168,20 @@ export const signerEnv = {
   SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
 }
 
-/** What only settle has. */
-export const settleEnv = {
-  SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
-  FINALITY: described(
+/* @__NO_SIDE_EFFECTS__ */
+const finality = (description: string) =>
+  described(
     z.pipe(
       z._default(z.string().check(z.regex(/^(finalized|0|[1-9][0-9]{0,4})$/)), 'finalized'),
       z.transform((value) => (value === 'finalized' ? value : Number(value))),
     ),
+    description,
+  )
+
+/** What only settle has. */
+export const settleEnv = {
+  SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
+  FINALITY: finality(
     'Which blocks count: `finalized`, those the node calls final; a number, those so many blocks below the head, for chains that have no final blocks (0 only with TESTNET_ONLY=true)',
   ),
   VAULT_DEPLOY_BLOCK: wholeNumber(
