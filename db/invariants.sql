@@ -61,16 +61,16 @@ group by chain_id, vault, account, nonce having count(*) > 1;
 
 -- invariant: every confirmed withdrawal has exactly one stored event
 select w.id from public.withdrawals w
-left join public.chain_logs l on l.chain_id = w.chain_id and l.tx_hash = w.tx_hash and l.log_index = w.log_index
+left join public.chain_logs l on (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (w.chain_id, w.tx_hash, w.content_hash, w.ordinal)
   and l.event = 'withdrawal' and l.status = 'processed'
 where w.status = 'confirmed'
 group by w.id having count(l.tx_hash) <> 1;
 
 -- invariant: every processed withdrawal event settled exactly one withdrawal
 select l.tx_hash from public.chain_logs l
-left join public.withdrawals w on w.chain_id = l.chain_id and w.tx_hash = l.tx_hash and w.log_index = l.log_index
+left join public.withdrawals w on (w.chain_id, w.tx_hash, w.content_hash, w.ordinal) = (l.chain_id, l.tx_hash, l.content_hash, l.ordinal)
 where l.event = 'withdrawal' and l.status = 'processed'
-group by l.chain_id, l.tx_hash, l.log_index having count(w.id) <> 1;
+group by l.chain_id, l.tx_hash, l.content_hash, l.ordinal having count(w.id) <> 1;
 
 -- invariant: every credited deposit has its movement, once
 select d.id from public.deposits d
@@ -99,6 +99,15 @@ where t.kind in ('subaccount_spot_transfer', 'subaccount_perp_transfer')
   and (s.subaccount is null or t.from_account = t.to_account or t.from_wallet <> t.to_wallet);
 -- invariant: every processed deposit event is among the deposits, once
 select l.tx_hash from public.chain_logs l
-left join public.deposits d on d.chain_id = l.chain_id and d.tx_hash = l.tx_hash and d.log_index = l.log_index
+left join public.deposits d on (d.chain_id, d.tx_hash, d.content_hash, d.ordinal) = (l.chain_id, l.tx_hash, l.content_hash, l.ordinal)
 where l.event = 'deposit' and l.status = 'processed'
-group by l.chain_id, l.tx_hash, l.log_index having count(d.id) <> 1;
+group by l.chain_id, l.tx_hash, l.content_hash, l.ordinal having count(d.id) <> 1;
+
+-- invariant: every deposit stands on a stored event of its own
+select d.id from public.deposits d
+left join public.chain_logs l on (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (d.chain_id, d.tx_hash, d.content_hash, d.ordinal)
+  and l.event = 'deposit' and l.account = d.account
+where l.tx_hash is null;
+
+-- invariant: events that say the same in one transaction are counted from 0 without a gap
+select l.tx_hash from public.chain_logs l group by l.chain_id, l.tx_hash, l.content_hash having max(l.ordinal) + 1 <> count(*) or min(l.ordinal) <> 0;

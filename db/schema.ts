@@ -30,6 +30,12 @@ const bytea = customType<{ data: Uint8Array }>({ dataType: () => 'bytea' })
 const amount = (name: string) => numeric(name, { precision: 38, scale: 18 })
 const uint256 = (name: string) => numeric(name, { precision: 78, scale: 0 })
 const at = (name: string) => timestamp(name, { withTimezone: true, mode: 'string' })
+/**
+ * What names an event of the chain beside its chain and transaction: the hash of what it says (address, topics, data), and
+ * the how-manieth with this content it is in the transaction, from 0. `log_index` is where one node counted it: for people.
+ */
+const ordinal = () => integer('ordinal')
+const contentHash = () => bytea('content_hash')
 
 /**
  * Rules of one value are domains (their checks stand in db/migrations/0000_domains.sql): Postgres reads a table's CHECK
@@ -209,6 +215,8 @@ export const withdrawals = pgTable(
     idempotencyKey: text('idempotency_key'),
     txHash: text('tx_hash'),
     blockNumber: bigint('block_number', { mode: 'number' }),
+    contentHash: contentHash(),
+    ordinal: ordinal(),
     logIndex: integer('log_index'),
     requestedAt: at('requested_at').notNull(),
     signedAt: at('signed_at'),
@@ -229,6 +237,9 @@ export const withdrawals = pgTable(
     index('withdrawals_reserved_by_time')
       .on(t.requestedAt)
       .where(sql`${t.status} = 'reserved'`),
+    uniqueIndex('withdrawals_once_an_event')
+      .on(t.chainId, t.txHash, t.contentHash, t.ordinal)
+      .where(sql`${t.status} = 'confirmed'`),
     check('withdrawals_nonce_not_negative', sql`${t.nonce} >= 0`),
     check(
       'withdrawals_status_is_known',
@@ -240,7 +251,7 @@ export const withdrawals = pgTable(
     ),
     check(
       'withdrawals_confirmed_has_its_event',
-      sql`(${t.status} = 'confirmed') = (${t.txHash} is not null and ${t.blockNumber} is not null and ${t.logIndex} is not null and ${t.confirmedAt} is not null)`,
+      sql`(${t.status} = 'confirmed') = (num_nulls(${t.txHash}, ${t.contentHash}, ${t.ordinal}, ${t.blockNumber}, ${t.logIndex}, ${t.confirmedAt}) = 0)`,
     ),
   ],
 )
@@ -282,11 +293,16 @@ export const chainLogs = pgTable(
   {
     chainId: bigint('chain_id', { mode: 'number' }).notNull(),
     txHash: text('tx_hash').notNull(),
-    logIndex: integer('log_index').notNull(),
+    contentHash: contentHash()
+      .notNull()
+      .generatedAlwaysAs(sql`ledger.content_hash(vault, topics, data)`),
+    ordinal: ordinal().notNull(),
     vault: text('vault').notNull(),
     blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
     blockHash: text('block_hash').notNull(),
     blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
+    /** As the node numbered it that was asked first. */
+    logIndex: integer('log_index').notNull(),
     topics: text('topics').array().notNull(),
     data: text('data').notNull(),
     /** withdrawal, deposit, or other (an event the ledger has no use for). */
@@ -301,7 +317,7 @@ export const chainLogs = pgTable(
     processedAt: at('processed_at'),
   },
   (t) => [
-    primaryKey({ columns: [t.chainId, t.txHash, t.logIndex] }),
+    primaryKey({ columns: [t.chainId, t.txHash, t.contentHash, t.ordinal] }),
     index('chain_logs_pending')
       .on(t.chainId, t.blockNumber, t.logIndex)
       .where(sql`${t.status} = 'pending'`),
@@ -329,6 +345,8 @@ export const deposits = pgTable(
     amountInWei: uint256('amount_in_wei').notNull(),
     chainId: bigint('chain_id', { mode: 'number' }).notNull(),
     txHash: text('tx_hash').notNull(),
+    contentHash: contentHash().notNull(),
+    ordinal: ordinal().notNull(),
     logIndex: integer('log_index').notNull(),
     blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
     status: text('status', { enum: ['credited', 'unsupported'] }).notNull(),
@@ -337,7 +355,7 @@ export const deposits = pgTable(
     confirmedAt: at('confirmed_at'),
   },
   (t) => [
-    uniqueIndex('deposits_once_a_log').on(t.chainId, t.txHash, t.logIndex),
+    uniqueIndex('deposits_once_an_event').on(t.chainId, t.txHash, t.contentHash, t.ordinal),
     index('deposits_by_account').on(t.account, t.id.desc()),
     check('deposits_status_is_known', sql`${t.status} in ('credited', 'unsupported')`),
     check(
@@ -358,11 +376,13 @@ export const debts = pgTable(
     withdrawalId: uuid('withdrawal_id').notNull(),
     chainId: bigint('chain_id', { mode: 'number' }).notNull(),
     txHash: text('tx_hash').notNull(),
+    contentHash: contentHash().notNull(),
+    ordinal: ordinal().notNull(),
     logIndex: integer('log_index').notNull(),
     createdAt: at('created_at').notNull(),
   },
   (t) => [
-    uniqueIndex('debts_once_a_log').on(t.chainId, t.txHash, t.logIndex),
+    uniqueIndex('debts_once_an_event').on(t.chainId, t.txHash, t.contentHash, t.ordinal),
     check('debts_amount_not_negative', sql`${t.amount} >= 0 and ${t.amount} < 'NaN'`),
   ],
 )

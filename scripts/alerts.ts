@@ -4,10 +4,11 @@ import { asOwner, command } from './stack/owner.ts'
 
 const USAGE = `usage: npm run alerts                                            open alerts and quarantined logs
        npm run alerts -- resolve <alert id> --why "…"
-       npm run alerts -- retry <tx hash> <log index> --why "…"        process a quarantined log again
-       npm run alerts -- resolve-log <tx hash> <log index> --why "…"  it was dealt with by hand
-       npm run alerts -- void <withdrawal id> --why "…"               give back what can never be paid: its nonce was used
-       npm run alerts -- rescan <from block> --why "…"                read the vault's logs again from there`
+       npm run alerts -- retry <tx hash> [<log>] --why "…"        process a quarantined log again
+       npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
+       npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
+       npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
+A transaction with more than one quarantined log needs the log's name, as the list shows it.`
 
 type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
 
@@ -17,7 +18,8 @@ async function list(query: Query): Promise<void> {
      from alerts where resolved_at is null order by created_at`,
   )
   const logs = await query<Record<string, unknown>>(
-    `select tx_hash, log_index, event, account, block_number, reason from chain_logs where status = 'quarantined' order by block_number, log_index`,
+    `select tx_hash, ledger.log_name(content_hash, ordinal) as log, event, account, block_number, reason
+     from chain_logs where status = 'quarantined' order by block_number, tx_hash, content_hash, ordinal`,
   )
   for (const row of alerts)
     console.log(
@@ -25,9 +27,30 @@ async function list(query: Query): Promise<void> {
     )
   for (const row of logs)
     console.log(
-      `quarantined ${String(row.tx_hash)} ${String(row.log_index)}  ${String(row.event)} of ${String(row.account)} in block ${String(row.block_number)}: ${String(row.reason)}`,
+      `quarantined ${String(row.tx_hash)} ${String(row.log)}  ${String(row.event)} of ${String(row.account)} in block ${String(row.block_number)}: ${String(row.reason)}`,
     )
   console.log(`${alerts.length} open alerts, ${logs.length} quarantined logs`)
+}
+
+interface Quarantined {
+  chain_id: string
+  tx_hash: string
+  content_hash: Buffer
+  ordinal: number
+  log: string
+}
+
+/** The quarantined log of that name, or the only one of its transaction. */
+async function quarantined(query: Query, txHash: string, log: string | undefined) {
+  const rows = await query<Quarantined>(
+    `select chain_id, tx_hash, content_hash, ordinal, ledger.log_name(content_hash, ordinal) as log
+     from chain_logs where tx_hash = lower($1) and status = 'quarantined' order by content_hash, ordinal`,
+    [txHash],
+  )
+  const named = log === undefined ? rows : rows.filter((row) => row.log === log.toLowerCase())
+  if (named.length > 1)
+    throw new Error(`that transaction has several: name one of\n${named.map((row) => row.log).join('\n')}`)
+  return named[0]
 }
 
 async function decide(
@@ -39,17 +62,14 @@ async function decide(
     const [row] = await query<{ done: boolean }>('select ledger.resolve_alert($1, $2) as done', [first, why])
     return row?.done ? 'resolved' : undefined
   }
-  if ((verb === 'retry' || verb === 'resolve-log') && first && second) {
-    const rows = await query<{ done: boolean }>(
-      `select ledger.resolve_log(chain_id, tx_hash, log_index, $3, $4) as done from chain_logs
-       where tx_hash = lower($1) and log_index = $2`,
-      [first, Number(second), verb === 'retry', why],
-    )
-    return rows.some((row) => row.done)
-      ? verb === 'retry'
-        ? 'the next run processes it'
-        : 'resolved'
-      : undefined
+  if ((verb === 'retry' || verb === 'resolve-log') && first) {
+    const row = await quarantined(query, first, second)
+    if (!row) return undefined
+    await query('select ledger.resolve_log($1, $2, $3, $4, $5, $6)', [
+      ...[row.chain_id, row.tx_hash, row.content_hash, row.ordinal],
+      ...[verb === 'retry', why],
+    ])
+    return verb === 'retry' ? 'the next run processes it' : 'resolved'
   }
   if (verb === 'void' && first) {
     const [row] = await query<{ result: { voided: boolean; reason: string } }>(

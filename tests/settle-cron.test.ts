@@ -88,7 +88,7 @@ test('the settle login may call its own verbs and nothing else: it neither write
     `delete from alerts`,
     `select ledger.credit('0x', 'DF', 1, null, 'x', null, null)`,
     `select ledger.resume_withdrawals('x')`,
-    `select ledger.resolve_log(1, 'x', 0, true, 'x')`,
+    `select ledger.resolve_log(1, 'x', '', 0, true, 'x')`,
     `select ledger.post('x', 'DF', 1, 'a', 'system', 'b', 'system')`,
   ]
   for (const text of refused) await expect(login.query(text), text).rejects.toMatchObject({ code: '42501' })

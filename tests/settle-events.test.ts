@@ -1,7 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { getContractAddress, maxUint256, pad, toHex, type Address, type Hex } from 'viem'
+import { getContractAddress, maxUint256, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../db/client.ts'
@@ -10,9 +10,8 @@ import { readCursor, recordLogs } from '../db/ledger/record-logs.ts'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
+import { depositData, resolveLogs, storeLog, withdrawalData } from './support/stored-log.ts'
 
-const WITHDRAWAL = '0x175353e3ca145fd7765bcddc19e6045e15845e35122dc401873f8f375cb438a1'
-const DEPOSIT = '0x2a567932661c755b8fdbf4932cdfa2600eca2314a0093c83b57e78b3362f9c6d'
 let s: SettleStage
 beforeAll(async () => {
   s = await settleStage()
@@ -22,29 +21,15 @@ beforeAll(async () => {
 afterEach(async () => await s.calm())
 afterAll(async () => await s.stop())
 
-const word = (value: bigint) => toHex(value, { size: 32 }).slice(2)
-let places = 0
-/** A log as the vault could have written it, put where settle finds it. */
-async function rogueLog(
-  event: 'withdrawal' | 'deposit',
-  account: string,
-  token: string,
-  data: Hex,
-): Promise<string> {
-  const hash = toHex(0xabcdef00n + BigInt((places += 1)), { size: 32 })
-  const topics = [
-    event === 'withdrawal' ? WITHDRAWAL : DEPOSIT,
-    pad(account as Address),
-    pad(token.toLowerCase() as Address),
-  ]
-  await s.client.sql(
-    `insert into chain_logs (chain_id, tx_hash, log_index, vault, block_number, block_hash, block_timestamp, topics, data, event, account)
-     values ($1, $2, 0, $3, 1, $2, 1, $4, $5, $6, $7)`,
-    [s.stack.manifest.chainId, hash, s.vault, topics, data, event, account],
-  )
-  return hash
-}
-const withdrawalData = (wei: bigint, nonce: number): Hex => `0x${word(wei)}${word(BigInt(nonce))}`
+const rogueLog = async (event: 'withdrawal' | 'deposit', account: string, contract: string, data: Hex) =>
+  await storeLog(s.client.sql, {
+    chainId: s.stack.manifest.chainId,
+    vault: s.vault,
+    event,
+    account,
+    contract,
+    data,
+  })
 const reasonOf = async (hash: string) =>
   (
     await s.client.sql<{ reason: string; status: string }>(
@@ -73,11 +58,7 @@ describe('an event that does not fit', () => {
     await s.finalize()
     expect(await s.run()).toMatchObject({ expired: 0 })
     expect(await s.balance(odd.id)).toBe('90+10')
-    await s.client.sql('select ledger.resolve_log($1, $2, 0, false, $3)', [
-      s.stack.manifest.chainId,
-      hash,
-      'not the vault’s',
-    ])
+    await resolveLogs(s.client.sql, hash, false)
   })
 
   test('any ledger row, a reservation without a signature, or not even the form, is quarantined and pauses', async () => {
@@ -119,11 +100,7 @@ describe('an event that does not fit', () => {
     expect(await s.alerts()).toEqual(
       expect.arrayContaining(['debts', 'paid_after_expiry', 'withdrawals_paused']),
     )
-    await s.client.sql('select ledger.resolve_log($1, $2, 0, true, $3)', [
-      s.stack.manifest.chainId,
-      hash,
-      'again',
-    ])
+    await resolveLogs(s.client.sql, hash, true)
     await s.run()
     expect([await debts(), await s.balance(holder.id)]).toEqual([[{ amount: '4' }], '0'])
     // The next tests look for a sound ledger.
@@ -250,9 +227,9 @@ describe('a deposit', () => {
     const holder = { id: privateKeyToAccount(generatePrivateKey()).address.toLowerCase() }
     const huge = [10n ** 38n, maxUint256]
     const hashes = []
-    for (const wei of huge) hashes.push(await rogueLog('deposit', holder.id, s.df, `0x${word(wei)}`))
-    const fits = await rogueLog('deposit', holder.id, s.df, `0x${word(10n ** 38n - 1n)}`)
-    const over = await rogueLog('deposit', holder.id, s.df, `0x${word(10n ** 38n - 1n)}`)
+    for (const wei of huge) hashes.push(await rogueLog('deposit', holder.id, s.df, depositData(wei)))
+    const fits = await rogueLog('deposit', holder.id, s.df, depositData(10n ** 38n - 1n))
+    const over = await rogueLog('deposit', holder.id, s.df, depositData(10n ** 38n - 1n))
     expect(await s.run()).toMatchObject({ deposited: 1, quarantined: 3 })
     for (const hash of hashes)
       expect(await reasonOf(hash)).toMatchObject({ status: 'quarantined', reason: 'amount_too_large' })

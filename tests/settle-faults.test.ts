@@ -189,7 +189,7 @@ describe('a run that is cut off', () => {
           [reservation.id],
         )
         // So that a run also tells, and notes that it told.
-        await s.client.sql(`select ledger.raise_alert('test', 'log_changed', '{}')`)
+        await s.client.sql(`select ledger.raise_alert('test', 'transaction_moved', '{}')`)
         const before = await newest()
         s.stack.proxy.control({ reset: true, next: [{ kind, skip }] })
         const result = await s.run(env).catch(() => 'failed')
@@ -203,7 +203,7 @@ describe('a run that is cut off', () => {
         expect(await s.run(env), where).toMatchObject({ outcome: 'ok' })
         const balances = [await s.balance(depositor.id), await s.balance(dead.id)]
         expect([...(await states()), ...balances], where).toEqual(['confirmed', 'expired', '101', '100'])
-        expect(await s.alerts(), where).toEqual(['log_changed'])
+        expect(await s.alerts(), where).toEqual(['transaction_moved'])
         await s.calm()
         if (!fault) break
         struck.push(fault.query)
@@ -298,7 +298,7 @@ test('a run’s summary counts the alerts that are open when it ends: not those 
   s.stack.rpc.setFaults({ down: 1 })
   expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
   expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })
-  await s.client.sql(`select ledger.raise_alert('mine', 'log_changed', '{}')`)
+  await s.client.sql(`select ledger.raise_alert('mine', 'transaction_moved', '{}')`)
   expect(await counts()).toEqual({ alerts: 2, kept: 2, open: 2 })
   s.stack.rpc.setFaults({})
   expect(await counts()).toEqual({ alerts: 1, kept: 1, open: 1 })

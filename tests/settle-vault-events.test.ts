@@ -103,31 +103,3 @@ describe('signing is paused and a person is told', () => {
     expect([await s.status(row.id), await s.balance(row.account)]).toEqual(['expired', '100'])
   })
 })
-
-test('a stored log that the node tells differently is told to a person, and moves nothing a second time', async () => {
-  const holder = await s.account()
-  await s.deposit(holder, s.df, 3n * 10n ** 18n)
-  await s.finalize()
-  expect(await s.run()).toMatchObject({ deposited: 1 })
-  const stored = `select tx_hash, data, block_hash, topics from chain_logs where account = $1 and event = 'deposit'`
-  const [log] = await s.client.sql<Record<string, string>>(stored, [holder.id])
-  for (const [column, value] of [
-    ['data', `'0x' || repeat('11', 32)`],
-    ['block_hash', `'0x' || repeat('22', 32)`],
-    ['topics', `topics[1:2]`],
-  ] as const) {
-    await s.client.sql(`update chain_logs set ${column} = ${value} where tx_hash = $1`, [log?.tx_hash])
-    expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 0, logs: 0 })
-    expect([column, await s.alerts()]).toEqual([column, ['log_changed']])
-    expect(
-      await s.client.sql(`select detail ->> 'tx_hash' as tx from alerts where resolved_at is null`),
-    ).toEqual([{ tx: log?.tx_hash }])
-    expect(await s.balance(holder.id)).toBe('103')
-    await s.client.sql(`update chain_logs set ${column} = $2 where tx_hash = $1`, [
-      log?.tx_hash,
-      log?.[column],
-    ])
-    await s.client.sql('update alerts set resolved_at = now() where resolved_at is null')
-  }
-  expect(await s.run()).toMatchObject({ outcome: 'ok', alerts: 0 })
-})

@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process'
-import { pad, toHex, type Address } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { settleStage, type SettleStage, type SignedRow } from './support/settle.ts'
+import { storeLog, withdrawalData } from './support/stored-log.ts'
 
 let s: SettleStage
 beforeAll(async () => {
@@ -52,26 +52,12 @@ async function nonceTaken(row: SignedRow): Promise<void> {
   await s.paid({ ...row, wei, signature })
 }
 
-let places = 0
 /** A log of the vault with any fields, as settle would have stored it. */
 async function storedLog(row: SignedRow, change: Record<string, unknown> = {}): Promise<void> {
-  const hash = toHex(0xfeed00n + BigInt((places += 1)), { size: 32 })
-  const log = { account: row.account, vault: s.vault, wei: row.wei + 1n, nonce: row.nonce, status: 'quarantined', event: 'withdrawal', ...change } // prettier-ignore
-  const word = (value: bigint) => toHex(value, { size: 32 }).slice(2)
-  await s.client.sql(
-    `insert into chain_logs (chain_id, tx_hash, log_index, vault, block_number, block_hash, block_timestamp, topics, data, event, account, status, reason)
-     values ($1, $2, 0, $3, 1, $2, 1, $4, $5, $6, $7, $8, 'test')`,
-    [
-      s.stack.manifest.chainId,
-      hash,
-      log.vault,
-      [hash, pad(log.account as Address), pad(row.contract.toLowerCase() as Address)],
-      `0x${word(log.wei)}${word(BigInt(log.nonce))}`,
-      log.event,
-      log.account,
-      log.status,
-    ],
-  )
+  const log = { account: row.account, vault: s.vault, wei: row.wei + 1n, nonce: row.nonce, status: 'quarantined', event: 'withdrawal' as const, ...change } // prettier-ignore
+  const data = withdrawalData(log.wei, log.nonce)
+  const { chainId } = s.stack.manifest
+  await storeLog(s.client.sql, { ...log, chainId, contract: row.contract, data, reason: 'test' })
 }
 const counterPast = async (row: SignedRow) =>
   await s.client.sql('update withdrawal_nonces set next_on_chain = $2 where account = $1', [

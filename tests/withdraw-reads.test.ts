@@ -1,6 +1,7 @@
 import type { Hex } from 'viem'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { clientOf, newKey, type Answer } from './support/client.ts'
+import { storeLog, withdrawalData } from './support/stored-log.ts'
 import { requestWithdrawal, type Account } from './support/withdrawals.ts'
 
 const client = clientOf()
@@ -141,24 +142,24 @@ describe('what can no longer be used', () => {
     await client.sql('update withdrawals set deadline = 1 where id = $1', [body.id])
     const late = await get(account, path)
     expect([late.body.executable, late.body.signature]).toEqual([false, body.signature])
-    await client.sql(
-      `update withdrawals set status = 'confirmed', tx_hash = '0x1', block_number = 5, log_index = 0, confirmed_at = to_timestamp(1700000000) where id = $1`,
+    await client.sql('update withdrawals set deadline = $2 where id = $1', [body.id, body.deadline])
+    const [row] = await client.sql<{ contract: string; vault: string; chain_id: string }>(
+      'select contract, vault, chain_id from withdrawals where id = $1',
       [body.id],
     )
+    const place = { chainId: Number(row!.chain_id), vault: row!.vault, contract: row!.contract }
+    const data = withdrawalData(BigInt(body.amount_in_wei as string), body.nonce as number)
+    const hash = await storeLog(client.sql, { ...place, event: 'withdrawal', account: account.account, data })
+    await client.sql('select ledger.settle_events($1, $2, 100)', [place.chainId, place.vault])
     const paid = await get(account, path)
     expect(paid.body).toMatchObject({
       status: 'confirmed',
       executable: false,
-      tx_hash: '0x1',
-      block_number: 5,
-      confirmed_at: 1700000000,
+      tx_hash: hash,
+      block_number: 1,
+      confirmed_at: expect.any(Number),
     })
     expect(paid.body).not.toHaveProperty('signature')
-    // As it was: the invariants are checked after the last test.
-    await client.sql(
-      `update withdrawals set status = 'signed', tx_hash = null, block_number = null, log_index = null, confirmed_at = null, deadline = $2 where id = $1`,
-      [body.id, body.deadline],
-    )
   })
 
   test('a confirmed event makes the next nonce executable', async () => {

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { clientOf, newKey } from './support/client.ts'
+import { resolveLogs, storeLog } from './support/stored-log.ts'
 import { requestWithdrawal, rowsOf } from './support/withdrawals.ts'
 
 const client = clientOf()
@@ -96,15 +97,20 @@ describe('a refused request changes nothing', () => {
 
   test('an account with an event in quarantine is paused, and goes on once somebody has looked', async () => {
     const account = await client.newAccount({ DF: '5' })
-    const txHash = `0x${newKey().replaceAll('-', '').repeat(2)}`
-    await client.sql(
-      `insert into chain_logs (chain_id, tx_hash, log_index, vault, block_number, block_hash, block_timestamp, topics, data, event, account, status, reason)
-       values ($1, $2, 0, $3, 1, '0x', 1, '{}', '0x', 'other', $4, 'quarantined', 'test')`,
-      [manifest.chainId, txHash, manifest.vault.toLowerCase(), account.account],
-    )
+    const [token] = await client.sql<{ contract: string }>(`select contract from tokens where symbol = 'DF'`)
+    const hash = await storeLog(client.sql, {
+      ...{ chainId: manifest.chainId, vault: manifest.vault, event: 'deposit' },
+      ...{
+        account: account.account,
+        contract: token!.contract,
+        data: '0x',
+        status: 'quarantined',
+        reason: 'test',
+      },
+    })
     const paused = await requestWithdrawal(client, account)
     expect([paused.status, paused.body.error]).toEqual([503, 'WITHDRAWALS_PAUSED'])
-    await client.sql('delete from chain_logs where tx_hash = $1', [txHash])
+    await resolveLogs(client.sql, hash, false)
     expect((await requestWithdrawal(client, account)).status).toBe(200)
   })
 })

@@ -42,7 +42,7 @@ begin
       v_log := ledger.nonce_used_by(v_row.id);
       if v_log.tx_hash is not null then
         perform ledger.raise_alert('nonce_used ' || v_row.id, 'nonce_used', jsonb_build_object('withdrawal_id', v_row.id,
-          'account', v_row.account, 'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log_index', v_log.log_index));
+          'account', v_row.account, 'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log', ledger.log_name(v_log.content_hash, v_log.ordinal)));
         continue;
       end if;
       v_unproved := v_unproved || v_row.id;

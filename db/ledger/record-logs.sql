@@ -23,33 +23,74 @@ begin
     values (p_chain_id, p_vault, p_block, p_hash, p_timestamp) on conflict do nothing;
 end $$;
 
--- Stores what is not stored yet and answers how many those were. A log that is known by its place but differs is news.
+-- How a person names a log within its transaction: the hash of what it says, and the how-manieth it is.
+create or replace function ledger.log_name(p_content_hash bytea, p_ordinal integer) returns text
+language sql immutable parallel safe
+return encode(p_content_hash, 'hex') || '-' || p_ordinal;
+
+-- The events in a node's answer, each once. An event is what it says, and where two say the same in one transaction they are
+-- counted: `logIndex` differs between nodes, so it only tells a second event from a log that is in the answer twice.
+create or replace function ledger.events_in(p_vault text, p_logs jsonb)
+returns table (tx_hash text, content_hash bytea, ordinal integer, block_number bigint, block_hash text, block_timestamp bigint,
+  log_index integer, topics text[], data text)
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select said.tx_hash, ledger.content_hash(p_vault, said.topics, said.data),
+    (row_number() over (partition by said.tx_hash, said.block_hash, said.topics, said.data order by said.log_index))::integer - 1,
+    said.block_number, said.block_hash, said.block_timestamp, said.log_index, said.topics, said.data
+  from (
+    select n.tx_hash, n.log_index, n.block_number, n.block_hash, n.topics, n.data, min(n.block_timestamp) as block_timestamp
+    from jsonb_to_recordset(p_logs) as n(tx_hash text, log_index integer, block_number bigint, block_hash text,
+      block_timestamp bigint, topics text[], data text)
+    group by 1, 2, 3, 4, 5, 6
+  ) said
+$$;
+
+-- A final transaction cannot change its block: the chain was reorganised below the block that was called final, or a node lies.
+create or replace function ledger.transaction_moved(p_chain_id bigint, p_tx_hash text, p_detail jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  perform ledger.raise_alert('transaction_moved ' || p_chain_id || ' ' || p_tx_hash, 'transaction_moved',
+    jsonb_build_object('chain_id', p_chain_id, 'tx_hash', p_tx_hash) || p_detail);
+  perform ledger.pause_withdrawals('settle: a final transaction is in another block than before: ' || p_tx_hash);
+end $$;
+
+-- Stores what is not stored yet and answers how many those were. A known event of another block is news that is told once:
+-- from then on the row says where it is now. What was made of it stays.
 create or replace function ledger.store_logs(p_chain_id bigint, p_vault text, p_logs jsonb, p_cursor_block bigint) returns jsonb
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-  v_stored integer;
-  v_late integer;
-  v_changed text;
+  v_row record;
+  v_stored integer := 0;
+  v_late integer := 0;
 begin
-  select min(l.tx_hash) into v_changed
-  from jsonb_to_recordset(p_logs) as n(tx_hash text, log_index integer, block_hash text, data text, topics text[])
-  join public.chain_logs l on l.chain_id = p_chain_id and l.tx_hash = n.tx_hash and l.log_index = n.log_index
-  where l.block_hash <> n.block_hash or l.data <> n.data or l.topics <> n.topics;
-  if v_changed is not null then
-    perform ledger.raise_alert('log_changed ' || v_changed, 'log_changed', jsonb_build_object('tx_hash', v_changed, 'chain_id', p_chain_id));
-  end if;
+  for v_row in
+    update public.chain_logs l
+      set block_number = e.block_number, block_hash = e.block_hash, block_timestamp = e.block_timestamp, log_index = e.log_index
+      from ledger.events_in(p_vault, p_logs) e
+      join public.chain_logs was on (was.chain_id, was.tx_hash, was.content_hash, was.ordinal)
+        = (p_chain_id, e.tx_hash, e.content_hash, e.ordinal) and was.block_hash <> e.block_hash
+      where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (was.chain_id, was.tx_hash, was.content_hash, was.ordinal)
+      returning l.tx_hash, was.block_number as from_block, l.block_number as to_block
+  loop
+    perform ledger.transaction_moved(p_chain_id, v_row.tx_hash,
+      jsonb_build_object('from_block', v_row.from_block, 'to_block', v_row.to_block));
+  end loop;
 
-  with inserted as (
-    insert into public.chain_logs (chain_id, tx_hash, log_index, vault, block_number, block_hash, block_timestamp, topics, data, event, account)
-      select p_chain_id, n.tx_hash, n.log_index, p_vault, n.block_number, n.block_hash, n.block_timestamp, n.topics, n.data,
-        ledger.event_of(n.topics), case when ledger.event_of(n.topics) <> 'other' then ledger.address_of(n.topics[2]) end
-      from jsonb_to_recordset(p_logs) as n(tx_hash text, log_index integer, block_number bigint, block_hash text,
-        block_timestamp bigint, topics text[], data text)
-      order by n.tx_hash, n.log_index
-      on conflict (chain_id, tx_hash, log_index) do nothing
-      returning block_number
-  )
-  select count(*), count(*) filter (where block_number <= p_cursor_block) into v_stored, v_late from inserted;
+  for v_row in
+    insert into public.chain_logs (chain_id, tx_hash, ordinal, vault, block_number, block_hash, block_timestamp, log_index, topics,
+        data, event, account)
+      select p_chain_id, e.tx_hash, e.ordinal, p_vault, e.block_number, e.block_hash, e.block_timestamp, e.log_index, e.topics,
+        e.data, ledger.event_of(e.topics), case when ledger.event_of(e.topics) <> 'other' then ledger.address_of(e.topics[2]) end
+      from ledger.events_in(p_vault, p_logs) e
+      order by e.tx_hash, e.content_hash, e.ordinal
+      on conflict (chain_id, tx_hash, content_hash, ordinal) do nothing
+      returning *
+  loop
+    v_stored := v_stored + 1;
+    if v_row.block_number <= p_cursor_block then
+      v_late := v_late + 1;
+    end if;
+  end loop;
   if v_late > 0 then
     perform ledger.raise_alert('logs_were_missed', 'logs_were_missed',
       jsonb_build_object('found', v_late, 'cursor', p_cursor_block, 'chain_id', p_chain_id));

@@ -52,14 +52,27 @@ begin
     order by b.account collate "C", b.wallet collate "C", b.token collate "C" for update;
 end $$;
 
+-- The block of another log of the same transaction, where it is another block: null is how it should be. What such a log says may be
+-- a second telling of what was settled from the first.
+create or replace function ledger.other_block_of(p_log public.chain_logs) returns bigint
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select min(l.block_number) from public.chain_logs l
+  where l.chain_id = p_log.chain_id and l.tx_hash = p_log.tx_hash and l.block_hash <> p_log.block_hash and l.status in ('pending', 'processed')
+$$;
+
 -- One log in a sub-transaction. Answers what became of it; 'later' leaves it pending (a busy row, a database in trouble).
 create or replace function ledger.settle_log(p_log public.chain_logs) returns json
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_state text;
   v_message text;
+  v_other_block bigint := ledger.other_block_of(p_log);
 begin
-  if p_log.event = 'withdrawal' then
+  if v_other_block is not null then
+    perform ledger.transaction_moved(p_log.chain_id, p_log.tx_hash,
+      jsonb_build_object('from_block', v_other_block, 'to_block', p_log.block_number));
+    return json_build_object('reason', 'transaction_moved');
+  elsif p_log.event = 'withdrawal' then
     return ledger.settle_withdrawal(p_log);
   elsif p_log.event = 'deposit' then
     return ledger.settle_deposit(p_log);
@@ -73,6 +86,11 @@ exception when others then
   end if;
   return json_build_object('reason', 'failed: ' || v_state || ' ' || left(v_message, 200));
 end $$;
+
+create or replace function ledger.quarantine_key(p_chain_id bigint, p_tx_hash text, p_content_hash bytea, p_ordinal integer) returns text
+language sql immutable as $$
+  select concat_ws(' ', 'quarantine', p_chain_id, p_tx_hash, ledger.log_name(p_content_hash, p_ordinal))
+$$;
 
 -- A batch of pending logs in the order of the chain. Two copies at once take different logs.
 create or replace function ledger.settle_events(p_chain_id bigint, p_vault text, p_limit integer) returns json
@@ -91,7 +109,7 @@ begin
   select array_agg(claimed) into v_logs from (
     select l.* from public.chain_logs l
     where l.chain_id = p_chain_id and l.status = 'pending' and l.vault = p_vault
-    order by l.chain_id, l.block_number, l.log_index limit p_limit for update skip locked
+    order by l.block_number, l.log_index, l.tx_hash, l.content_hash, l.ordinal limit p_limit for update skip locked
   ) claimed;
   if v_logs is null then
     return json_build_object('claimed', 0, 'waiting', exists (select from public.chain_logs l
@@ -108,16 +126,16 @@ begin
     v_reason := v_result ->> 'reason';
     update public.chain_logs l set status = case when v_reason is null then 'processed' else 'quarantined' end, reason = coalesce(v_reason, l.reason),
         processed_at = clock_timestamp()
-      where l.chain_id = v_log.chain_id and l.tx_hash = v_log.tx_hash and l.log_index = v_log.log_index;
+      where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (v_log.chain_id, v_log.tx_hash, v_log.content_hash, v_log.ordinal);
     if v_result -> 'push' is not null and json_typeof(v_result -> 'push') = 'object' then
       v_pushes := v_pushes || (v_result -> 'push');
     end if;
     if v_reason is not null then
       v_quarantined := v_quarantined + 1;
-      perform ledger.raise_alert('quarantine ' || v_log.chain_id || ' ' || v_log.tx_hash || ' ' || v_log.log_index,
+      perform ledger.raise_alert(ledger.quarantine_key(v_log.chain_id, v_log.tx_hash, v_log.content_hash, v_log.ordinal),
         case when v_reason = 'paid_after_expiry' then v_reason else 'log_quarantined' end,
-        jsonb_build_object('event', v_log.event, 'account', v_log.account, 'tx_hash', v_log.tx_hash,
-          'log_index', v_log.log_index, 'block', v_log.block_number, 'reason', v_reason));
+        jsonb_build_object('event', v_log.event, 'account', v_log.account, 'tx_hash', v_log.tx_hash, 'log',
+          ledger.log_name(v_log.content_hash, v_log.ordinal), 'block', v_log.block_number, 'reason', v_reason));
       -- Whatever a withdrawal event fails on, a signature may have paid what the ledger did not mean.
       if v_log.event = 'withdrawal' then
         perform ledger.pause_withdrawals('settle: ' || v_reason || ' in ' || v_log.tx_hash);
@@ -136,20 +154,20 @@ begin
 end $$;
 
 -- For a person who has looked at a quarantined log: 'retry' processes it again, else it stays as it is, resolved.
-create or replace function ledger.resolve_log(p_chain_id bigint, p_tx_hash text, p_log_index integer, p_retry boolean, p_why text)
+create or replace function ledger.resolve_log(p_chain_id bigint, p_tx_hash text, p_content_hash bytea, p_ordinal integer, p_retry boolean, p_why text)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   update public.chain_logs l set status = case when p_retry then 'pending' else 'resolved' end,
       reason = coalesce(l.reason, '') || '; ' || p_why
-    where l.chain_id = p_chain_id and l.tx_hash = p_tx_hash and l.log_index = p_log_index and l.status = 'quarantined';
+    where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (p_chain_id, p_tx_hash, p_content_hash, p_ordinal) and l.status = 'quarantined';
   if not found then
     return false;
   end if;
   update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', p_why)
-    where a.key = 'quarantine ' || p_chain_id || ' ' || p_tx_hash || ' ' || p_log_index and a.resolved_at is null;
+    where a.key = ledger.quarantine_key(p_chain_id, p_tx_hash, p_content_hash, p_ordinal) and a.resolved_at is null;
   return true;
 end $$;
 
-revoke all on function ledger.settle_events(bigint, text, integer), ledger.resolve_log(bigint, text, integer, boolean, text) from public;
+revoke all on function ledger.settle_events(bigint, text, integer), ledger.resolve_log(bigint, text, bytea, integer, boolean, text) from public;
 grant execute on function ledger.settle_events(bigint, text, integer) to tidegate_settle;

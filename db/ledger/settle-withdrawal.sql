@@ -6,7 +6,8 @@ declare
   v_posting ledger.posting;
   v_push json;
 begin
-  if exists (select from public.debts d where d.chain_id = p_log.chain_id and d.tx_hash = p_log.tx_hash and d.log_index = p_log.log_index) then
+  if exists (select from public.debts d
+      where (d.chain_id, d.tx_hash, d.content_hash, d.ordinal) = (p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal)) then
     return null;
   end if;
   select least(b.available, p_row.amount) into v_left from public.balances b
@@ -17,9 +18,10 @@ begin
       p_reference => jsonb_build_object('withdrawal_id', p_row.id, 'tx_hash', p_log.tx_hash));
     v_push := ledger.push_of(v_posting.from_balance);
   end if;
-  insert into public.debts (id, account, token, amount, withdrawal_id, chain_id, tx_hash, log_index, created_at)
+  insert into public.debts (id, account, token, amount, withdrawal_id, chain_id, tx_hash, content_hash, ordinal, log_index,
+      created_at)
     values (ledger.new_id(clock_timestamp()), p_row.account, p_row.token, p_row.amount - v_left, p_row.id,
-      p_log.chain_id, p_log.tx_hash, p_log.log_index, clock_timestamp());
+      p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, p_log.log_index, clock_timestamp());
   return v_push;
 end $$;
 
@@ -62,8 +64,9 @@ begin
       when v_row.status = 'reserved' then 'paid_without_signature' else 'withdrawal_mismatch' end);
   end if;
 
-  update public.withdrawals w set status = 'confirmed', tx_hash = p_log.tx_hash, log_index = p_log.log_index,
-      block_number = p_log.block_number, confirmed_at = clock_timestamp(), closed_at = clock_timestamp()
+  update public.withdrawals w set status = 'confirmed', tx_hash = p_log.tx_hash, content_hash = p_log.content_hash,
+      ordinal = p_log.ordinal, log_index = p_log.log_index, block_number = p_log.block_number, confirmed_at = clock_timestamp(),
+      closed_at = clock_timestamp()
     where w.id = v_row.id and w.status = 'signed';
   v_posting := ledger.post('withdraw_confirm', v_row.token, v_row.amount, v_row.account, 'spot', 'vault', 'system',
     p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'tx_hash', p_log.tx_hash));

@@ -13,7 +13,7 @@ begin
     and l.chain_id = w.chain_id and l.vault = w.vault
   where w.id = p_id and length(l.data) = 130 and ledger.uint256_at(l.data, 1) = w.nonce
     and (ledger.address_of(l.topics[3]) is distinct from w.contract or ledger.uint256_at(l.data, 0) <> w.amount_in_wei)
-  order by l.block_number, l.log_index limit 1;
+  order by l.block_number, l.tx_hash, l.content_hash, l.ordinal limit 1;
   return v_log;
 end $$;
 
@@ -42,7 +42,8 @@ begin
       and l.vault = v_row.vault and ledger.uint256_at(l.data, 1) = v_row.nonce
       and ledger.address_of(l.topics[3]) = v_row.contract and ledger.uint256_at(l.data, 0) = v_row.amount_in_wei;
   if found then
-    return json_build_object('voided', false, 'reason', format('the vault has paid exactly this withdrawal: %s %s', v_log.tx_hash, v_log.log_index));
+    return json_build_object('voided', false, 'reason', format('the vault has paid exactly this withdrawal: %s %s', v_log.tx_hash,
+      ledger.log_name(v_log.content_hash, v_log.ordinal)));
   end if;
   v_log := ledger.nonce_used_by(p_id);
   if v_log.tx_hash is null or not exists (select from public.withdrawal_nonces n where n.account = v_row.account
@@ -58,7 +59,7 @@ begin
     p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', p_id, 'nonce_used_by', v_log.tx_hash,
       'log_index', v_log.log_index, 'voided', p_why));
   perform ledger.raise_alert('nonce_used ' || p_id, 'nonce_used', jsonb_build_object('withdrawal_id', p_id, 'account', v_row.account,
-    'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log_index', v_log.log_index));
+    'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log', ledger.log_name(v_log.content_hash, v_log.ordinal)));
   update public.alerts a set resolved_at = v_now, detail = a.detail || jsonb_build_object('resolved', 'voided: ' || p_why)
     where a.key = 'nonce_used ' || p_id and a.resolved_at is null;
   return json_build_object('voided', true, 'reason', format('%s %s are available to %s again',

@@ -18,3 +18,12 @@ create domain amount_positive as numeric(38, 18) constraint amount_positive chec
 create domain amount_change as numeric(38, 18) constraint amount_is_a_number check (value < 'NaN');
 --> statement-breakpoint
 create domain wei_positive as numeric(78, 0) constraint wei_positive check (value > 0 and value < 'NaN');
+--> statement-breakpoint
+create schema if not exists ledger;
+--> statement-breakpoint
+-- What an event of the chain says, as one value: the contract that wrote it, its topics, its data. Tables compute it themselves,
+-- so that no verb can name an event by anything else.
+create function ledger.content_hash(p_address text, p_topics text[], p_data text) returns bytea
+language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
+  select sha256(convert_to(concat_ws(E'\n', p_address, array_to_string(p_topics, ','), p_data), 'UTF8'))
+$$;

@@ -57,11 +57,13 @@ CREATE TABLE "chain_cursors" (
 CREATE TABLE "chain_logs" (
 	"chain_id" bigint NOT NULL,
 	"tx_hash" text NOT NULL,
-	"log_index" integer NOT NULL,
+	"content_hash" "bytea" GENERATED ALWAYS AS (ledger.content_hash(vault, topics, data)) STORED NOT NULL,
+	"ordinal" integer NOT NULL,
 	"vault" text NOT NULL,
 	"block_number" bigint NOT NULL,
 	"block_hash" text NOT NULL,
 	"block_timestamp" bigint NOT NULL,
+	"log_index" integer NOT NULL,
 	"topics" text[] NOT NULL,
 	"data" text NOT NULL,
 	"event" text NOT NULL,
@@ -70,7 +72,7 @@ CREATE TABLE "chain_logs" (
 	"reason" text,
 	"stored_at" timestamp with time zone DEFAULT now() NOT NULL,
 	"processed_at" timestamp with time zone,
-	CONSTRAINT "chain_logs_chain_id_tx_hash_log_index_pk" PRIMARY KEY("chain_id","tx_hash","log_index"),
+	CONSTRAINT "chain_logs_chain_id_tx_hash_content_hash_ordinal_pk" PRIMARY KEY("chain_id","tx_hash","content_hash","ordinal"),
 	CONSTRAINT "chain_logs_status_is_known" CHECK ("chain_logs"."status" in ('pending', 'processed', 'quarantined', 'resolved')),
 	CONSTRAINT "chain_logs_quarantine_has_a_reason" CHECK ("chain_logs"."status" <> 'quarantined' or "chain_logs"."reason" is not null)
 );
@@ -83,6 +85,8 @@ CREATE TABLE "debts" (
 	"withdrawal_id" uuid NOT NULL,
 	"chain_id" bigint NOT NULL,
 	"tx_hash" text NOT NULL,
+	"content_hash" "bytea" NOT NULL,
+	"ordinal" integer NOT NULL,
 	"log_index" integer NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "debts_amount_not_negative" CHECK ("debts"."amount" >= 0 and "debts"."amount" < 'NaN')
@@ -97,6 +101,8 @@ CREATE TABLE "deposits" (
 	"amount_in_wei" numeric(78, 0) NOT NULL,
 	"chain_id" bigint NOT NULL,
 	"tx_hash" text NOT NULL,
+	"content_hash" "bytea" NOT NULL,
+	"ordinal" integer NOT NULL,
 	"log_index" integer NOT NULL,
 	"block_number" bigint NOT NULL,
 	"status" text NOT NULL,
@@ -253,6 +259,8 @@ CREATE TABLE "withdrawals" (
 	"idempotency_key" text,
 	"tx_hash" text,
 	"block_number" bigint,
+	"content_hash" "bytea",
+	"ordinal" integer,
 	"log_index" integer,
 	"requested_at" timestamp with time zone NOT NULL,
 	"signed_at" timestamp with time zone,
@@ -261,7 +269,7 @@ CREATE TABLE "withdrawals" (
 	CONSTRAINT "withdrawals_nonce_not_negative" CHECK ("withdrawals"."nonce" >= 0),
 	CONSTRAINT "withdrawals_status_is_known" CHECK ("withdrawals"."status" in ('reserved', 'signed', 'confirmed', 'expired', 'released')),
 	CONSTRAINT "withdrawals_signature_belongs_to_state" CHECK (("withdrawals"."signature" is not null) = ("withdrawals"."status" in ('signed', 'confirmed', 'expired')) and "withdrawals"."signature" ~ '^0x[0-9a-f]{130}$'),
-	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = ("withdrawals"."tx_hash" is not null and "withdrawals"."block_number" is not null and "withdrawals"."log_index" is not null and "withdrawals"."confirmed_at" is not null))
+	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = (num_nulls("withdrawals"."tx_hash", "withdrawals"."content_hash", "withdrawals"."ordinal", "withdrawals"."block_number", "withdrawals"."log_index", "withdrawals"."confirmed_at") = 0))
 );
 --> statement-breakpoint
 ALTER TABLE "balances" ADD CONSTRAINT "balances_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
@@ -275,8 +283,8 @@ CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--
 CREATE INDEX "api_keys_live_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST) WHERE "api_keys"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" in ('quarantined', 'resolved');--> statement-breakpoint
-CREATE UNIQUE INDEX "debts_once_a_log" ON "debts" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
-CREATE UNIQUE INDEX "deposits_once_a_log" ON "deposits" USING btree ("chain_id","tx_hash","log_index");--> statement-breakpoint
+CREATE UNIQUE INDEX "debts_once_an_event" ON "debts" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
+CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint
@@ -286,4 +294,5 @@ CREATE UNIQUE INDEX "withdrawals_one_live_row_a_nonce" ON "withdrawals" USING bt
 CREATE UNIQUE INDEX "withdrawals_one_unsigned_an_account" ON "withdrawals" USING btree ("chain_id","vault","account") WHERE "withdrawals"."status" = 'reserved';--> statement-breakpoint
 CREATE INDEX "withdrawals_by_account" ON "withdrawals" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "withdrawals_signed_by_deadline" ON "withdrawals" USING btree ("deadline","id") WHERE "withdrawals"."status" = 'signed';--> statement-breakpoint
-CREATE INDEX "withdrawals_reserved_by_time" ON "withdrawals" USING btree ("requested_at") WHERE "withdrawals"."status" = 'reserved';
+CREATE INDEX "withdrawals_reserved_by_time" ON "withdrawals" USING btree ("requested_at") WHERE "withdrawals"."status" = 'reserved';--> statement-breakpoint
+CREATE UNIQUE INDEX "withdrawals_once_an_event" ON "withdrawals" USING btree ("chain_id","tx_hash","content_hash","ordinal") WHERE "withdrawals"."status" = 'confirmed';

@@ -1,8 +1,6 @@
 -- Why: the functions' logins may call verbs and read, never write; history is append-only. The verbs themselves are in
 -- db/ledger/*.sql, which `npm run migrate` applies after the numbered migrations.
 
-create schema if not exists ledger;
---> statement-breakpoint
 -- Logins of the functions. Without a password nobody can use them: `npm run migrate -- --roles` sets one.
 -- Roles belong to the cluster, so another database of it may have made them already.
 do $$

@@ -138,8 +138,10 @@ function blockOf(value: unknown, wanted: number | undefined): Block {
 /** Logs in the order of the chain. One of another contract, or outside the range, spoils the whole answer. */
 function logsOf(value: unknown, vault: string, from: number, to: number): Log[] {
   if (!Array.isArray(value)) throw new ChainError('nonsense', 'eth_getLogs')
-  const logs = value.map((item: unknown): Log => {
-    const raw = item as Record<string, unknown>
+  // A log that its node calls removed is one of a block that is not in the chain.
+  const there = value.filter((item: unknown) => (item as { removed?: unknown } | null)?.removed !== true)
+  const logs = there.map((item: unknown): Log => {
+    const raw = (item ?? {}) as Record<string, unknown>
     const topics = Array.isArray(raw.topics) ? (raw.topics as unknown[]) : []
     const log = {
       tx_hash: textOf(raw.transactionHash, HASH, 'eth_getLogs'),
@@ -150,8 +152,7 @@ function logsOf(value: unknown, vault: string, from: number, to: number): Log[] 
       topics: topics.map((topic) => textOf(topic, HASH, 'eth_getLogs')),
       data: textOf(raw.data, /^0x([0-9a-f]{2})*$/, 'eth_getLogs'),
     }
-    const ours =
-      typeof raw.address === 'string' && raw.address.toLowerCase() === vault && raw.removed !== true
+    const ours = typeof raw.address === 'string' && raw.address.toLowerCase() === vault
     if (!ours || log.block_number < from || log.block_number > to)
       throw new ChainError('nonsense', 'eth_getLogs')
     return log

@@ -116,13 +116,18 @@ async function logsOrSmaller(
   }
 }
 
-/** Gives each log its block's time, and refuses logs of another fork than the blocks the node shows. */
+/**
+ * Gives each log its block's time, and refuses logs of another fork than the blocks the node shows, or of two forks: an event
+ * is known by its transaction and not by its block, and a transaction is in one block.
+ */
 async function timed(run: Run, logs: Log[], known: Block[]): Promise<RawLog[]> {
   const blocks = new Map(known.map((block) => [block.number, block]))
   const unknown = logs.filter((log) => log.block_timestamp === undefined && !blocks.has(log.block_number))
   const missing = [...new Set(unknown.map((log) => log.block_number))]
   if (missing.length > 0) for (const block of await run.chain.blocks(missing)) blocks.set(block.number, block)
+  const homes = new Map(logs.map((log) => [log.tx_hash, log.block_hash]))
   return logs.map((log) => {
+    if (homes.get(log.tx_hash) !== log.block_hash) throw new ChainError('nonsense', 'eth_getLogs')
     const block = blocks.get(log.block_number)
     if (block && block.hash !== log.block_hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
     return { ...log, block_timestamp: block?.timestamp ?? log.block_timestamp ?? 0 }

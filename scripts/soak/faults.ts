@@ -122,6 +122,13 @@ const RPC: Partial<Record<keyof RpcFaults, number>> & Record<string, number> = {
   maxLogRange: 1,
   finalizedAnswer: 2,
   finalizedAbove: 1,
+  renumberedLogs: 3,
+  repeatedLogs: 1,
+  hiddenTwins: 1,
+  unsortedLogs: 1,
+  upperCaseLogs: 1,
+  removedLogs: 1,
+  forkedLogs: 1,
 }
 /** Those that are no probability. */
 const RPC_VALUE: Record<string, (random: Random) => number> = {

@@ -1,4 +1,4 @@
-/** Holds the ledger against the chain, event by event; the sums follow. */
+/** Holds the ledger against the chain, event by event, by what they say; the sums follow. */
 import type pg from 'pg'
 import { parseAbi } from 'viem'
 import { chainClient } from '../stack/deploy.ts'
@@ -57,7 +57,7 @@ async function eventsOf(stack: Stack): Promise<{ payments: Item[]; deposits: Ite
     const account = log.args.account.toLowerCase()
     const contract = log.args.token.toLowerCase()
     const nonce = log.eventName === 'SpotWithdrawal' ? ` nonce ${log.args.nonce}` : ''
-    const place = `${log.transactionHash} ${log.logIndex} block ${log.blockNumber}`
+    const place = `${log.transactionHash} block ${log.blockNumber}`
     const wei = log.args.amount
     return {
       name: log.eventName,
@@ -88,7 +88,7 @@ async function itemsOf(client: pg.Client, query: string): Promise<Item[]> {
 const confirmedOf = async (client: pg.Client): Promise<Item[]> =>
   await itemsOf(
     client,
-    `select tx_hash || ' ' || log_index || ' block ' || block_number || ' ' || account || ' ' || contract || ' '
+    `select tx_hash || ' block ' || block_number || ' ' || account || ' ' || contract || ' '
        || amount_in_wei || ' nonce ' || nonce as text, account, contract, amount_in_wei::text as wei
      from withdrawals where status = 'confirmed'`,
   )
@@ -97,7 +97,7 @@ const confirmedOf = async (client: pg.Client): Promise<Item[]> =>
 const depositsOf = async (client: pg.Client): Promise<Item[]> =>
   await itemsOf(
     client,
-    `select d.tx_hash || ' ' || d.log_index || ' block ' || d.block_number || ' ' || d.account || ' ' || d.contract || ' '
+    `select d.tx_hash || ' block ' || d.block_number || ' ' || d.account || ' ' || d.contract || ' '
        || d.amount_in_wei || case when d.status = case when t.symbol is null then 'unsupported' else 'credited' end
          then '' else ' ' || d.status end as text, d.account, d.contract, d.amount_in_wei::text as wei
      from deposits d left join tokens t on t.contract = d.contract and t.chain_id = d.chain_id`,

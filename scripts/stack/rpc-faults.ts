@@ -1,5 +1,7 @@
+import { distortLogs, NO_LOG_FAULTS, type LogFaults } from './rpc-log-faults.ts'
+
 /** What can go wrong with a node. Each chance is the probability per HTTP request, or per call, from 0 to 1. */
-export interface RpcFaults {
+export interface RpcFaults extends LogFaults {
   /** The connection is cut without an answer. */
   down: number
   /** The connection stays open and no answer ever comes. */
@@ -69,6 +71,7 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   finalizedAbove: 0,
   frozenHead: 0,
   frozenFinal: 0,
+  ...NO_LOG_FAULTS,
 }
 
 /** How hosted nodes word it: nobody agrees on code or text, so a client may rely on neither. */
@@ -138,8 +141,9 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
     if (refusal !== undefined) return refusal
   }
   const behind = await blocksBehind(call, context)
-  if (behind === 0) return await context.upstream(call)
-  return await answerStale(call, { ...context, faults: { ...faults, staleHead: behind } })
+  const lagging = { ...context, faults: { ...faults, staleHead: behind } }
+  const answer = behind === 0 ? await context.upstream(call) : await answerStale(call, lagging)
+  return call.method === 'eth_getLogs' ? await distortLogs(answer, context) : answer
 }
 
 /** How far back this call finds the head: a node that lags, one that stands still, or a tag `latest` that lags alone. */

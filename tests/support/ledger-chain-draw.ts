@@ -1,5 +1,6 @@
 /** Random steps of the chain and of settle, drawn so that payments, deadlines and readings cross each other. */
 import fc from 'fast-check'
+import type { Form } from './ledger-chain.ts'
 import { pick, step, type Step } from './ledger-draw.ts'
 
 export type ChainStep =
@@ -19,11 +20,11 @@ export type ChainStep =
       verb: 'record'
       depth: number
       overlap: number
-      reversed: boolean
-      node: 'honest' | 'blind' | 'stale' | 'forked' | 'changed'
+      forms: Form[]
+      node: 'honest' | 'blind' | 'twinless' | 'stale' | 'forked' | 'moved'
     }
   | { verb: 'askRescan'; back: number }
-  | { verb: 'rescan'; blocks: number }
+  | { verb: 'rescan'; blocks: number; forms: Form[] }
   | { verb: 'settle'; limit: number }
   | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' }
   | { verb: 'releaseStale'; ttl: number; limit: number }
@@ -51,6 +52,7 @@ const of = <V extends ChainStep['verb']>(
   }) as fc.Arbitrary<unknown> as fc.Arbitrary<AnyStep>,
 })
 
+const forms = fc.subarray<Form>(['renumbered', 'repeated', 'reversed'])
 const honest: Weighted[] = [
   { weight: 22, arbitrary: step },
   of(5, 'pay', { pick }),
@@ -58,7 +60,7 @@ const honest: Weighted[] = [
     account: fc.constantFrom(0, 1, 2, 3),
     token: fc.constantFrom('FINE', 'FINE', 'CENT', 'CENT', 'UNIT', 'NONE'),
     amount: fc.constantFrom(1, 250, 5_000_000, 'a token', 'a token', 'a token', 'near full'),
-    times: fc.constantFrom(1, 1, 2),
+    times: fc.constantFrom(1, 1, 2, 3),
   }),
   // Just before, in and just after the last second in which the vault takes a signature.
   of(3, 'advance', { pick, by: fc.constantFrom(-1, 0, 1, 1) }),
@@ -66,11 +68,15 @@ const honest: Weighted[] = [
   of(7, 'record', {
     depth: fc.constantFrom(0, 0, 0, 1, 2),
     overlap: fc.constantFrom(0, 3),
-    reversed: fc.boolean(),
-    node: fc.constantFrom('honest', 'honest', 'honest', 'honest', 'blind', 'stale', 'forked', 'changed'),
+    forms,
+    node: fc.oneof(
+      { weight: 8, arbitrary: fc.constant('honest') },
+      { weight: 4, arbitrary: fc.constantFrom('blind', 'twinless', 'stale', 'forked') },
+      { weight: 1, arbitrary: fc.constant('moved') },
+    ),
   }),
   of(1, 'askRescan', { back: fc.nat({ max: 6 }) }),
-  of(2, 'rescan', { blocks: fc.constantFrom(2, 100) }),
+  of(2, 'rescan', { blocks: fc.constantFrom(2, 100), forms }),
   of(6, 'settle', { limit: fc.constantFrom(1, 2, 100) }),
   of(6, 'expire', {
     at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older', 'ahead', 'forked'),
@@ -109,9 +115,9 @@ const reserve = fc.record({
 const store = { verb: 'store', pick: 0, signature: '11' } as const
 const release = { verb: 'release', pick: 0 } as const
 const pay = { verb: 'pay', pick: 0 } as const
-const record = { verb: 'record', depth: 0, overlap: 0, reversed: false, node: 'honest' } as const
+const record = { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' } satisfies AnyStep
 const lapse = { verb: 'advance', pick: 0, by: 1 } as const
-const blind = { ...record, node: 'blind' } as const
+const blind = { ...record, node: 'blind' } satisfies AnyStep
 const lastSecond = { ...lapse, by: 0 } as const
 const expire = { verb: 'expire', at: 'cursor', rows: 'due' } as const
 const course = (before: AnyStep[], after: AnyStep[]): fc.Arbitrary<AnyStep[]> =>

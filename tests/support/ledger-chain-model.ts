@@ -5,7 +5,10 @@ import { done, LedgerModel, LIVE, TOTAL_MAX, type ModelToken, type ModelWithdraw
 import type { Units } from './ledger-units.ts'
 
 export interface StoredLog {
+  /** As it was told first, or in the block to which it moved. */
   log: ChainLog
+  /** How many of the transaction say the same and are counted before it. */
+  ordinal: number
   status: 'pending' | 'processed' | 'quarantined' | 'resolved'
   reason: string | null
 }
@@ -15,14 +18,29 @@ interface Settled {
   pushed?: boolean
   deposited?: boolean
 }
+/** The events of one answer by their names: each log once, and those that say the same counted. */
+function named(logs: readonly ChainLog[]): Map<string, { log: ChainLog; ordinal: number }> {
+  const told = new Map(logs.map((log) => [JSON.stringify([log.raw, log.content]), log]))
+  const counts = new Map<string, number>()
+  const events = [...told.values()].sort((a, b) => a.raw.log_index - b.raw.log_index)
+  return new Map(
+    events.map((log) => {
+      const says = `${log.raw.tx_hash} ${log.content}`
+      const ordinal = counts.get(says) ?? 0
+      counts.set(says, ordinal + 1)
+      return [`${says}-${ordinal}`, { log, ordinal }]
+    }),
+  )
+}
 const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
 
 export class ChainModel extends LedgerModel {
   cursor: BlockMark
   rescanFrom: number | null = null
   switchedOff = false
+  /** By what names an event: `<tx hash> <hash of what it says>-<the how-manieth>`. */
   readonly logs = new Map<string, StoredLog>()
-  /** By the place of the log. */
+  /** By the name of the event. */
   readonly debts = new Map<string, Units>()
   /** Keys of the open ones. */
   readonly alerts = new Set<string>()
@@ -63,8 +81,8 @@ export class ChainModel extends LedgerModel {
 
   settleEvents(limit: number) {
     const sum = { claimed: 0, confirmed: 0, deposited: 0, quarantined: 0, pushed: 0 }
-    for (const stored of this.pending().slice(0, limit)) {
-      const settled = this.#settle(stored.log)
+    for (const [name, stored] of this.pending().slice(0, limit)) {
+      const settled = this.#settle(name, stored.log)
       sum.claimed += 1
       if (settled.pushed) sum.pushed += 1
       if (settled.deposited) sum.deposited += 1
@@ -75,18 +93,21 @@ export class ChainModel extends LedgerModel {
       }
       Object.assign(stored, { status: 'quarantined', reason: settled.reason })
       sum.quarantined += 1
-      this.alerts.add(`quarantine 31337 ${stored.log.place}`)
+      this.alerts.add(`quarantine 31337 ${name}`)
       if (stored.log.name === 'withdrawal') this.pause()
     }
     return done({ ...sum, waiting: false })
   }
 
-  pending(): StoredLog[] {
-    return [...this.logs.values()]
-      .filter(({ status }) => status === 'pending')
+  /** In the order in which they are settled, with their names. */
+  pending(): [string, StoredLog][] {
+    return [...this.logs]
+      .filter(([, { status }]) => status === 'pending')
       .sort(
-        (a, b) =>
-          a.log.raw.block_number - b.log.raw.block_number || a.log.raw.log_index - b.log.raw.log_index,
+        ([aName, { log: a }], [bName, { log: b }]) =>
+          a.raw.block_number - b.raw.block_number ||
+          a.raw.log_index - b.raw.log_index ||
+          (aName < bName ? -1 : 1),
       )
   }
 
@@ -141,7 +162,7 @@ export class ChainModel extends LedgerModel {
   resolve(stored: StoredLog, retry: boolean) {
     if (stored.status !== 'quarantined') return done({ resolved: false })
     Object.assign(stored, { status: retry ? 'pending' : 'resolved', reason: `${stored.reason}; looked` })
-    this.alerts.delete(`quarantine 31337 ${stored.log.place}`)
+    this.alerts.delete(`quarantine 31337 ${stored.log.raw.tx_hash} ${stored.log.content}-${stored.ordinal}`)
     return done({ resolved: true })
   }
 
@@ -169,19 +190,25 @@ export class ChainModel extends LedgerModel {
   }
 
   #store(logs: readonly ChainLog[]) {
-    const news = logs.filter(({ place }) => !this.logs.has(place))
-    const changed = logs
-      .filter(({ place, raw }) => this.logs.has(place) && this.logs.get(place)!.log.raw.data !== raw.data)
-      .map(({ raw }) => raw.tx_hash)
-    if (changed.length > 0) this.alerts.add(`log_changed ${changed.sort()[0]}`)
-    for (const log of news) this.logs.set(log.place, { log, status: 'pending', reason: null })
-    const late = news.filter(({ raw }) => raw.block_number <= this.cursor.number).length
+    let [stored, late] = [0, 0]
+    for (const [name, { log, ordinal }] of named(logs)) {
+      const known = this.logs.get(name)
+      if (known && known.log.raw.block_hash !== log.raw.block_hash) {
+        known.log = log
+        this.alerts.add(`transaction_moved 31337 ${log.raw.tx_hash}`)
+        this.pause()
+      }
+      if (known) continue
+      this.logs.set(name, { log, ordinal, status: 'pending', reason: null })
+      stored += 1
+      if (log.raw.block_number <= this.cursor.number) late += 1
+    }
     if (late > 0) this.alerts.add('logs_were_missed')
-    return { stored: news.length, late }
+    return { stored, late }
   }
 
-  #settle(log: ChainLog): Settled {
-    if (log.name === 'withdrawal') return this.#payment(log)
+  #settle(name: string, log: ChainLog): Settled {
+    if (log.name === 'withdrawal') return this.#payment(name, log)
     if (log.name === 'deposit') return this.#deposit(log)
     this.alerts.add(`vault_paused ${log.raw.tx_hash}`)
     // Before the first withdrawal it is the vault being set up.
@@ -206,7 +233,7 @@ export class ChainModel extends LedgerModel {
     return { pushed: true, deposited: true }
   }
 
-  #payment(log: ChainLog): Settled {
+  #payment(name: string, log: ChainLog): Settled {
     if (log.malformed) return { reason: 'malformed' }
     this.nonces.set(log.account, Math.max(this.nonces.get(log.account) ?? 0, log.nonce + 1))
     const of = this.withdrawals.filter(({ account, nonce }) => account === log.account && nonce === log.nonce)
@@ -219,7 +246,7 @@ export class ChainModel extends LedgerModel {
       return { pushed: true }
     }
     const expired = of.filter((row) => row.status === 'expired' && this.#means(log, row)).at(-1)
-    if (expired) return { reason: 'paid_after_expiry', pushed: this.#owe(log, expired) }
+    if (expired) return { reason: 'paid_after_expiry', pushed: this.#owe(name, expired) }
     if (!live) return { reason: 'unknown_withdrawal' }
     return { reason: live.status === 'reserved' ? 'paid_without_signature' : 'withdrawal_mismatch' }
   }
@@ -230,11 +257,11 @@ export class ChainModel extends LedgerModel {
   }
 
   /** Takes what is left of a payment that was also given back; the rest is owed. */
-  #owe(log: ChainLog, row: ModelWithdrawal): boolean {
-    if (this.debts.has(log.place)) return false
+  #owe(name: string, row: ModelWithdrawal): boolean {
+    if (this.debts.has(name)) return false
     const { available } = this.row(row.account, 'spot', row.token)
     const left = available < row.amount ? available : row.amount
-    this.debts.set(log.place, row.amount - left)
+    this.debts.set(name, row.amount - left)
     if (left === 0n) return false
     this.change(row.account, 'spot', row.token, -left, 0n)
     this.#cross('withdraw_paid_after_expiry', row.token, left)

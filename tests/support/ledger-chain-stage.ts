@@ -16,7 +16,7 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   const [id, vault] = [randomBytes(4).toString('hex'), `0x${randomBytes(20).toString('hex')}`]
   const cast = [...(await newCast(stage.owner, order)), `0x${randomBytes(20).toString('hex')}`]
   const counters = new Map([0, 7, 3].map((counter, at) => [cast[at]!, counter]))
-  const chain = new SimulatedChain(id, Math.floor(Date.now() / 1000), counters)
+  const chain = new SimulatedChain(id, vault, Math.floor(Date.now() / 1000), counters)
   const key = { chainId: CHAIN_ID, vault }
   const model = new ChainModel(TOKENS, [[cast[0]!, cast[1]!]], vault, chain.head)
   await stage.owner.query('delete from debts')
@@ -49,10 +49,10 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
 export async function chainFacts({ stage, key, model }: World): Promise<{ is: string[]; should: string[] }> {
   const { rows } = await stage.owner.query(
     `select concat_ws(' ', 'withdrawal', id, status, nonce, deadline) as fact from withdrawals where vault = $1
-     union all select concat_ws(' ', 'log', tx_hash, log_index, status, reason) from chain_logs where vault = $1
+     union all select concat_ws(' ', 'log', tx_hash, ledger.log_name(content_hash, ordinal), block_hash, status, reason) from chain_logs where vault = $1
      union all select concat_ws(' ', 'nonce', account, next_on_chain) from withdrawal_nonces where vault = $1
      union all select concat_ws(' ', 'cursor', block_number, block_hash, block_timestamp, rescan_from) from chain_cursors where vault = $1
-     union all select concat_ws(' ', 'debt', tx_hash, log_index, trim_scale(amount)) from debts
+     union all select concat_ws(' ', 'debt', tx_hash, ledger.log_name(content_hash, ordinal), trim_scale(amount)) from debts
      union all select concat_ws(' ', 'alert', key) from alerts where resolved_at is null
      union all select 'paused' from switches where name = 'withdrawals_paused' and engaged`,
     [key.vault],
@@ -60,12 +60,12 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
   const { number, hash, timestamp } = model.cursor
   const should = [
     ...model.withdrawals.map((row) => `withdrawal ${row.id} ${row.status} ${row.nonce} ${row.deadline}`),
-    ...[...model.logs].map(([place, { status, reason }]) =>
-      ['log', place, status, ...(reason === null ? [] : [reason])].join(' '),
+    ...[...model.logs].map(([name, { log, status, reason }]) =>
+      ['log', name, log.raw.block_hash, status, ...(reason === null ? [] : [reason])].join(' '),
     ),
     ...[...model.nonces].map(([account, next]) => `nonce ${account} ${next}`),
     ['cursor', number, hash, timestamp, ...(model.rescanFrom === null ? [] : [model.rescanFrom])].join(' '),
-    ...[...model.debts].map(([place, units]) => `debt ${place} ${textOf(units)}`),
+    ...[...model.debts].map(([name, units]) => `debt ${name} ${textOf(units)}`),
     ...[...model.alerts].map((alert) => `alert ${alert}`),
     ...(model.switchedOff ? ['paused'] : []),
   ]
@@ -79,9 +79,9 @@ export function closingSteps({ chain, model }: World): AnyStep[] {
   return [
     { verb: 'resume' },
     { verb: 'releaseStale', ttl: 0, limit: 100 },
-    { verb: 'record', depth: 0, overlap: 0, reversed: false, node: 'honest' },
+    { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' },
     { verb: 'askRescan', back: 1_000_000 },
-    { verb: 'rescan', blocks: 1_000_000 },
+    { verb: 'rescan', blocks: 1_000_000, forms: ['renumbered'] },
     { verb: 'settle', limit: 1000 },
     { verb: 'expire', at: 'cursor', rows: 'due' },
   ]

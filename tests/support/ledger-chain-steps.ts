@@ -109,11 +109,10 @@ function byHand(step: Of<'pause' | 'resume' | 'resolve'>, { key, model }: World)
       step.pick,
     ) ?? picked(known, step.pick)
   if (!stored) return onChain(() => undefined)
-  const { tx_hash, log_index } = stored.log.raw
   return {
     database: asOwner(
-      'ledger.resolve_log($1, $2, $3, $4, $5)',
-      [key.chainId, tx_hash, log_index, step.retry, 'looked'],
+      `ledger.resolve_log($1, $2, decode($3, 'hex'), $4, $5, $6)`,
+      [key.chainId, stored.log.raw.tx_hash, stored.log.content, stored.ordinal, step.retry, 'looked'],
       'resolved',
     ),
     model: () => model.resolve(stored, step.retry),

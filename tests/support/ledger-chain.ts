@@ -3,6 +3,7 @@
  * which the vault pays a signature. It knows nothing of the ledger's rows: what has been signed may be paid at any moment
  * until its deadline, whatever the ledger thinks of it by then.
  */
+import { createHash } from 'node:crypto'
 import { pad, toHex, type Address, type Hex } from 'viem'
 import type { BlockMark, RawLog } from '../../db/ledger/record-logs.ts'
 import type { Forgery } from './ledger-chain-draw.ts'
@@ -33,11 +34,11 @@ export interface ChainEvent {
   malformed?: boolean
 }
 export interface ChainLog extends ChainEvent {
-  /** `<tx hash> <log index>` */
-  place: string
+  /** Hash of what it says: address, topics, data. */
+  content: string
   raw: RawLog
 }
-interface SimulatedBlock extends BlockMark {
+export interface SimulatedBlock extends BlockMark {
   logs: ChainLog[]
   counters: ReadonlyMap<string, number>
 }
@@ -56,6 +57,7 @@ export class SimulatedChain {
 
   constructor(
     readonly run: string,
+    readonly vault: string,
     time: number,
     counters: ReadonlyMap<string, number>,
   ) {
@@ -81,19 +83,24 @@ export class SimulatedChain {
     const timestamp = Math.max(time, this.blocks.at(-1)?.timestamp ?? 0)
     const hash = `0x${hex(`${this.run} block ${number}`)}`
     const txHash = `0x${hex(`${this.run} transaction ${number}`)}`
-    const logs = events.map((event, at) => ({
-      ...event,
-      place: `${txHash} ${at}`,
-      raw: {
-        ...{ tx_hash: txHash, log_index: at, block_number: number, block_hash: hash },
-        block_timestamp: timestamp,
-        topics:
-          event.name === 'vault_paused'
-            ? [TOPICS.vault_paused]
-            : [TOPICS[event.name], indexed(event.account), indexed(event.contract)],
-        data: dataOf(event),
-      },
-    }))
+    // Other transactions wrote logs in this block before.
+    const offset = number % 3
+    const logs = events.map((event, at) => {
+      const topics =
+        event.name === 'vault_paused'
+          ? [TOPICS.vault_paused]
+          : [TOPICS[event.name], indexed(event.account), indexed(event.contract)]
+      const data = dataOf(event)
+      const said = [this.vault, topics.join(','), data].join('\n')
+      return {
+        ...event,
+        content: createHash('sha256').update(said).digest('hex'),
+        raw: {
+          ...{ tx_hash: txHash, log_index: offset + at, block_number: number, block_hash: hash },
+          ...{ block_timestamp: timestamp, topics, data },
+        },
+      }
+    })
     this.blocks.push({ number, hash, timestamp, logs, counters: new Map(this.#counters) })
   }
 
@@ -110,6 +117,39 @@ export class SimulatedChain {
     this.paid.set(permit.id, this.head.logs[0]!)
     return this.head.logs[0]
   }
+}
+
+/** How a node tells logs without telling anything else. */
+export type Form = 'renumbered' | 'repeated' | 'reversed'
+
+/** The same events as another node tells them. */
+export function retold(logs: readonly ChainLog[], forms: readonly Form[]): ChainLog[] {
+  let told = [...logs]
+  // Within the transaction, of which a block here has one.
+  if (forms.includes('renumbered'))
+    told = told.map((log) => ({
+      ...log,
+      raw: { ...log.raw, log_index: log.raw.log_index - (log.raw.block_number % 3) },
+    }))
+  if (forms.includes('repeated')) told = [...told, ...told]
+  return forms.includes('reversed') ? told.reverse() : told
+}
+
+/** Of those that say the same in one transaction only the last is there. */
+export const withoutTwins = (logs: readonly ChainLog[]): ChainLog[] =>
+  logs.filter(
+    (log, at) =>
+      !logs.some(
+        (other, later) =>
+          later > at && other.raw.tx_hash === log.raw.tx_hash && other.content === log.content,
+      ),
+  )
+
+/** One transaction is told in another block than the one that it is in. */
+export function moved(logs: readonly ChainLog[]): ChainLog[] {
+  const one = logs[0]?.raw.tx_hash
+  const block_hash = `0x${'ee'.repeat(32)}`
+  return logs.map((log) => (log.raw.tx_hash === one ? { ...log, raw: { ...log.raw, block_hash } } : log))
 }
 
 /** An event that no vault keeping its rules writes, most often about a withdrawal the ledger knows. */

@@ -5,7 +5,7 @@ import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { checkOpenWithdrawals, checkSolvency } from '../../db/ledger/solvency.ts'
 import type { ChainModel } from './ledger-chain-model.ts'
-import type { ChainLog } from './ledger-chain.ts'
+import { moved, retold, withoutTwins, type ChainLog } from './ledger-chain.ts'
 import { heard, type Said } from './ledger-steps.ts'
 import type { Of, Played, World } from './ledger-world.ts'
 
@@ -14,6 +14,13 @@ const pushed = <T extends { pushes: Said['pushes'] }>(result: T) => ({
   ...result,
   pushed: result.pushes.length,
 })
+
+/** What a node that misbehaves lets see of the logs there are. */
+const seenBy: { [node in Of<'record'>['node']]?: (logs: ChainLog[]) => ChainLog[] } = {
+  blind: () => [],
+  twinless: withoutTwins,
+  moved,
+}
 
 /** Reads the logs up to a safe head as settle does; `node` says how the node misbehaves. */
 export function record(step: Of<'record'>, { key, chain, model }: World): Played {
@@ -24,9 +31,7 @@ export function record(step: Of<'record'>, { key, chain, model }: World): Played
         const cursor = (await readCursor(settle, key))!
         const to = chain.blocks[Math.max(chain.head.number - step.depth, cursor.number)]!
         const found = chain.logs(cursor.number + 1 - step.overlap, to.number)
-        const logs =
-          step.node === 'blind' ? [] : step.node === 'changed' ? [...found, ...changed(model)] : found
-        if (step.reversed) logs.reverse()
+        const logs = retold(seenBy[step.node]?.(found) ?? found, step.forms)
         asked = [
           step.node === 'stale' ? cursor.number + 1 : cursor.number,
           step.node === 'forked' ? OTHER_HASH : cursor.hash,
@@ -45,12 +50,6 @@ export function record(step: Of<'record'>, { key, chain, model }: World): Played
       return { cursor, ...model.recordLogs(...asked) }
     },
   }
-}
-
-/** A stored log, told with other data. */
-function changed({ logs }: ChainModel): ChainLog[] {
-  const [stored] = logs.values()
-  return stored ? [{ ...stored.log, raw: { ...stored.log.raw, data: '0x01' } }] : []
 }
 
 export function askRescan(step: Of<'askRescan'>, { key, model }: World): Played {
@@ -74,7 +73,7 @@ export function rescan(step: Of<'rescan'>, { key, chain, model }: World): Played
         const cursor = (await readCursor(settle, key))!
         const from = cursor.rescanFrom ?? 0
         const to = Math.min(from + step.blocks - 1, cursor.number)
-        asked = [from, to, chain.logs(from, to)]
+        asked = [from, to, retold(chain.logs(from, to), step.forms)]
         const raw = asked[2].map((log) => log.raw)
         return { pushes: [], ...(await recordRescan(settle, key, from, to, raw)) }
       }),
