@@ -7,7 +7,7 @@ import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
 import { authenticateAdmin } from './admin-key.ts'
-import type { authenticate } from './auth.ts'
+import type { authenticate, Credentials } from './auth.ts'
 import { readJsonObject } from './body.ts'
 import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
 import { parseEnv } from './env.ts'
@@ -100,7 +100,9 @@ async function answer(
   const now = Math.floor(nowMs / 1000)
   const gate = new RateGate(c.env, endpoint, c.req.header('cf-connecting-ip'))
   await gate.enter(c.req.header('x-api-key') !== undefined)
-  const caller = await callerOf(c, identify, endpoint, env, db, now, gate)
+  const callerBy = async (credentials: Credentials, at: number) =>
+    await callerOf(c, identify, endpoint, credentials, env, db, at, gate)
+  const caller = await callerBy(credentialsOf(c, endpoint), now)
   const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
   const result = await endpoint.handler({
     env,
@@ -121,6 +123,10 @@ async function answer(
       c.set('account', account)
       await gate.proved(key)
     },
+    signIn: async (token: string) => {
+      const late = { authorization: `Bearer ${token}`, apiKey: undefined }
+      return await callerBy(late, Math.floor(Date.now() / 1000))
+    },
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
   })
@@ -128,22 +134,29 @@ async function answer(
   return result instanceof Response ? result : Response.json(result)
 }
 
+function credentialsOf(c: Ctx, endpoint: Endpoint): Credentials {
+  const header = (name: string) => c.req.header(name)
+  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
+  return { authorization, apiKey: header('x-api-key') }
+}
+
 async function callerOf(
   c: Ctx,
   identify: Parts['identify'],
   endpoint: Endpoint,
+  credentials: Credentials,
   env: object,
   db: () => Database,
   now: number,
   gate: RateGate,
 ): Promise<Caller> {
-  const header = (name: string) => c.req.header(name)
-  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
-  const credentials = { authorization, apiKey: header('x-api-key') }
   const { access } = endpoint
+  const { authorization, apiKey } = credentials
+  if (endpoint.signsInLater && authorization === undefined && apiKey === undefined && isUpgrade(c))
+    return { account: '', via: 'none' }
   const authenticated =
     access === 'admin'
-      ? authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
+      ? authenticateAdmin(apiKey, endpoint.adminKey?.(env))
       : identify(access, credentials, env, db, now, (work) => c.executionCtx.waitUntil(work))
   const caller = await authenticated.catch(async (error: unknown) => {
     if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
@@ -153,6 +166,8 @@ async function callerOf(
   if (caller.via !== 'none') await gate.proved(identityOf(caller))
   return caller
 }
+
+const isUpgrade = (c: Ctx): boolean => c.req.header('upgrade')?.toLowerCase() === 'websocket'
 
 /** A repeated or unknown filter is refused, not ignored: a filter that does nothing shows the wrong money. */
 function queryOf(c: Ctx): Record<string, string> {
