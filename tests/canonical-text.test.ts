@@ -51,6 +51,13 @@ describe('the canonical text', () => {
     'does not take %s, which cannot be written again as it was signed',
     (value) => expect(isCanonical({ value })).toBe(false),
   )
+
+  test('are walked four levels deep and no further', () => {
+    const nested = (levels: number): unknown => (levels === 0 ? 1 : { inner: nested(levels - 1) })
+    expect(isCanonical(nested(4))).toBe(true)
+    expect(isCanonical(nested(5))).toBe(false)
+    expect(isCanonical([[[[['deep']]]]])).toBe(false)
+  })
 })
 
 const TEXTS = {
