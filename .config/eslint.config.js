@@ -1,3 +1,4 @@
+import regexp from 'eslint-plugin-regexp'
 import tseslint from 'typescript-eslint'
 
 const onlyDbMayUseDrizzle = {
@@ -46,6 +47,15 @@ export default tseslint.config(
       '@typescript-eslint/require-await': 'off',
       eqeqeq: 'error',
       'no-console': 'off',
+    },
+  },
+  {
+    // Whoever calls chooses the text: what a pattern does with it must grow no faster than the text.
+    files: ['functions/**/*.ts', 'db/**/*.ts'],
+    plugins: { regexp },
+    rules: {
+      'regexp/no-super-linear-backtracking': ['error', { report: 'potential' }],
+      'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false }],
     },
   },
   { files: ['functions/*.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, noOtherEndpoint]) },

@@ -8,7 +8,7 @@ import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { CREDIT_REASON_LENGTH_MAX } from './_lib/limits.ts'
 import { replayable } from './_lib/replay.ts'
-import { accountOut, amountIn, field, tokenIn } from './_lib/schemas.ts'
+import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 import { checkedAmount } from './_lib/token-check.ts'
 
@@ -53,7 +53,7 @@ export const adminCredit = defineEndpoint({
     if (!account) throw new ApiError('INVALID_ADDRESS', 'user_address is neither an EVM nor a Solana address')
     const result = await credit(call.db, {
       account: account.id,
-      token,
+      token: symbolForVerb(token),
       amount: await checkedAmount(
         () => call.db,
         token,

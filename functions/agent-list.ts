@@ -25,23 +25,21 @@ export const agentList = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
-      agent_wallets: field(z.array(accountOut('The agent')), 'The keys bound now'),
-      agents: field(
+      agent_wallets: field(
         z.array(
           z.object({
             agent_wallet: accountOut('The agent'),
             created_at: unixMilliseconds('When it was bound'),
           }),
         ),
-        'The same, with when',
+        'The agents bound now',
       ),
     }),
   ),
   signedErrors: SIGNATURE_ERRORS,
   handler: async (call) => {
     const { account } = await signedCaller(call, OPERATION)
-    const agents = await listAgents(call.db, account)
-    return succeeded({ agent_wallets: agents.map(({ agent_wallet }) => agent_wallet), agents })
+    return succeeded({ agent_wallets: await listAgents(call.db, account) })
   },
 })
 

@@ -6,7 +6,7 @@ import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { replayable } from './_lib/replay.ts'
-import { amountIn, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import { amountIn, amountOut, field, symbolForVerb, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 import { checkedAmount } from './_lib/token-check.ts'
 
@@ -50,7 +50,7 @@ export const spotTransfer = defineEndpoint({
       throw new ApiError('INVALID_DIRECTION', `direction is ${DIRECTIONS.join(' or ')}`)
     const result = await transfer(call.db, {
       account: call.caller.account,
-      token,
+      token: symbolForVerb(token),
       direction: way,
       amount: await checkedAmount(
         () => call.db,

@@ -14,7 +14,7 @@ import {
   amountOut,
   field,
   SIGNATURE_EXAMPLE,
-  TOKEN_SYMBOL,
+  symbolForVerb,
   tokenIn,
   unixSeconds,
   uuid,
@@ -83,7 +83,7 @@ export const spotWithdrawRequest = defineEndpoint({
     if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
     const input = {
       account: caller.account,
-      token: TOKEN_SYMBOL.test(body.token) ? body.token : '',
+      token: symbolForVerb(body.token),
       amount: amountFault(body.amount) === 'INVALID_AMOUNT' ? null : (body.amount as string),
       recipient: typeof body.recipient === 'string' ? evmAddressOf(body.recipient) : caller.account,
       chainId: env.CHAIN_ID,
@@ -97,7 +97,7 @@ export const spotWithdrawRequest = defineEndpoint({
       domain: vaultDomainOf(env),
       push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
     }
-    const readNonce = () => readReleaseNonce(env, caller.account)
+    const readNonce = () => readReleaseNonce(env.RPC_URL, env.VAULT_ADDRESS, caller.account)
     const work = (async () => {
       const result = await reserveFunds(call.db, input, readNonce)
       authority.push(result.pushes)

@@ -2,16 +2,16 @@ import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { accountOut, amountIn, field, tokenIn } from './_lib/schemas.ts'
+import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
+import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
 import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
-import { succeeded } from './_lib/signed-envelope.ts'
-import { amountForVerb, symbolForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
+import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
+import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 
 const OPERATION = {
   type: 'transfer_spot_asset',
   fields: ['to_account', 'symbol', 'amount', 'idempotency_key'],
-  optional: ['idempotency_key'],
   agentMayAct: true,
 } as const
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -45,6 +45,7 @@ export const subaccountSpotTransfer = defineEndpoint({
   },
   handler: async (call) => {
     const amount = amountForVerb(call.body.amount)
+    if (call.body.symbol.length > SYMBOL_LENGTH_MAX) throw new SignedRefusal('asset_not_found')
     const to = keyIn(call.body.to_account, 'to_account')
     const caller = await signedCaller(call, OPERATION)
     const { answer, pushes } = await subaccountTransfer(call.db, {

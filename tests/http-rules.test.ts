@@ -1,7 +1,7 @@
 import { request } from 'node:http'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
 import { createApp } from '../functions/_lib/app.ts'
-import { redacted, redactedPath } from '../functions/_lib/log.ts'
+import { loggedPath, redacted } from '../functions/_lib/log.ts'
 import health from '../functions/health.ts'
 import spotBalances from '../functions/spot-balances.ts'
 import { clientOf, newKey } from './support/client.ts'
@@ -275,12 +275,28 @@ describe('the log', () => {
 
   test('what looks like a credential is cut out of any text', () => {
     const key = `tg_${'aB3'.repeat(14)}x`
-    expect(redacted(`key ${key}.`)).toBe('key [key].')
-    expect(redacted('at postgresql://u:p@host/db now')).toBe('at [url] now')
-    expect(redactedPath(`/api/v1/spot/withdrawals/019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10`)).toContain(
-      '019a0b3c-5d1e-7c4a',
-    )
-    expect(redactedPath(`/api/v1/auth/nonce/${account}`)).toContain(account)
+    expect(redacted(`key ${key}.`)).toBe('key [redacted]')
+    expect(redacted('at postgresql://u:p@host/db now')).toBe('at [redacted] now')
+    for (const path of [
+      '/api/v1/spot/withdrawals/019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
+      `/api/v1/auth/nonce/${account}`,
+      '/favicon.ico',
+    ])
+      expect(loggedPath(path)).toBe(path)
+    expect(loggedPath(`/api-keys/${key}`)).toBe('/api-keys/[redacted]')
+    expect(loggedPath(`/${token}/x`)).toBe('/[redacted]/x')
+  })
+
+  test('what is cut off is not half shown: a word that the limit goes through is left out', () => {
+    const secret = 'Zx9'.repeat(7)
+    for (let before = 480; before < 500; before += 1) {
+      expect(redacted('a '.repeat(before / 2) + secret + ' b'.repeat(300)), String(before)).not.toContain(
+        'Zx9Z',
+      )
+      expect(loggedPath('/a'.repeat(before / 2) + `/${secret}${secret}`), String(before)).not.toContain(
+        'Zx9Z',
+      )
+    }
   })
 })
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { JSON_DEPTH_MAX } from '../functions/_lib/limits.ts'
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../functions/_lib/limits.ts'
 import { parseStrictJson } from '../functions/_lib/strict-json.ts'
 
 const nested = (depth: number, open = '[', close = ']') => open.repeat(depth) + close.repeat(depth)
@@ -24,6 +24,7 @@ const accepts = (parse: (text: string) => unknown, text: string) => {
 interface Tree {
   text: string
   depth: number
+  values: number
   repeats: boolean
 }
 const spaced = (text: string) => fc.constantFrom('', ' ', '\n', '\t \r').map((space) => space + text + space)
@@ -41,7 +42,18 @@ const name = fc
   .chain((key) => fc.constantFrom(...(nameTexts[key] ?? [])).map((text) => ({ key, text })))
 const leaf = fc
   .oneof(fc.string(), fc.constantFrom('a":1,"a', '{"', '\\"', ']}'), fc.double(), fc.boolean())
-  .map((value): Tree => ({ text: JSON.stringify(value), depth: 0, repeats: false }))
+  .map((value): Tree => ({ text: JSON.stringify(value), depth: 0, values: 1, repeats: false }))
+/** A list or object counts for itself and for what is in it, at least for one. */
+const valuesOf = (items: Pick<Tree, 'values'>[]) =>
+  1 +
+  Math.max(
+    1,
+    items.reduce((sum, { values }) => sum + values, 0),
+  )
+const valuesIn = (value: unknown): number =>
+  value === null || typeof value !== 'object'
+    ? 1
+    : valuesOf(Object.values(value).map((inner) => ({ values: valuesIn(inner) })))
 const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
   tree: fc.oneof(
     { maxDepth: 20, depthSize: 'large' },
@@ -49,12 +61,14 @@ const { tree } = fc.letrec<{ tree: Tree }>((tie) => ({
     fc.array(tie('tree'), { maxLength: 3 }).map((items) => ({
       text: `[${items.map((item) => item.text).join(',')}]`,
       depth: 1 + Math.max(0, ...items.map((item) => item.depth)),
+      values: valuesOf(items),
       repeats: items.some((item) => item.repeats),
     })),
     fc.array(fc.tuple(name, tie('tree')), { maxLength: 4 }).chain((members) =>
       spaced(`{${members.map(([key, value]) => `${key.text} : ${value.text}`).join(',')}}`).map((text) => ({
         text,
         depth: 1 + Math.max(0, ...members.map(([, value]) => value.depth)),
+        values: valuesOf(members.map(([, value]) => value)),
         repeats:
           new Set(members.map(([key]) => key.key)).size < members.length ||
           members.some(([, value]) => value.repeats),
@@ -68,7 +82,7 @@ describe('parseStrictJson', () => {
     const seen = { repeats: 0, deep: 0, good: 0 }
     fc.assert(
       fc.property(tree, (made) => {
-        const fine = !made.repeats && made.depth <= JSON_DEPTH_MAX
+        const fine = !made.repeats && made.depth <= JSON_DEPTH_MAX && made.values <= JSON_VALUES_MAX
         seen[made.repeats ? 'repeats' : fine ? 'good' : 'deep'] += 1
         const given = accepts(parseStrictJson, made.text)
         expect(given).toEqual(fine ? { value: JSON.parse(made.text) as unknown } : 'refused')
@@ -98,7 +112,8 @@ describe('parseStrictJson', () => {
     fc.assert(
       fc.property(fc.jsonValue({ maxDepth: 10 }), (value) => {
         const text = JSON.stringify(value)
-        expect(parseStrictJson(text)).toEqual(JSON.parse(text))
+        if (valuesIn(value) > JSON_VALUES_MAX) expect(message(text)).not.toBe('taken')
+        else expect(parseStrictJson(text)).toEqual(JSON.parse(text))
       }),
     )
   })
@@ -119,7 +134,21 @@ describe('parseStrictJson', () => {
     expect(message(nested(JSON_DEPTH_MAX + 1))).toBe(deep)
     expect(message(nested(JSON_DEPTH_MAX, '{"a":[', ']}'))).toBe(deep)
     expect(message(nested(8_000))).toBe(deep)
-    const many = `[${Array.from({ length: 50 }, () => nested(JSON_DEPTH_MAX - 1)).join()}]`
+    const many = `[${Array.from({ length: 3 }, () => nested(JSON_DEPTH_MAX - 1)).join()}]`
     expect(message(many)).toBe('taken')
+  })
+
+  test(`takes ${JSON_VALUES_MAX} values and not one more, wherever they stand`, () => {
+    const many = `the body has more than ${JSON_VALUES_MAX} values`
+    const items = (count: number, item: (at: number) => string) =>
+      Array.from({ length: count }, (_, at) => item(at))
+    for (const [open, item, close] of [
+      ['[', () => '0', ']'],
+      ['{', (at: number) => `"f${at}":"a,b"`, '}'],
+    ] as const) {
+      expect(message(open + items(JSON_VALUES_MAX - 1, item).join() + close)).toBe('taken')
+      expect(message(open + items(JSON_VALUES_MAX, item).join() + close)).toBe(many)
+    }
+    expect(message(`[${items(40, () => '[]').join()}]`)).toBe(many)
   })
 })

@@ -27,8 +27,7 @@ export async function listAgents(db: Database, account: string): Promise<Omit<Ag
 }
 
 /**
- * Ends the binding of one agent, or of every agent where `agent` is null; answers how many ended. An `agent` that is the
- * account itself frees itself from whichever account has bound it.
+ * Ends the binding of one agent, or of every agent where `agent` is null; answers how many ended.
  *
  * @throws LedgerRefusal duplicate_signature, not_found (never for null)
  */

@@ -2,6 +2,7 @@
 import type { Caller } from './endpoint.ts'
 import { unauthorized } from './errors.ts'
 import { sha256Hex } from './idempotency.ts'
+import { API_KEY_LENGTH_MAX } from './limits.ts'
 
 /** The holder of the admin key. @throws ApiError UNAUTHORIZED */
 export async function authenticateAdmin(
@@ -9,7 +10,8 @@ export async function authenticateAdmin(
   expected: string | undefined,
 ): Promise<Caller> {
   // An unset key must mean closed, not "the empty key opens".
-  if (!given || !expected || !(await sameText(given, expected))) throw unauthorized()
+  if (!given || !expected || given.length > API_KEY_LENGTH_MAX) throw unauthorized()
+  if (!(await sameText(given, expected))) throw unauthorized()
   return { account: '', via: 'admin' }
 }
 

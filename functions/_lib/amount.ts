@@ -1,6 +1,7 @@
 /** Amounts on the wire: decimal text, gated by grammar before anything parses it. Nothing is ever rounded. */
 import Big from 'big.js'
 import { ApiError } from './errors.ts'
+import { AMOUNT_LENGTH_MAX } from './limits.ts'
 
 // A constructor of our own, strict: it takes text only, so that no JavaScript number ever becomes an amount.
 const Decimal = /* @__PURE__ */ strictDecimal()
@@ -12,14 +13,13 @@ function strictDecimal() {
 }
 
 const GRAMMAR = /^-?(0|[1-9][0-9]{0,19})(\.[0-9]{1,18})?$/
-const TEXT_LENGTH_MAX = 40
 
 export type AmountFault = 'INVALID_AMOUNT' | 'AMOUNT_NON_POSITIVE'
 
 /** What is wrong with an amount, or null. `decimals` is the token's own number of them, where it is known. */
 export function amountFault(text: unknown, decimals = 18): AmountFault | null {
   // `$` also matches before a final newline in some dialects, not in JavaScript: no multiline flag here.
-  if (typeof text !== 'string' || text.length > TEXT_LENGTH_MAX || !GRAMMAR.test(text))
+  if (typeof text !== 'string' || text.length > AMOUNT_LENGTH_MAX || !GRAMMAR.test(text))
     return 'INVALID_AMOUNT'
   const value = Decimal(text)
   if (!value.round(decimals, Big.roundDown).eq(value)) return 'INVALID_AMOUNT'

@@ -64,30 +64,6 @@ export const evmAddress = (description: string) =>
     description,
   )
 
-/** `finalized`, or a depth. */
-/* @__NO_SIDE_EFFECTS__ */
-const finality = (description: string) =>
-  described(
-    z.pipe(
-      z._default(z.string().check(z.regex(/^(finalized|0|[1-9][0-9]{0,4})$/)), 'finalized'),
-      z.transform((value) => (value === 'finalized' ? value : Number(value))),
-    ),
-    description,
-  )
-const splitUp = (value: string): string[] => [...new Set(value.split(/[\s,]+/).filter(Boolean))]
-const isHttpUrl = (value: string): boolean => /^https?:\/\//i.test(value) && URL.canParse(value)
-/** Addresses of nodes, each once: where two are to agree, no node may agree with itself. */
-/* @__NO_SIDE_EFFECTS__ */
-const nodeList = (description: string) =>
-  described(
-    z.pipe(
-      z.pipe(z.string(), z.transform(splitUp)),
-      z.array(z.string().check(z.refine(isHttpUrl))).check(z.minLength(1)),
-    ),
-    description,
-    { secret: true },
-  )
-
 /** What every function has. */
 export const commonEnv = {
   CORS_ORIGINS: withDefault(
@@ -147,12 +123,9 @@ export const loginEnv = {
   LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
 }
 
-/** The nodes that withdrawals and the cron function read. */
+/** The node that withdrawals and the cron function read. */
 export const rpcEnv = {
-  RPC_URL: nodeList(
-    'JSON-RPC addresses of nodes of the chain, with commas or blanks between them: the first that answers well is used, the others when it fails',
-  ),
-  RPC_QUORUM: wholeNumber(1, 1, 5, 'How many of these nodes must give the same answer before it counts'),
+  RPC_URL: text('JSON-RPC address of a node of the chain', { secret: true }),
 }
 
 /** Reservations that a dead request left behind. */
@@ -194,6 +167,16 @@ export const signerEnv = {
   ),
   SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
 }
+
+/* @__NO_SIDE_EFFECTS__ */
+const finality = (description: string) =>
+  described(
+    z.pipe(
+      z._default(z.string().check(z.regex(/^(finalized|0|[1-9][0-9]{0,4})$/)), 'finalized'),
+      z.transform((value) => (value === 'finalized' ? value : Number(value))),
+    ),
+    description,
+  )
 
 /** What only settle has. */
 export const settleEnv = {

@@ -3,8 +3,21 @@
 /** The largest honest body is a hardware-signed transfer of about 1 KiB. */
 export const BODY_BYTES_MAX = 16 * 1024
 
-/** Bodies are flat, or hold one object (a signature with its type): far below this. */
+/** Bodies are flat, or hold one object (a signature with its type): far below both of these. */
 export const JSON_DEPTH_MAX = 16
+export const JSON_VALUES_MAX = 64
+
+/** From the first look at a body to its last byte: a person's slowest line takes 2 s, and an answer must come within 10. */
+export const BODY_TIMEOUT_MS = 8_000
+
+/** Origin and path: the longest real one has some 120 characters beside the host's name, of 253 at most. */
+export const PATH_LENGTH_MAX = 1_024
+/** Every filter of a history at once has some 600 characters, an idempotency key of escapes another 765. */
+export const QUERY_LENGTH_MAX = 2_048
+
+/** Twenty digits, a point, eighteen decimals and a sign. */
+export const AMOUNT_LENGTH_MAX = 40
+export const SYMBOL_LENGTH_MAX = 32
 
 /** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
 export const DATABASE_TIMEOUT_MS = 4_000
@@ -20,6 +33,10 @@ export const CREDIT_REASON_LENGTH_MAX = 500
 
 /** A token of ours has about 400 characters; issuers with many claims stay below this. */
 export const BEARER_LENGTH_MAX = 8_192
+/** Room for the longest token and its scheme. What is left of a longer header is too long for whatever it should be. */
+export const HEADER_LENGTH_MAX = BEARER_LENGTH_MAX + 64
+/** No key of ours or an operator's is longer. */
+export const API_KEY_LENGTH_MAX = 512
 
 /** No token may live longer than this after it was issued; ours live JWT_TTL_SECONDS, which is at most this. */
 export const SESSION_SECONDS_MAX = 30 * 24 * 60 * 60
@@ -68,16 +85,6 @@ export const HISTORY_SCAN_MAX = 5_000
 /** Tabs and bots of one account; past it a new socket is refused, so that no running client is thrown out. */
 export const STREAM_SOCKETS_PER_ACCOUNT_MAX = 20
 export const STREAM_MESSAGE_BYTES_MAX = 16 * 1024
-/** Messages of one socket in a period: a client that follows one channel sends a few, and a ping that is answered asleep counts not. */
-export const STREAM_MESSAGES_MAX = 100
-export const STREAM_MESSAGES_SECONDS = 10
-/** A socket that was opened without a token has so long to sign in, so many messages, and so many tokens to try. */
-export const STREAM_SIGN_IN_SECONDS = 10
-export const STREAM_WAITING_MESSAGES_MAX = 20
-export const STREAM_SIGN_INS_MAX = 5
-/** Sockets that have not signed in yet, of an isolate and of one address: about 10 KB each, gone when their time is over. */
-export const STREAM_WAITING_MAX = 1_000
-export const STREAM_WAITING_PER_ADDRESS_MAX = 50
 /** How long a newer balance waits for an older one that overtook it on the way here. */
 export const STREAM_GAP_WAIT_MS = 250
 /** Balances that may wait for one socket before they are sent with the gap showing. */
@@ -129,14 +136,8 @@ export const SETTLE_REQUESTS_MAX = 44
 export const SETTLE_REQUESTS_RESERVED = 5
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
 export const SETTLE_PUSHES_MAX = 500
-/** Longest range of blocks of one eth_getLogs, and calls of one batch; a node that refuses them is asked for less. */
+/** Longest range of blocks asked for at once; a node that refuses it is asked for half. */
 export const LOG_RANGE_BLOCKS_MAX = 5_000
-export const RPC_BATCH_CALLS_MAX = 1_000
-/** Where a node takes short ranges only, so many are read before they are stored: one batch where it takes long ones. */
-export const LOG_RANGES_TOGETHER_MIN = 4
-export const LOG_RANGES_TOGETHER_MAX = 16
-/** When a node that has refused a size is asked for more again: a limit that was none costs ten minutes, one that is, one request. */
-export const NODE_LIMIT_RETRY_SECONDS = 10 * 60
 /** Blocks below the cursor that each run reads again: a node whose log index lagged answered them with nothing. */
 export const LOG_OVERLAP_BLOCKS = 500
 /** A batch holds its accounts' rows locked for about 0.2 s, well below the edge's lock_timeout of 2 s. */

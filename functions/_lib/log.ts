@@ -32,15 +32,26 @@ export function logFailure(requestId: string, error: unknown): void {
   console.error(JSON.stringify({ level: 'error', request_id: requestId, causes }))
 }
 
-/** Connection strings, bearer tokens, long hex and base58/base64 runs never reach a log, whoever put them in a message. */
+const LOGGED_LENGTH_MAX = 500
+
+/** Whatever stands between blanks and is long, or is an address of something, may open something. */
 export function redacted(text: string): string {
-  return text
-    .replace(/[a-z]+:\/\/[^\s@/]+@[^\s]+/gi, '[url]')
-    .replace(/\b[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\.[A-Za-z0-9_-]{8,}\b/g, '[token]')
-    .replace(/\btg_[0-9A-Za-z]{20,}/g, '[key]')
-    .replace(/\b(0x)?[A-Za-z0-9+/_-]{50,}={0,2}/g, '[redacted]')
-    .slice(0, 500)
+  // Cut before it is looked at. What the cut left of the last word is no longer known for what it is.
+  const kept = text.length > LOGGED_LENGTH_MAX ? `${text.slice(0, LOGGED_LENGTH_MAX)}[cut]` : text
+  return kept
+    .split(/\s/)
+    .map((word) => (word.length > 24 || word.includes('://') || word.endsWith('[cut]') ? '[redacted]' : word))
+    .join(' ')
 }
 
-/** Segment by segment: a whole path would look like one long run of base64. */
-export const redactedPath = (path: string): string => path.split('/').map(redacted).join('/').slice(0, 500)
+/** A short word, an id or an EVM account. A key or a token that ends in a path by mistake is none of them. */
+const PLAIN_SEGMENT = /^(?:[\w.~-]{0,24}|[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}|0x[0-9a-f]{40})$/i
+
+/** A path, as far as it may stand in a log. */
+export function loggedPath(path: string): string {
+  const isLong = path.length > LOGGED_LENGTH_MAX
+  // Cut between segments: half a key is no key by its form.
+  const kept = isLong ? path.slice(0, path.lastIndexOf('/', LOGGED_LENGTH_MAX)) : path
+  const segments = kept.split('/').map((segment) => (PLAIN_SEGMENT.test(segment) ? segment : '[redacted]'))
+  return segments.join('/') + (isLong ? '/[cut]' : '')
+}

@@ -7,19 +7,19 @@ import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
 import { authenticateAdmin } from './admin-key.ts'
-import type { authenticate, Credentials } from './auth.ts'
+import type { authenticate } from './auth.ts'
 import { readJsonObject } from './body.ts'
-import { fullPath, type Caller, type Endpoint } from './endpoint.ts'
+import { boundedHeaders, boundedPath, refuseLongQuery } from './bounds.ts'
+import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
-import { logFailure, logRequest, redactedPath } from './log.ts'
+import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
-import { renderSignedError } from './signed-envelope.ts'
 import { isStorable } from './storable-text.ts'
 
-/** What is below these speaks the envelope of the wallet-signed family, also where there is no such route. */
-const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
+/** The longest text of an IPv6 address. */
+const IP_LENGTH_MAX = 45
 
 type Bindings = Record<string, unknown>
 interface Variables {
@@ -46,7 +46,7 @@ export interface Served {
 }
 
 export function routes(workers: Served[], parts: Parts): App {
-  const app: App = new Hono()
+  const app: App = new Hono({ getPath: boundedPath })
   app.use(requestId({ limitLength: REQUEST_ID_LENGTH_MAX }), logged, secureHeaders(), crossOrigin)
   for (const { functionName, endpoints } of workers) {
     for (const endpoint of endpoints) {
@@ -61,10 +61,10 @@ export function routes(workers: Served[], parts: Parts): App {
           Allow: [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', '),
         },
       })
-      return failed(c, error)
+      return renderError(c, error)
     })
   }
-  app.notFound((c) => failed(c as Ctx, new ApiError('NOT_FOUND', 'there is no such route')))
+  app.notFound((c) => renderError(c as Ctx, new ApiError('NOT_FOUND', 'there is no such route')))
   app.onError((error, c) => failed(c as Ctx, error))
   return app
 }
@@ -86,6 +86,7 @@ async function answer(
   c.set('functionName', functionName)
   c.set('internal', endpoint.internal)
   c.set('renderError', endpoint.renderError)
+  refuseLongQuery(c.req.url)
   const env = parseEnv(endpoint.env, c.env) as object
   endpoint.gate?.(env)
   const db = () => {
@@ -98,11 +99,10 @@ async function answer(
   }
   const nowMs = Date.now()
   const now = Math.floor(nowMs / 1000)
-  const gate = new RateGate(c.env, endpoint, c.req.header('cf-connecting-ip'))
-  await gate.enter(c.req.header('x-api-key') !== undefined)
-  const callerBy = async (credentials: Credentials, at: number) =>
-    await callerOf(c, identify, endpoint, credentials, env, db, at, gate)
-  const caller = await callerBy(credentialsOf(c, endpoint), now)
+  const header = boundedHeaders(c)
+  const gate = new RateGate(c.env, endpoint, header('cf-connecting-ip')?.slice(0, IP_LENGTH_MAX))
+  await gate.enter(header('x-api-key') !== undefined)
+  const caller = await callerOf(c, header, identify, endpoint, env, db, now, gate)
   const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
   const result = await endpoint.handler({
     env,
@@ -118,14 +118,10 @@ async function answer(
     url: new URL(c.req.url),
     now,
     nowMs,
-    header: (name: string) => c.req.header(name),
+    header,
     proved: async (account: string, key: string) => {
       c.set('account', account)
       await gate.proved(key)
-    },
-    signIn: async (token: string) => {
-      const late = { authorization: `Bearer ${token}`, apiKey: undefined }
-      return await callerBy(late, Math.floor(Date.now() / 1000))
     },
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
@@ -134,29 +130,22 @@ async function answer(
   return result instanceof Response ? result : Response.json(result)
 }
 
-function credentialsOf(c: Ctx, endpoint: Endpoint): Credentials {
-  const header = (name: string) => c.req.header(name)
-  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
-  return { authorization, apiKey: header('x-api-key') }
-}
-
 async function callerOf(
   c: Ctx,
+  header: Header,
   identify: Parts['identify'],
   endpoint: Endpoint,
-  credentials: Credentials,
   env: object,
   db: () => Database,
   now: number,
   gate: RateGate,
 ): Promise<Caller> {
+  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
+  const credentials = { authorization, apiKey: header('x-api-key') }
   const { access } = endpoint
-  const { authorization, apiKey } = credentials
-  if (endpoint.signsInLater && authorization === undefined && apiKey === undefined && isUpgrade(c))
-    return { account: '', via: 'none' }
   const authenticated =
     access === 'admin'
-      ? authenticateAdmin(apiKey, endpoint.adminKey?.(env))
+      ? authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
       : identify(access, credentials, env, db, now, (work) => c.executionCtx.waitUntil(work))
   const caller = await authenticated.catch(async (error: unknown) => {
     if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
@@ -167,13 +156,14 @@ async function callerOf(
   return caller
 }
 
-const isUpgrade = (c: Ctx): boolean => c.req.header('upgrade')?.toLowerCase() === 'websocket'
-
 /** A repeated or unknown filter is refused, not ignored: a filter that does nothing shows the wrong money. */
 function queryOf(c: Ctx): Record<string, string> {
-  const given = [...new URL(c.req.url).searchParams]
-  const twice = given.find(([name], at) => given.findIndex(([other]) => other === name) < at)
-  if (twice) throw new ApiError('INVALID_REQUEST', `query: ${twice[0].slice(0, 64)} may be given once`)
+  const given = new Map<string, string>()
+  for (const [name, value] of new URL(c.req.url).searchParams) {
+    if (given.has(name))
+      throw new ApiError('INVALID_REQUEST', `query: ${name.slice(0, 64)} may be given once`)
+    given.set(name, value)
+  }
   // Not by assignment: a filter named __proto__ would vanish instead of being refused.
   return Object.fromEntries(given)
 }
@@ -191,14 +181,16 @@ function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   if (!issue) return 'not valid'
   const path = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys')
-    return `unknown field ${issue.keys.map((key) => JSON.stringify(key.slice(0, 64))).join(', ')}`
+    return `unknown field ${issue.keys
+      .slice(0, 3)
+      .map((key) => JSON.stringify(key.slice(0, 64)))
+      .join(', ')}`
   if (issue.code === 'invalid_type') return `${path} must be a ${issue.expected}`
   return `${path} is not valid${issue.message && issue.message !== 'Invalid input' ? `: ${issue.message}` : ''}`
 }
 
 function failed(c: Ctx, error: unknown): Response {
-  // Where no endpoint was reached the path tells the family.
-  const custom = c.get('renderError') ?? (SIGNED_FAMILY.test(c.req.path) ? renderSignedError : undefined)
+  const custom = c.get('renderError')
   const known = asApiError(error, c.get('internal') ?? 'internal error')
   if (known.cause !== undefined) logFailure(c.get('requestId'), known.cause)
   if (custom) {
@@ -226,9 +218,8 @@ async function logged(c: Ctx, next: () => Promise<void>): Promise<void> {
   logRequest({
     request_id: c.get('requestId'),
     function: c.get('functionName') ?? 'none',
-    method: c.req.method,
-    // A key or a token ends in a path by mistake; what is not a route may be of any length.
-    path: redactedPath(c.req.path),
+    method: c.req.method.slice(0, 16),
+    path: loggedPath(c.req.path),
     status: c.res.status,
     outcome: c.get('outcome') ?? 'ok',
     account: c.get('account'),

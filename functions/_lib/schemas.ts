@@ -27,6 +27,8 @@ export const amountOut = (description: string, example = '100') =>
   field(z.string(), `${description}; decimal string, whole tokens`, example)
 /** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
 export const TOKEN_SYMBOL = /^[A-Za-z0-9._-]{1,32}$/
+/** A symbol as the ledger may have it: any other text becomes one that no token has. */
+export const symbolForVerb = (symbol: string): string => (TOKEN_SYMBOL.test(symbol) ? symbol : '')
 
 export const tokenIn = () => field(z.string(), 'Token symbol, as in GET /wallet/tokens', 'USDT')
 export const unixSeconds = (description: string) =>
@@ -35,9 +37,6 @@ export const uuid = (description: string) =>
   field(z.string(), description, '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10')
 export const accountOut = (description: string) =>
   field(z.string(), description, '0x70997970c51812dc3a010c7d01b50e0d17dc79c8')
-
-export const SESSION_TOKEN_EXAMPLE =
-  'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl'
 
 /** 65 bytes as 0x hex, as an EVM key signs. */
 export const SIGNATURE_EXAMPLE = '0x' + '5f'.repeat(64) + '1b'

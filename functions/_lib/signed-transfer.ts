@@ -1,6 +1,7 @@
 /** What the two transfers between a main account and its subaccount share. */
 import * as z from 'zod/mini'
 import { amountFault } from './amount.ts'
+import { AMOUNT_LENGTH_MAX } from './limits.ts'
 import { field, uuid } from './schemas.ts'
 import { envelopeOut, SIGNATURE_ERRORS, unixMilliseconds } from './signed-call.ts'
 import { type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
@@ -26,12 +27,10 @@ export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
 
 /**
  * The amount for the verb: null for a text that is none, so that the relationship is judged before it.
- * @throws SignedRefusal invalid_amount for a JSON number, whose text as signed is lost
+ * @throws SignedRefusal invalid_amount for a JSON number, whose text as signed is lost, and for one too long to be hashed
  */
 export function amountForVerb(amount: string | number): string | null {
   if (typeof amount === 'number') throw new SignedRefusal('invalid_amount', 'amount must be a JSON string')
+  if (amount.length > AMOUNT_LENGTH_MAX) throw new SignedRefusal('invalid_amount', 'far too many digits')
   return amountFault(amount) === null ? amount : null
 }
-
-/** A symbol as the ledger may have it: any other text becomes one that no token has. */
-export const symbolForVerb = (symbol: string): string => (/^[A-Za-z0-9._-]{1,32}$/.test(symbol) ? symbol : '')

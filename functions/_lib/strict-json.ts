@@ -1,8 +1,8 @@
 /**
- * JSON without its two traps: a member named twice, of which JSON.parse keeps the last while a proxy, a signer or a log
- * may have read the first; and nesting that makes whoever walks the value recurse.
+ * JSON without its traps: a member named twice, of which JSON.parse keeps the last while a proxy, a signer or a log
+ * may have read the first; nesting that makes whoever walks the value recurse; and thousands of values in one body.
  */
-import { JSON_DEPTH_MAX } from './limits.ts'
+import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from './limits.ts'
 
 export class StrictJsonError extends Error {}
 
@@ -16,9 +16,9 @@ const CLOSE_OBJECT = 0x7d
 
 /**
  * What JSON.parse gives, or an error where it would throw, where an object names a member twice, or where values are
- * nested deeper than the limit.
+ * nested deeper or are more than the limit.
  *
- * @throws StrictJsonError that says which of the three, and never repeats the text
+ * @throws StrictJsonError that says which of these, and never repeats the text
  */
 export function parseStrictJson(text: string): unknown {
   let value: unknown
@@ -37,8 +37,12 @@ function checkMembers(text: string): void {
   const levels: (Set<string> | null)[] = []
   let names: Set<string> | null = null
   let nameFollows = false
+  let values = 1
   for (let at = 0; at < text.length; at += 1) {
     const code = text.charCodeAt(at)
+    if (code === COMMA || code === OPEN_OBJECT || code === OPEN_LIST) values += 1
+    if (values > JSON_VALUES_MAX)
+      throw new StrictJsonError(`the body has more than ${JSON_VALUES_MAX} values`)
     if (code === QUOTE) {
       const end = endOfString(text, at)
       if (nameFollows && names) {

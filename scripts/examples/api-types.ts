@@ -16,7 +16,7 @@ export interface Operations {
     params: undefined
     query: undefined
     body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
-    answer: { "success": true; "data": { "agent_wallets": (string)[]; "agents": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
+    answer: { "success": true; "data": { "agent_wallets": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
   }
   'POST /api/v1/agent/revoke_all': {
     params: undefined
@@ -135,7 +135,7 @@ export interface Operations {
   'POST /api/v1/account/subaccount/create': {
     params: undefined
     query: undefined
-    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null }
     answer: { "success": true; "data": { "main_account": string; "subaccount": string; "created_at": number }; "error": null; "code": null }
   }
   'POST /api/v1/account/subaccount/list': {
@@ -168,15 +168,11 @@ export type Error = { "error": string; "message": string; "request_id": string }
 
 export type SignedError = { "success": boolean; "data": Record<string, unknown> | null; "error": string; "code": number; "error_id": string; "request_id": string }
 
-export type StreamAuth = { "type": "auth"; "token": string }
-
-export type StreamSubscribe = { "type": "subscribe"; "channel": "spot:user:balances"; "token"?: string }
+export type StreamSubscribe = { "type": "subscribe"; "channel": "spot:user:balances" }
 
 export type StreamUnsubscribe = { "type": "unsubscribe"; "channel": "spot:user:balances" }
 
 export type StreamPing = { "type": "ping" }
-
-export type StreamAuthResult = { "type": "auth_result"; "success": boolean; "message": string }
 
 export type StreamSubscribed = { "type": "subscribed"; "channel": "spot:user:balances" }
 
@@ -184,6 +180,6 @@ export type StreamUnsubscribed = { "type": "unsubscribed"; "channel": "spot:user
 
 export type StreamPong = { "type": "pong" }
 
-export type StreamError = { "type": "error"; "code": "INVALID_MESSAGE" | "INVALID_CHANNEL" | "AUTH_REQUIRED"; "message": string }
+export type StreamError = { "type": "error"; "code": "INVALID_MESSAGE" | "INVALID_CHANNEL"; "message": string }
 
 export type StreamBalance = { "type": "spot_user_balance"; "channel": "spot:user:balances"; "data": { "token": string; "available": string; "frozen": string; "version": number; "ts": number } }

@@ -181,6 +181,10 @@ export function badBodies(
       `{${inner}${comma}"${name}":1,"\\u${name.charCodeAt(0).toString(16).padStart(4, '0')}${name.slice(1)}":1}`,
     ),
     'nested very deep': invalid(`{${inner}${comma}"x":${'['.repeat(4000)}${']'.repeat(4000)}}`),
+    'with very many values': invalid(`{${inner}${comma}"x":[${'0,'.repeat(2000)}0]}`),
+    'with very many fields': invalid(
+      `{${inner}${comma}${Array.from({ length: 1000 }, (_, at) => `"f${at}":1`).join()}}`,
+    ),
     'not UTF-8': invalid(
       Buffer.concat([Buffer.from(`{${inner}${comma}"x":"`), Buffer.from([0xc3, 0x28]), Buffer.from('"}')]),
     ),

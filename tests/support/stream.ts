@@ -13,8 +13,6 @@ interface Message {
   type: string
   channel?: string
   code?: string
-  success?: boolean
-  message?: string
   data?: BalanceData
 }
 
