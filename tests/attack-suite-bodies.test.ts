@@ -1,7 +1,5 @@
 /** The attacks of the suite that are in what a request carries: its body, its amounts, its addresses. */
-import { readFile } from 'node:fs/promises'
-import { join } from 'node:path'
-import { describe, expect, inject, test, vi } from 'vitest'
+import { describe, expect, test, vi } from 'vitest'
 import { createApp } from '../functions/_lib/app.ts'
 import { BODY_BYTES_MAX } from '../functions/_lib/limits.ts'
 import {
@@ -17,15 +15,10 @@ import {
 import * as attacks from './support/attacks.ts'
 import type { Answer } from './support/client.ts'
 import { bodyFields, filledPath, isAddressField, sampleBody, type Listed } from './support/endpoints.ts'
+import { functionsEnv } from './support/in-process.ts'
 
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
-/** The functions' variables as the stack gave them: NAME='value' lines. */
-const functionsEnv = Object.fromEntries(
-  (await readFile(join(inject('stackFolder'), 'functions.env'), 'utf8'))
-    .trim()
-    .split('\n')
-    .map((line) => [line.slice(0, line.indexOf('=')), line.slice(line.indexOf('=') + 2, -1)]),
-) as Record<string, string>
+const env = { ...(await functionsEnv()), RATE_LIMITS: 'off' }
 
 describe('bodies', () => {
   test.each(withBody.map((listed) => [listed.name, listed] as const))(
@@ -45,6 +38,21 @@ describe('bodies', () => {
       expectRefused(listed, answer, 'PAYLOAD_TOO_LARGE', 'endless')
       expect(pulled).toBeLessThan(BODY_BYTES_MAX + 4096)
       expect(cancelled).toBe(true)
+    },
+  )
+
+  test.each(withBody.map((listed) => [listed.name, listed] as const))(
+    '%s answers 408 within 10 s to a body that stops coming or only trickles, and waits for no more of it',
+    async (_name, listed) => {
+      for (const everyMs of [1_000, 3_600_000]) {
+        const { answer, cancelled } = await stalling(listed, everyMs)
+        expectRefused(listed, answer, 'REQUEST_TIMEOUT', `a byte every ${everyMs} ms`)
+        expect([answer.status, answer.body.error_id]).toEqual([
+          408,
+          listed.endpoint.renderError ? 'request_timeout' : undefined,
+        ])
+        expect(cancelled).toBe(true)
+      }
     },
   )
 
@@ -110,7 +118,7 @@ test('every near miss of an address is refused, wherever an address is taken', a
     expectRefused(listed, await shoot(listed, shot), error, `${name} ${JSON.stringify(address).slice(0, 60)}`)
   })
 })
-/** Gives an endpoint a body without an end. The Worker is called here, where it can be counted how much it reads. */
+/** Gives an endpoint a body without an end. */
 async function endless(listed: Listed): Promise<{ answer: Answer; pulled: number; cancelled: boolean }> {
   let pulled = 0
   let cancelled = false
@@ -122,19 +130,42 @@ async function endless(listed: Listed): Promise<{ answer: Answer; pulled: number
     },
     cancel: () => void (cancelled = true),
   })
+  return { answer: await answerTo(listed, body), pulled, cancelled }
+}
+
+/** Gives an endpoint the first half of a good body, then a byte every `everyMs`, or nothing more; the clock is the test's. */
+async function stalling(listed: Listed, everyMs: number): Promise<{ answer: Answer; cancelled: boolean }> {
+  let cancelled = false
+  let hasBegun: () => void
+  const begun = new Promise<void>((resolve) => (hasBegun = resolve))
+  const half = JSON.stringify(sampleBody(listed, victim.account)).slice(0, 20)
+  const body = new ReadableStream<Uint8Array>({
+    start: (controller) => controller.enqueue(Buffer.from(half)),
+    pull: async (controller) => {
+      hasBegun()
+      await new Promise((resolve) => setTimeout(resolve, everyMs))
+      if (!cancelled) controller.enqueue(Uint8Array.of(0x20))
+    },
+    cancel: () => void (cancelled = true),
+  })
+  vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
+  try {
+    const answering = answerTo(listed, body)
+    await begun
+    await vi.advanceTimersByTimeAsync(9_999)
+    return { answer: await answering, cancelled }
+  } finally {
+    vi.useRealTimers()
+  }
+}
+
+/** The Worker is called in this process, where it can be seen how it reads. */
+async function answerTo(listed: Listed, body: ReadableStream<Uint8Array>): Promise<Answer> {
   const url = client.manifest.baseUrl.replace('/api/v1', '') + filledPath(listed.path, victim.account)
   const headers = { ...credentials(listed), 'Content-Type': 'application/json' }
   const init = { method: listed.endpoint.method, headers, body, duplex: 'half' } as RequestInit
-  const response = await createApp([{ functionName: listed.file, endpoints: [listed.endpoint] }]).fetch(
-    new Request(url, init),
-    { ...functionsEnv, RATE_LIMITS: 'off' },
-  )
+  const app = createApp([{ functionName: listed.file, endpoints: [listed.endpoint] }])
+  const response = await app.fetch(new Request(url, init), env)
   const text = await response.text()
-  const answer = {
-    status: response.status,
-    headers: response.headers,
-    text,
-    body: JSON.parse(text) as unknown,
-  }
-  return { answer, pulled, cancelled }
+  return { status: response.status, headers: response.headers, text, body: JSON.parse(text) as unknown }
 }

@@ -75,8 +75,7 @@ export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
   invalid_public_key: 'an account or agent that is not a key somebody can hold',
   invalid_message: 'expired, from the future, or its window is too long',
   signature_verification_failed: 'not over this text by this key; `data` has `{canonical_text, checked_key}`',
-  not_found: 'there is no such route',
-  method_not_allowed: 'the route has other methods; `Allow` names them',
+  request_timeout: 'the body did not come; nothing was done',
   payload_too_large: 'over 16 KiB',
   unsupported_media_type: 'not JSON',
   rate_limited:

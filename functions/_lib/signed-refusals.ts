@@ -53,6 +53,7 @@ export const API_ERRORS = {
   LIMIT_REACHED: 'limit_reached',
   NOT_FOUND: 'not_found',
   METHOD_NOT_ALLOWED: 'method_not_allowed',
+  REQUEST_TIMEOUT: 'request_timeout',
   PAYLOAD_TOO_LARGE: 'payload_too_large',
   UNSUPPORTED_MEDIA_TYPE: 'unsupported_media_type',
   IDEMPOTENCY_KEY_REUSED: 'duplicate_idempotency_key',
