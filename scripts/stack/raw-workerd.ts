@@ -17,7 +17,7 @@ export interface RawWorker {
 }
 
 export interface RawWorkerd {
-  /** Worker → port on 127.0.0.1. */
+  /** Socket → port on 127.0.0.1; each Worker of `startRawWorkerd` has one of its name. */
   ports: Record<string, number>
   pid: number
   /** When its process was asked for, by `performance.now()`. */
@@ -42,8 +42,29 @@ export async function startRawWorkerd({ folder, workers, onOutput }: Options): P
   for (const { name, file } of workers) await copyFile(file, join(folder, `${name}.js`))
   // The variables hold passwords of the local stack.
   await writeFile(join(folder, CONFIG), configText(workers), { mode: 0o600 })
+  const sockets = workers.map(({ name }) => name)
+  return await startWorkerd({ folder, config: CONFIG, sockets, ...(onOutput && { onOutput }) })
+}
+
+export interface WorkerdOptions {
+  folder: string
+  /** The configuration file in it. */
+  config: string
+  /** Names of its sockets: it is up when it listens on each. */
+  sockets: string[]
+  /** Where console output goes; nowhere by default. */
+  onOutput?: (chunk: string) => void
+}
+
+/** @throws Error with workerd's words when it does not come up */
+export async function startWorkerd({
+  folder,
+  config,
+  sockets,
+  onOutput,
+}: WorkerdOptions): Promise<RawWorkerd> {
   const spawnedAt = performance.now()
-  const child = spawn(binary(), ['serve', '--experimental', '--control-fd=3', CONFIG], {
+  const child = spawn(binary(), ['serve', '--experimental', '--control-fd=3', config], {
     cwd: folder,
     stdio: ['ignore', 'pipe', 'pipe', 'pipe'],
   })
@@ -63,7 +84,7 @@ export async function startRawWorkerd({ folder, workers, onOutput }: Options): P
     })
   }
   try {
-    return { ports: await listening(child, workers), pid: child.pid ?? 0, spawnedAt, stop }
+    return { ports: await listening(child, sockets), pid: child.pid ?? 0, spawnedAt, stop }
   } catch (error) {
     await stop()
     throw new Error(`workerd did not start: ${(error as Error).message}\n${said.trim()}`)
@@ -77,7 +98,7 @@ function binary(): string {
 }
 
 /** Reads the ports that workerd took from its control pipe. */
-async function listening(child: ChildProcess, workers: RawWorker[]): Promise<Record<string, number>> {
+async function listening(child: ChildProcess, sockets: string[]): Promise<Record<string, number>> {
   const ports: Record<string, number> = {}
   return await new Promise((resolve, reject) => {
     const timer = setTimeout(() => reject(new Error('it listens on nothing')), START_LIMIT_MS)
@@ -91,7 +112,7 @@ async function listening(child: ChildProcess, workers: RawWorker[]): Promise<Rec
         const event = JSON.parse(line) as { event: string; socket: string; port: number }
         if (event.event === 'listen') ports[event.socket] = event.port
       }
-      if (Object.keys(ports).length < workers.length) return
+      if (Object.keys(ports).length < sockets.length) return
       clearTimeout(timer)
       resolve(ports)
     })
