@@ -365,7 +365,7 @@ export const deposits = pgTable(
   ],
 )
 
-/** What a payment on chain for an already expired withdrawal left unpaid in the ledger. Must stay empty. */
+/** What a payment on chain for an already expired withdrawal left unpaid in the ledger. Must have no open row. */
 export const debts = pgTable(
   'debts',
   {
@@ -380,10 +380,14 @@ export const debts = pgTable(
     ordinal: ordinal().notNull(),
     logIndex: integer('log_index').notNull(),
     createdAt: at('created_at').notNull(),
+    /** Made good, by a person who says how; or nothing was left to owe. */
+    settledAt: at('settled_at'),
+    settledWhy: text('settled_why'),
   },
   (t) => [
     uniqueIndex('debts_once_an_event').on(t.chainId, t.txHash, t.contentHash, t.ordinal),
     check('debts_amount_not_negative', sql`${t.amount} >= 0 and ${t.amount} < 'NaN'`),
+    check('debts_settled_for_a_reason', sql`(${t.settledAt} is null) = (${t.settledWhy} is null)`),
   ],
 )
 

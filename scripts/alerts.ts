@@ -8,6 +8,7 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
        npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
        npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
+       npm run alerts -- settle-debt <debt id> --why "…"          what was paid on chain and given back has been made good
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
 
 type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
@@ -21,6 +22,9 @@ async function list(query: Query): Promise<void> {
     `select tx_hash, ledger.log_name(content_hash, ordinal) as log, event, account, block_number, reason
      from chain_logs where status = 'quarantined' order by block_number, tx_hash, content_hash, ordinal`,
   )
+  const debts = await query<Record<string, unknown>>(
+    `select id, account, trim_scale(amount)::text as amount, token, tx_hash, withdrawal_id from debts where settled_at is null order by id`,
+  )
   for (const row of alerts)
     console.log(
       `alert ${String(row.id)}  ${String(row.kind)}  ×${String(row.times_seen)}, last ${String(row.seen)} UTC\n  ${JSON.stringify(row.detail)}`,
@@ -29,7 +33,11 @@ async function list(query: Query): Promise<void> {
     console.log(
       `quarantined ${String(row.tx_hash)} ${String(row.log)}  ${String(row.event)} of ${String(row.account)} in block ${String(row.block_number)}: ${String(row.reason)}`,
     )
-  console.log(`${alerts.length} open alerts, ${logs.length} quarantined logs`)
+  for (const row of debts)
+    console.log(
+      `debt ${String(row.id)}  ${String(row.account)} owes ${String(row.amount)} ${String(row.token)}: ${String(row.tx_hash)} paid withdrawal ${String(row.withdrawal_id)} after it was given back`,
+    )
+  console.log(`${alerts.length} open alerts, ${logs.length} quarantined logs, ${debts.length} debts`)
 }
 
 interface Quarantined {
@@ -61,6 +69,10 @@ async function decide(
   if (verb === 'resolve' && first) {
     const [row] = await query<{ done: boolean }>('select ledger.resolve_alert($1, $2) as done', [first, why])
     return row?.done ? 'resolved' : undefined
+  }
+  if (verb === 'settle-debt' && first) {
+    const [row] = await query<{ done: boolean }>('select ledger.settle_debt($1, $2) as done', [first, why])
+    return row?.done ? 'settled' : undefined
   }
   if ((verb === 'retry' || verb === 'resolve-log') && first) {
     const row = await quarantined(query, first, second)
@@ -95,7 +107,7 @@ await command(async () => {
     }
     if (!values.why?.trim()) throw new Error(USAGE)
     const done = await decide(query, positionals, values.why.trim())
-    if (done === undefined) throw new Error('there is no such open alert or quarantined log')
+    if (done === undefined) throw new Error('there is no such open alert, quarantined log or debt')
     console.log(done)
   })
 })

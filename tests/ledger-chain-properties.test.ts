@@ -42,7 +42,7 @@ async function play(world: World, drawn: AnyStep): Promise<void> {
   expect([act.text, await stage.differences(model, cast)]).toEqual([act.text, []])
   const { is, should } = await chainFacts(world)
   expect([act.text, is]).toEqual([act.text, should])
-  expect([act.text, await stage.violations()]).toEqual([act.text, model.debts.size > 0 ? [DEBT] : []])
+  expect([act.text, await stage.violations()]).toEqual([act.text, model.owed ? [DEBT] : []])
   await expectInHistory(stage, [said])
 }
 

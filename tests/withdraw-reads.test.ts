@@ -2,6 +2,7 @@ import type { Hex } from 'viem'
 import { beforeAll, describe, expect, test } from 'vitest'
 import { clientOf, newKey, type Answer } from './support/client.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
+import { withoutTriggers } from './support/without-triggers.ts'
 import { requestWithdrawal, type Account } from './support/withdrawals.ts'
 
 const client = clientOf()
@@ -139,10 +140,13 @@ describe('what can no longer be used', () => {
     const account = await client.newAccount({ DF: '2' })
     const { body } = await requestWithdrawal(client, account, '1')
     const path = `/spot/withdrawals/${body.id}`
-    await client.sql('update withdrawals set deadline = 1 where id = $1', [body.id])
+    await withoutTriggers(client.sql, `update withdrawals set deadline = 1 where id = '${body.id}'`)
     const late = await get(account, path)
     expect([late.body.executable, late.body.signature]).toEqual([false, body.signature])
-    await client.sql('update withdrawals set deadline = $2 where id = $1', [body.id, body.deadline])
+    await withoutTriggers(
+      client.sql,
+      `update withdrawals set deadline = ${body.deadline} where id = '${body.id}'`,
+    )
     const [row] = await client.sql<{ contract: string; vault: string; chain_id: string }>(
       'select contract, vault, chain_id from withdrawals where id = $1',
       [body.id],

@@ -27,7 +27,8 @@ begin
 
   for v_row in
     select w.*, greatest(r.next_nonce, n.next_on_chain) as chain_nonce
-    from jsonb_to_recordset(p_rows) as r(id uuid, next_nonce numeric)
+    -- Told twice, the reading that says more was used counts.
+    from (select t.id, max(t.next_nonce) as next_nonce from jsonb_to_recordset(p_rows) as t(id uuid, next_nonce numeric) group by t.id) r
     join public.withdrawals w on w.id = r.id
     left join public.withdrawal_nonces n on n.account = w.account and n.chain_id = w.chain_id and n.vault = w.vault
     where w.chain_id = p_chain_id and w.vault = p_vault and w.status = 'signed' and w.deadline < p_block_timestamp
@@ -51,6 +52,7 @@ begin
     end if;
     update public.withdrawals w set status = 'expired', closed_at = clock_timestamp()
       where w.id = v_row.id and w.status = 'signed';
+    continue when not found;
     v_posting := ledger.post('withdraw_expire', v_row.token, v_row.amount + v_row.fee, v_row.account, 'spot',
       v_row.account, 'spot', p_from_frozen => true,
       p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'block', p_block));

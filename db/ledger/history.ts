@@ -11,6 +11,8 @@ export const MOVEMENT_KINDS = [
   'withdraw_release',
   'withdraw_confirm',
   'withdraw_expire',
+  'withdraw_fee',
+  'withdraw_paid_after_expiry',
   'deposit',
   'subaccount_spot_transfer',
   'subaccount_perp_transfer',

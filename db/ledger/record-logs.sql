@@ -118,6 +118,8 @@ begin
      or (p_to_block = p_cursor_block and p_to_hash <> v_cursor.block_hash) then
     perform ledger.raise_alert('chain_hash_break', 'chain_hash_break', jsonb_build_object('chain_id', p_chain_id,
       'block', p_cursor_block, 'stored', v_cursor.block_hash, 'seen', p_seen_hash, 'to_block', p_to_block));
+    -- What has been settled may be undone by now: what is signed on top of it can be too much.
+    perform ledger.pause_withdrawals('settle: the chain changed below its final block ' || p_cursor_block);
     return json_build_object('outcome', 'hash_break', 'stored', 0, 'late', 0);
   end if;
   v_counts := ledger.store_logs(p_chain_id, p_vault, p_logs, p_cursor_block);

@@ -126,7 +126,8 @@ begin
     v_reason := v_result ->> 'reason';
     update public.chain_logs l set status = case when v_reason is null then 'processed' else 'quarantined' end, reason = coalesce(v_reason, l.reason),
         processed_at = clock_timestamp()
-      where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (v_log.chain_id, v_log.tx_hash, v_log.content_hash, v_log.ordinal);
+      where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (v_log.chain_id, v_log.tx_hash, v_log.content_hash, v_log.ordinal)
+        and l.status = 'pending';
     if v_result -> 'push' is not null and json_typeof(v_result -> 'push') = 'object' then
       v_pushes := v_pushes || (v_result -> 'push');
     end if;

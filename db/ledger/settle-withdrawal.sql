@@ -4,25 +4,24 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_left numeric;
   v_posting ledger.posting;
-  v_push json;
+  v_now timestamptz := clock_timestamp();
 begin
-  if exists (select from public.debts d
-      where (d.chain_id, d.tx_hash, d.content_hash, d.ordinal) = (p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal)) then
-    return null;
-  end if;
   select least(b.available, p_row.amount) into v_left from public.balances b
     where b.account = p_row.account and b.wallet = 'spot' and b.token = p_row.token for update;
   v_left := coalesce(v_left, 0);
-  if v_left > 0 then
-    v_posting := ledger.post('withdraw_paid_after_expiry', p_row.token, v_left, p_row.account, 'spot', 'vault', 'system',
-      p_reference => jsonb_build_object('withdrawal_id', p_row.id, 'tx_hash', p_log.tx_hash));
-    v_push := ledger.push_of(v_posting.from_balance);
-  end if;
+  -- One debt for each event, however often it is looked at.
   insert into public.debts (id, account, token, amount, withdrawal_id, chain_id, tx_hash, content_hash, ordinal, log_index,
-      created_at)
-    values (ledger.new_id(clock_timestamp()), p_row.account, p_row.token, p_row.amount - v_left, p_row.id,
-      p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, p_log.log_index, clock_timestamp());
-  return v_push;
+      created_at, settled_at, settled_why)
+    values (ledger.new_id(v_now), p_row.account, p_row.token, p_row.amount - v_left, p_row.id,
+      p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, p_log.log_index, v_now,
+      case when v_left = p_row.amount then v_now end, case when v_left = p_row.amount then 'all of it was still available' end)
+    on conflict (chain_id, tx_hash, content_hash, ordinal) do nothing;
+  if not found or v_left = 0 then
+    return null;
+  end if;
+  v_posting := ledger.post('withdraw_paid_after_expiry', p_row.token, v_left, p_row.account, 'spot', 'vault', 'system',
+    p_reference => jsonb_build_object('withdrawal_id', p_row.id, 'tx_hash', p_log.tx_hash));
+  return ledger.push_of(v_posting.from_balance);
 end $$;
 
 -- {push} when the event settled a withdrawal; {reason} when it is to be quarantined and signing paused.
@@ -68,6 +67,9 @@ begin
       ordinal = p_log.ordinal, log_index = p_log.log_index, block_number = p_log.block_number, confirmed_at = clock_timestamp(),
       closed_at = clock_timestamp()
     where w.id = v_row.id and w.status = 'signed';
+  if not found then
+    return json_build_object('reason', 'withdrawal_mismatch');
+  end if;
   v_posting := ledger.post('withdraw_confirm', v_row.token, v_row.amount, v_row.account, 'spot', 'vault', 'system',
     p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'tx_hash', p_log.tx_hash));
   if v_row.fee > 0 then

@@ -12,7 +12,8 @@ declare
 begin
   for v_row in
     select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
-    from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+    -- Told twice, the lower sum counts.
+    from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
     join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
     left join public.balances b on b.wallet = 'spot' and b.token = h.token
     group by h.token, h.in_wei order by h.token
@@ -50,8 +51,9 @@ begin
     perform ledger.raise_alert('frozen_mismatch', 'frozen_mismatch', jsonb_build_object('accounts', v_broken));
     perform ledger.pause_withdrawals('settle: frozen does not equal the open withdrawals');
   end if;
-  if exists (select from public.debts d where d.amount > 0) then
-    perform ledger.raise_alert('debts', 'debts', jsonb_build_object('count', (select count(*) from public.debts d where d.amount > 0)));
+  if exists (select from public.debts d where d.settled_at is null) then
+    perform ledger.raise_alert('debts', 'debts', (select jsonb_build_object('count', count(*), 'ids', to_jsonb((array_agg(d.id order by d.id))[1:20]))
+      from public.debts d where d.settled_at is null));
   end if;
   return v_broken;
 end $$;

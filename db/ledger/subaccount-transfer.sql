@@ -12,6 +12,11 @@ declare
   v_posting ledger.posting;
   v_answer json;
 begin
+  -- A movement between two system wallets would be written and take nothing from anybody.
+  if p_wallet is null or p_wallet not in ('perp', 'spot') then
+    raise exception using errcode = '22023', message = 'the wallet must be perp or spot';
+  end if;
+
   -- First of all: who may not act for the account learns nothing of its keys.
   if p_agent is not null then
     perform ledger.lock_accounts(array[p_account, p_agent], true);
@@ -39,7 +44,7 @@ begin
   end if;
   perform ledger.checked_token(p_token, p_amount);
 
-  v_posting := ledger.post('subaccount_' || p_wallet || '_transfer', p_token, p_amount, p_account, p_wallet, p_to, p_wallet,
+  v_posting := ledger.post(case p_wallet when 'perp' then 'subaccount_perp_transfer' else 'subaccount_spot_transfer' end, p_token, p_amount, p_account, p_wallet, p_to, p_wallet,
     p_reference => case when p_agent is not null then jsonb_build_object('agent_wallet', p_agent) end);
   v_answer := json_build_object('success', true, 'error', null,
     'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_milliseconds(v_posting.created_at));

@@ -54,6 +54,9 @@ begin
 
   update public.withdrawals w set status = 'expired', release_reason = 'nonce_used', closed_at = v_now
     where w.id = p_id and w.status = 'signed';
+  if not found then
+    return json_build_object('voided', false, 'reason', 'somebody else was faster: nothing is frozen for a signature');
+  end if;
   -- Movements are append-only: who asks later finds the proof and the reason here.
   perform ledger.post('withdraw_expire', v_row.token, v_row.amount + v_row.fee, v_row.account, 'spot', v_row.account, 'spot',
     p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', p_id, 'nonce_used_by', v_log.tx_hash,

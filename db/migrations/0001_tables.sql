@@ -89,7 +89,10 @@ CREATE TABLE "debts" (
 	"ordinal" integer NOT NULL,
 	"log_index" integer NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
-	CONSTRAINT "debts_amount_not_negative" CHECK ("debts"."amount" >= 0 and "debts"."amount" < 'NaN')
+	"settled_at" timestamp with time zone,
+	"settled_why" text,
+	CONSTRAINT "debts_amount_not_negative" CHECK ("debts"."amount" >= 0 and "debts"."amount" < 'NaN'),
+	CONSTRAINT "debts_settled_for_a_reason" CHECK (("debts"."settled_at" is null) = ("debts"."settled_why" is null))
 );
 --> statement-breakpoint
 CREATE TABLE "deposits" (

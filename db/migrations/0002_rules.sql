@@ -30,7 +30,7 @@ create type ledger.posting as (
 create function ledger.refuse_change() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  raise exception using errcode = 'TG099', message = format('%s is append-only: correct with a new movement', tg_table_name);
+  raise exception using errcode = 'TG099', message = format('%s: what has happened is never changed or deleted: correct with a new movement', tg_table_name);
 end $$;
 --> statement-breakpoint
 create trigger entries_append_only before update or delete on public.entries
@@ -47,6 +47,66 @@ create trigger transfers_never_truncated before truncate on public.transfers
 --> statement-breakpoint
 create trigger spot_admin_credits_append_only before update or delete or truncate on public.spot_admin_credits
   for each statement execute function ledger.refuse_change();
+--> statement-breakpoint
+-- What has come to its end stays as it is, whoever asks: an expired withdrawal that is signed again, a deposit that is credited
+-- again or a key that is forgotten would be paid twice. What is still under way changes as far as its verbs change it.
+create trigger withdrawals_ends_are_final before update on public.withdrawals
+  for each row when (old.status in ('confirmed', 'expired', 'released')) execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger withdrawals_what_was_asked_stays before update on public.withdrawals
+  for each row when ((old.id, old.account, old.token, old.amount, old.amount_in_wei, old.fee, old.recipient, old.chain_id, old.vault,
+      old.contract, old.nonce) is distinct from (new.id, new.account, new.token, new.amount, new.amount_in_wei, new.fee, new.recipient,
+      new.chain_id, new.vault, new.contract, new.nonce)
+    or (old.status = 'signed' and ((old.signature, old.deadline) is distinct from (new.signature, new.deadline) or new.status in ('reserved', 'released')))
+    or (old.status = 'reserved' and new.status in ('confirmed', 'expired')))
+  execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger chain_logs_say_what_they_said before update on public.chain_logs
+  for each row when ((old.chain_id, old.tx_hash, old.ordinal, old.vault, old.topics, old.data, old.event, old.account, old.stored_at)
+      is distinct from (new.chain_id, new.tx_hash, new.ordinal, new.vault, new.topics, new.data, new.event, new.account, new.stored_at)
+    or (old.status in ('processed', 'resolved') and new.status <> old.status))
+  execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger deposits_are_credited_once before update on public.deposits
+  for each row when (old.status = 'credited'
+    or (old.id, old.account, old.contract, old.amount_in_wei, old.chain_id, old.tx_hash, old.content_hash, old.ordinal)
+      is distinct from (new.id, new.account, new.contract, new.amount_in_wei, new.chain_id, new.tx_hash, new.content_hash, new.ordinal))
+  execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger debts_are_settled_once before update on public.debts
+  for each row when (old.settled_at is not null
+    or (old.id, old.account, old.token, old.amount, old.withdrawal_id, old.chain_id, old.tx_hash, old.content_hash, old.ordinal)
+      is distinct from (new.id, new.account, new.token, new.amount, new.withdrawal_id, new.chain_id, new.tx_hash, new.content_hash, new.ordinal))
+  execute function ledger.refuse_change();
+--> statement-breakpoint
+-- A key waits for its answer once. Only one whose withdrawal was given back unsigned, so without an answer, is free again.
+create trigger idempotency_keys_are_answered_once before update on public.idempotency_keys
+  for each row when (old.answer is not null) execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger idempotency_keys_are_kept before delete on public.idempotency_keys
+  for each row when (old.answer is not null) execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger subaccounts_stay_so before update on public.subaccounts
+  for each row execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger agent_wallets_are_revoked_once before update on public.agent_wallets
+  for each row when (old.revoked_at is not null) execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger api_keys_are_revoked_once before update on public.api_keys
+  for each row when (old.revoked_at is not null) execute function ledger.refuse_change();
+--> statement-breakpoint
+do $$
+declare
+  v_table text;
+begin
+  foreach v_table in array array['withdrawals', 'chain_logs', 'deposits', 'debts', 'subaccounts', 'agent_wallets', 'api_keys', 'balances'] loop
+    execute format('create trigger %I before delete on public.%I for each row execute function ledger.refuse_change()', v_table || '_never_deleted', v_table);
+  end loop;
+  foreach v_table in array array['withdrawals', 'chain_logs', 'deposits', 'debts', 'subaccounts', 'agent_wallets', 'api_keys', 'balances',
+      'idempotency_keys', 'tokens'] loop
+    execute format('create trigger %I before truncate on public.%I for each statement execute function ledger.refuse_change()', v_table || '_never_truncated', v_table);
+  end loop;
+end $$;
 --> statement-breakpoint
 create table public.transfers_default partition of public.transfers default;
 --> statement-breakpoint

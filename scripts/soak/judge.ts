@@ -146,7 +146,7 @@ async function judgeRest(client: pg.Client, stack: Stack, totals: ChainTotals): 
     `select account || ' still has frozen ' || frozen || ' ' || token as what from balances where frozen <> 0
      union all select 'log ' || status || ': ' || coalesce(reason, '') from chain_logs where status in ('pending', 'quarantined')
      union all select 'paused: ' || coalesce(reason, '') from switches where engaged
-     union all select 'debt of ' || account from debts
+     union all select 'debt of ' || account from debts where settled_at is null
      union all select 'open alert ' || kind || ' ' || detail from alerts
        where resolved_at is null and kind <> all($1::text[])`,
     [right],

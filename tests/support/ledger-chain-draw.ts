@@ -26,7 +26,7 @@ export type ChainStep =
   | { verb: 'askRescan'; back: number }
   | { verb: 'rescan'; blocks: number; forms: Form[] }
   | { verb: 'settle'; limit: number }
-  | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' }
+  | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' | 'twice' }
   | { verb: 'releaseStale'; ttl: number; limit: number }
   | { verb: 'check'; short: string | null; pause: boolean }
   /** A person. */
@@ -80,7 +80,7 @@ const honest: Weighted[] = [
   of(6, 'settle', { limit: fc.constantFrom(1, 2, 100) }),
   of(6, 'expire', {
     at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older', 'ahead', 'forked'),
-    rows: fc.constantFrom('due', 'every'),
+    rows: fc.constantFrom('due', 'every', 'twice'),
   }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
   of(1, 'check', {

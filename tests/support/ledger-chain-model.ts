@@ -57,10 +57,16 @@ export class ChainModel extends LedgerModel {
     this.cursor = start
   }
 
+  /** Does anybody owe what a payment of something given back left unpaid? */
+  get owed(): boolean {
+    return [...this.debts.values()].some((units) => units > 0n)
+  }
+
   recordLogs(from: number, seenHash: string, to: BlockMark, logs: readonly ChainLog[]) {
     if (from !== this.cursor.number) return NOTHING
     if (seenHash !== this.cursor.hash || to.timestamp < this.cursor.timestamp) {
       this.alerts.add('chain_hash_break')
+      this.pause()
       return { ...NOTHING, outcome: 'hash_break' }
     }
     const counts = this.#store(logs)
@@ -169,7 +175,7 @@ export class ChainModel extends LedgerModel {
   check(breached: readonly string[], pause: boolean) {
     for (const symbol of breached) this.alerts.add(`solvency 31337 ${symbol}`)
     if (pause && breached.length > 0) this.pause()
-    if ([...this.debts.values()].some((units) => units > 0n)) this.alerts.add('debts')
+    if (this.owed) this.alerts.add('debts')
     return done({ breaches: breached, broken: 0 })
   }
 

@@ -19,7 +19,7 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   const chain = new SimulatedChain(id, vault, Math.floor(Date.now() / 1000), counters)
   const key = { chainId: CHAIN_ID, vault }
   const model = new ChainModel(TOKENS, [[cast[0]!, cast[1]!]], vault, chain.head)
-  await stage.owner.query('delete from debts')
+  await stage.owner.query(`select ledger.settle_debt(id, 'next run') from debts where settled_at is null`)
   await stage.owner.query(`select ledger.resume_withdrawals('next run')`)
   await stage.owner.query('update alerts set resolved_at = now() where resolved_at is null')
   await releaseStale(stage.settle, 0, 1000)
@@ -53,6 +53,7 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
      union all select concat_ws(' ', 'nonce', account, next_on_chain) from withdrawal_nonces where vault = $1
      union all select concat_ws(' ', 'cursor', block_number, block_hash, block_timestamp, rescan_from) from chain_cursors where vault = $1
      union all select concat_ws(' ', 'debt', tx_hash, ledger.log_name(content_hash, ordinal), trim_scale(amount)) from debts
+       where withdrawal_id in (select id from withdrawals where vault = $1)
      union all select concat_ws(' ', 'alert', key) from alerts where resolved_at is null
      union all select 'paused' from switches where name = 'withdrawals_paused' and engaged`,
     [key.vault],

@@ -99,6 +99,7 @@ export function giveBack(step: Of<'expire'>, { key, chain, model }: World): Play
             : model.withdrawals.filter(({ id }) => due.some((one) => one.id === id))
         asked = [at, rows, (account) => chain.counterOf(account, block)]
         const proofs = rows.map(({ id, account }) => ({ id, nextNonce: String(asked[2](account)) }))
+        if (step.rows === 'twice') proofs.push(...proofs)
         const result = pushed(await expire(settle, key, at, proofs))
         return { ...result, unproved: result.unproved.sort(), due: due.map(({ id }) => id) }
       }),
@@ -121,7 +122,8 @@ export function check(step: Of<'check'>, { key, chain, model }: World): Played {
           token,
           in_wei: token === step.short ? String(BigInt(in_wei) - 1n) : in_wei,
         }))
-        const result = await checkSolvency(settle, key, chain.head.number, held, step.pause)
+        // A token that is told twice is checked once.
+        const result = await checkSolvency(settle, key, chain.head.number, [...held, ...held], step.pause)
         return { pushes: [], ...result, broken: await checkOpenWithdrawals(settle) }
       }),
     model: () => model.check(step.short === null ? [] : [step.short], step.pause),
