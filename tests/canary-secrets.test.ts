@@ -156,7 +156,7 @@ describe('a build on a machine that has secrets in its environment and its files
     put(
       'wrangler.toml',
       `name = "rogue"
-       compatibility_date = "2026-04-26"
+       compatibility_date = "2026-11-17"
        rules = [{ type = "Text", globs = ["**/.dev.vars"] }]
        [env.rogue]
        name = "rogue"

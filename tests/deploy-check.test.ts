@@ -165,7 +165,7 @@ describe('wrangler.toml and functions/', () => {
 const workerNamed = (name: string, change: Partial<ResolvedConfig> = {}): ResolvedConfig => ({
   name,
   main: `${name}.ts`,
-  compatibility_date: '2026-04-26',
+  compatibility_date: '2026-11-17',
   compatibility_flags: [],
   vars: {},
   durable_objects: { bindings: [] },
@@ -283,7 +283,7 @@ describe('a bundle as wrangler makes it', () => {
     const config = join(folder, 'wrangler.toml')
     await writeFile(
       config,
-      'name = "tidegate"\nmain = "rogue.ts"\ncompatibility_date = "2026-04-26"\n[env.rogue]\nname = "tidegate-rogue"\nmain = "rogue.ts"\n',
+      'name = "tidegate"\nmain = "rogue.ts"\ncompatibility_date = "2026-11-17"\n[env.rogue]\nname = "tidegate-rogue"\nmain = "rogue.ts"\n',
     )
     bundle = await bundleFunction({ env: 'rogue', outdir: join(folder, 'out'), config })
   })

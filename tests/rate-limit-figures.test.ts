@@ -1,5 +1,5 @@
 import { readdirSync } from 'node:fs'
-import { join } from 'node:path'
+import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { unstable_readConfig as readConfig } from 'wrangler'
 import type { Worker } from '../functions/_lib/app.ts'
@@ -25,7 +25,7 @@ test('the gateway has every rate with the figures of limits.ts', () => {
 test.each(files)(
   '%s has the rates its endpoints count, with the figures of limits.ts, and no other',
   async (file) => {
-    const worker = (await import(`../functions/${file}`)) as { default: Partial<Worker> }
+    const worker = (await import(`../functions/${basename(file, '.ts')}.ts`)) as { default: Partial<Worker> }
     const names = [...new Set((worker.default.endpoints ?? []).flatMap(ratesOf))]
     const { ratelimits } = readConfig({ config, env: file.replace(/\.ts$/, '') }, { hideWarnings: true })
     expect([...ratelimits].sort(byName)).toEqual(expected(names).sort(byName))

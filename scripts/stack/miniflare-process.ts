@@ -1,6 +1,6 @@
 /** A process that serves one bundle of the functions on Miniflare, with the bindings that a configuration of wrangler's gives them. */
 import { dirname } from 'node:path'
-import { Miniflare } from 'miniflare'
+import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
 import * as wrangler from 'wrangler'
 
 export interface MiniflareTask {
@@ -25,11 +25,12 @@ const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = wrangler as unkn
 
 const { port, config, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
 const { workerOptions } = workerOptionsOf(config, undefined, { envFiles: [envFile] })
-const miniflare = new Miniflare({
+// wrangler still speaks of workers in the options of Miniflare 4.
+const options = convertV4MiniflareOptions({
   host: '127.0.0.1',
   port,
-  defaultPersistRoot: persistTo,
-  // The cron function by hand, as `wrangler dev` has it: GET /cdn-cgi/handler/scheduled.
+  resourcePersistencePath: persistTo,
+  // The cron function by hand, as `wrangler dev` has it: GET /cdn-cgi/local/scheduled.
   unsafeTriggerHandlers: true,
   workers: [
     {
@@ -40,5 +41,6 @@ const miniflare = new Miniflare({
     },
   ],
 })
+const miniflare = new Miniflare(options)
 await miniflare.ready
 process.once('SIGTERM', () => void miniflare.dispose().then(() => process.exit(0)))

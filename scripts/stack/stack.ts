@@ -186,7 +186,7 @@ function manifestOf(port: number, secrets: LocalSecrets, { postgres, proxy, kms,
     kmsUrl: kms.url,
     kmsKeyId: kms.keyId,
     signerAddress: kms.address,
-    settleUrl: `${origin}/cdn-cgi/handler/scheduled?cron=*+*+*+*+*`,
+    settleUrl: `${origin}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`,
   }
 }
 
