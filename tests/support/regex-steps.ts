@@ -136,7 +136,8 @@ function node(element: AST.Element, target: Target): void {
     case 'CharacterSet':
     case 'CharacterClass':
       return void program.push({ op: 'char', test: charTest(element.raw, target.flags) })
-    default:
+    case 'Backreference':
+    case 'ExpressionCharacterClass':
       throw new Error(`regex-steps knows no ${element.type}: teach it`)
   }
 }
@@ -182,7 +183,7 @@ function assertion(element: AST.Assertion, { flags, multiline }: Target): Instru
       program.push({ op: 'match' })
       return { op: 'look', program, negate: element.negate }
     }
-    default:
+    case 'lookbehind':
       throw new Error(`regex-steps knows no ${element.kind}: teach it`)
   }
 }
