@@ -173,7 +173,8 @@ describe('the document', () => {
             ERROR_STATUS[code],
           ])
       for (const [name, status] of own) expect(statusesOf(name), name).toEqual([status])
-      expect(statusesOf('METHOD_NOT_ALLOWED')).toEqual([405])
+      expect(statusesOf(signedErrors ? 'method_not_allowed' : 'METHOD_NOT_ALLOWED')).toEqual([405])
+      expect(statusesOf(signedErrors ? 'rate_limited' : 'RATE_LIMITED')).toEqual([429])
       const keyed = operation?.parameters?.some(({ name }) => name === 'Idempotency-Key') ?? false
       expect(keyed).toBe(endpoint.idempotent === true)
       expect(operation?.security.length === 0).toBe(['none', 'signature'].includes(endpoint.access))

@@ -1,5 +1,5 @@
 /** Whose calls a flood uses up: those of the one who floods. */
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import agentRevoke from '../functions/agent-revoke.ts'
 import spotBalances from '../functions/spot-balances.ts'
 import subaccountCreate from '../functions/subaccount-create.ts'
@@ -19,8 +19,6 @@ let stack: Stack
 let stop: () => Promise<void>
 beforeAll(async () => ({ client, stack, stop } = await ownStack({}, LIMITS)))
 afterAll(async () => await stop?.())
-// Their counters end with them, so that no test finds what another one used up.
-beforeEach(async () => await stack.restartGateway())
 
 const repeated = async (n: number, call: (at: number) => Promise<Answer>): Promise<Answer[]> =>
   await Promise.all(Array.from({ length: n }, async (_, at) => await call(at)))
@@ -56,6 +54,7 @@ test('a stolen agent floods, its owner revokes it all the same, and the thief’
   expect((await revoke(owner, stolen, anAddress())).status).toBe(200)
   const moved = await client.balancesOf(sub.address)
 
+  // Its counters end with it.
   await stack.restartGateway()
   const after = await transfer()
   expect([after.status, after.body.error_id]).toEqual([400, 'agent_not_authorized'])

@@ -16,10 +16,13 @@ import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
+import { renderSignedError } from './signed-envelope.ts'
 import { isStorable } from './storable-text.ts'
 
 /** The longest text of an IPv6 address. */
 const IP_LENGTH_MAX = 45
+/** What is below these speaks the envelope of the wallet-signed family, also where there is no such route. */
+const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
 
 type Bindings = Record<string, unknown>
 interface Variables {
@@ -61,10 +64,10 @@ export function routes(workers: Served[], parts: Parts): App {
           Allow: [...methods, ...(methods.includes('GET') ? ['HEAD'] : []), 'OPTIONS'].join(', '),
         },
       })
-      return renderError(c, error)
+      return failed(c, error)
     })
   }
-  app.notFound((c) => renderError(c as Ctx, new ApiError('NOT_FOUND', 'there is no such route')))
+  app.notFound((c) => failed(c as Ctx, new ApiError('NOT_FOUND', 'there is no such route')))
   app.onError((error, c) => failed(c as Ctx, error))
   return app
 }
@@ -190,7 +193,8 @@ function describeIssue(issue: z.core.$ZodIssue | undefined): string {
 }
 
 function failed(c: Ctx, error: unknown): Response {
-  const custom = c.get('renderError')
+  // Where no endpoint was reached the path tells the family.
+  const custom = c.get('renderError') ?? (SIGNED_FAMILY.test(c.req.path) ? renderSignedError : undefined)
   const known = asApiError(error, c.get('internal') ?? 'internal error')
   if (known.cause !== undefined) logFailure(c.get('requestId'), known.cause)
   if (custom) {

@@ -76,6 +76,8 @@ export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
   invalid_message: 'expired, from the future, or its window is too long',
   signature_verification_failed: 'not over this text by this key; `data` has `{canonical_text, checked_key}`',
   request_timeout: 'the body did not come; nothing was done',
+  not_found: 'there is no such route',
+  method_not_allowed: 'the route has other methods; `Allow` names them',
   payload_too_large: 'over 16 KiB',
   unsupported_media_type: 'not JSON',
   rate_limited:

@@ -12,8 +12,7 @@ interface ErrorCase {
 const REQUEST_ID = '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11'
 
 export function errorResponses(endpoint: Endpoint): Record<string, object> {
-  const isSigned = endpoint.signedErrors !== undefined
-  const cases = isSigned ? [...signedCases(endpoint), ...routerCases()] : exchangeCases(endpoint)
+  const cases = endpoint.signedErrors === undefined ? exchangeCases(endpoint) : signedCases(endpoint)
   const byStatus = new Map<number, ErrorCase[]>()
   for (const item of cases) byStatus.set(item.status, [...(byStatus.get(item.status) ?? []), item])
   return Object.fromEntries(
@@ -32,10 +31,8 @@ function errorResponse(status: number, cases: ErrorCase[]): object {
   )
   const headers: Record<string, object> = { 'X-Request-Id': { $ref: '#/components/headers/X-Request-Id' } }
   if (status === 429 || status === 503) headers['Retry-After'] = { $ref: '#/components/headers/Retry-After' }
-  // One status can have both envelopes: a route that is not there is the router's 404.
-  const names = new Set(cases.map((item) => ('success' in item.body ? 'SignedError' : 'Error')))
-  const refs = [...names].map((name) => ({ $ref: `#/components/schemas/${name}` }))
-  const schema = refs.length > 1 ? { anyOf: refs } : refs[0]
+  const isSigned = cases.some(({ body }) => 'success' in body)
+  const schema = { $ref: `#/components/schemas/${isSigned ? 'SignedError' : 'Error'}` }
   return {
     description: cases.map((item) => `\`${item.name}\`: ${item.when}`).join('\n\n'),
     headers,
@@ -59,15 +56,6 @@ const signedCases = (endpoint: Endpoint): ErrorCase[] =>
     const body = { success: false, data: null, error, code, error_id: id, request_id: REQUEST_ID }
     return { status, name: id, when, body }
   })
-
-/** What the router answers before any endpoint's own envelope. */
-const routerCases = (): ErrorCase[] =>
-  (['NOT_FOUND', 'METHOD_NOT_ALLOWED', 'RATE_LIMITED'] as const).map((code) => ({
-    status: ERROR_STATUS[code],
-    name: code,
-    when: ROUTER[code],
-    body: { error: code, message: ROUTER[code], request_id: REQUEST_ID },
-  }))
 
 const ROUTER = {
   NOT_FOUND: 'there is no such route',

@@ -74,6 +74,33 @@ const STATUS: Record<string, number> = {
   UNSUPPORTED_MEDIA_TYPE: 415,
 }
 
+/** An error of a path in the envelope of the path's family, whichever part of the service found it. */
+export function expectFamily(
+  path: string,
+  answer: Pick<Answer, 'text' | 'body' | 'headers'>,
+  code: string,
+): void {
+  const request_id = answer.headers.get('x-request-id')
+  expect(request_id, `${path}: ${answer.text}`).toBeTruthy()
+  expect(answer.body, `${path}: ${answer.text}`).toEqual(
+    /^\/api\/v1\/(account|agent)\//.test(path)
+      ? {
+          ...{ success: false, data: null, error: expect.any(String), code: expect.any(Number) },
+          ...{ error_id: SIGNED_IDS[code], request_id },
+        }
+      : { error: code, message: expect.any(String), request_id },
+  )
+}
+const SIGNED_IDS: Record<string, string> = {
+  NOT_FOUND: 'not_found',
+  METHOD_NOT_ALLOWED: 'method_not_allowed',
+  PAYLOAD_TOO_LARGE: 'payload_too_large',
+  UNSUPPORTED_MEDIA_TYPE: 'unsupported_media_type',
+  INVALID_REQUEST: 'invalid_request',
+  RATE_LIMITED: 'rate_limited',
+  'internal error': 'internal_server_error',
+}
+
 /** The exchange family answers the code; the wallet-signed family its envelope, whose texts its own tests hold. */
 export function expectRefused(listed: Listed, answer: Answer, error: string, attack: string): void {
   const what = `${listed.name}: ${attack}: ${answer.text.slice(0, 200)}`
