@@ -25,21 +25,23 @@ export const agentList = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
-      agent_wallets: field(
+      agent_wallets: field(z.array(accountOut('The agent')), 'The keys bound now'),
+      agents: field(
         z.array(
           z.object({
             agent_wallet: accountOut('The agent'),
             created_at: unixMilliseconds('When it was bound'),
           }),
         ),
-        'The agents bound now',
+        'The same, with when',
       ),
     }),
   ),
   signedErrors: SIGNATURE_ERRORS,
   handler: async (call) => {
     const { account } = await signedCaller(call, OPERATION)
-    return succeeded({ agent_wallets: await listAgents(call.db, account) })
+    const agents = await listAgents(call.db, account)
+    return succeeded({ agent_wallets: agents.map(({ agent_wallet }) => agent_wallet), agents })
   },
 })
 

@@ -23,7 +23,7 @@ export const agentRevoke = defineEndpoint({
   summary: 'End the binding of an agent',
   description:
     'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
-    'it signed moves any more.',
+    'it signed moves any more. A key that somebody else has bound frees itself: `account` and `agent_wallet` are both the key, and it signs.',
   body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent') }),
   response: envelopeOut(
     z.object({
@@ -35,7 +35,7 @@ export const agentRevoke = defineEndpoint({
   signedErrors: {
     ...SIGNATURE_ERRORS,
     duplicate_signature: 'the same message again',
-    agent_not_found: 'the key is not bound to the account',
+    agent_not_found: 'the key is not bound to the account, or, where they are the same, to any',
   },
   handler: async (call) => {
     const agent = keyIn(call.body.agent_wallet, 'agent_wallet')

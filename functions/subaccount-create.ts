@@ -6,6 +6,7 @@ import { SUBACCOUNTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  noAgentIn,
   SIGNATURE_ERRORS,
   signatureIn,
   signedFamily,
@@ -31,6 +32,7 @@ export const subaccountCreate = defineEndpoint({
     main_signature: signatureIn('The main account’s, over subaccount_confirm'),
     sub_signature: signatureIn('The subaccount’s, over subaccount_initiate'),
     ...timesIn,
+    ...noAgentIn,
   }),
   response: envelopeOut(
     z.object({

@@ -12,6 +12,7 @@ import { pushBalances } from './_lib/stream-client.ts'
 const OPERATION = {
   type: 'transfer_spot_asset',
   fields: ['to_account', 'symbol', 'amount', 'idempotency_key'],
+  optional: ['idempotency_key'],
   agentMayAct: true,
 } as const
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i

@@ -1,14 +1,21 @@
-import { expect, test } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 import { expectRefusal, freshTime, idOf, newEvm, newSolana, signedCalls } from './support/subaccounts.ts'
-import type { Wallet } from './support/wallets.ts'
+import type { SignOptions, Wallet } from './support/wallets.ts'
 
 const client = clientOf()
 const { bind, family, perp, revoke, send, spot, trace } = signedCalls(client)
 const agentsOf = async (account: Wallet): Promise<string[]> => {
   const answer = await send('/agent/list', 'list_agent_wallets', account, {})
   expect(answer.status, answer.text).toBe(200)
-  return (answer.body.data.agent_wallets as { agent_wallet: string }[]).map((row) => row.agent_wallet)
+  const { agent_wallets: keys, agents } = answer.body.data as {
+    agent_wallets: string[]
+    agents: { agent_wallet: string; created_at: number }[]
+  }
+  expect(Object.keys(answer.body.data as object).sort()).toEqual(['agent_wallets', 'agents'])
+  expect(agents).toEqual(keys.map((key) => ({ agent_wallet: key, created_at: expect.any(Number) })))
+  for (const { created_at } of agents) expect(Math.abs(created_at - Date.now())).toBeLessThan(300_000)
+  return keys
 }
 
 test('bind, list, revoke and revoke all, with times in milliseconds', async () => {
@@ -167,6 +174,63 @@ test('an unbound key cannot be revoked, and a key of another account stays bound
   await bind(other, agent)
   expectRefusal(await revoke(account, agent), 404, 404, 'Agent not found', 'agent_not_found')
   expect(await agentsOf(other)).toEqual([agent.address])
+})
+
+describe('a key that a stranger has bound', () => {
+  const free = async (key: Wallet, options: Partial<SignOptions> = {}) =>
+    await send('/agent/revoke', 'revoke_agent_wallet', key, { agent_wallet: key.address }, options)
+
+  test.each([
+    ['Solana', newSolana],
+    ['EVM', newEvm],
+  ] as const)('frees itself (%s), and then serves whom its owner wants', async (_name, make) => {
+    const { main, sub } = await family({ SOL: '1' }, make)
+    const [stranger, key] = [make(), make()]
+    expect((await bind(stranger, key)).status).toBe(200)
+    expectRefusal(await bind(main, key), 409, 409, 'Agent bound to another account', 'agent_bound_elsewhere')
+    const freed = await free(key)
+    expect(freed.status, freed.text).toBe(200)
+    expect(freed.body.data).toEqual({ account: idOf(key), agent_wallet: idOf(key), revoked: 1 })
+    expect(await agentsOf(stranger)).toEqual([])
+    expect((await bind(main, key)).status).toBe(200)
+    const transfer = await spot(key, { to_account: sub.address, amount: '1' }, { account: main.address })
+    expect(transfer.status, transfer.text).toBe(200)
+  })
+
+  test('is freed by nobody but itself, and its fellow agents stay', async () => {
+    const [stranger, key, fellow, other] = [newSolana(), newSolana(), newSolana(), newSolana()]
+    for (const agent of [key, fellow]) expect((await bind(stranger, agent)).status).toBe(200)
+    const forged = await other.body(
+      'revoke_agent_wallet',
+      { agent_wallet: key.address },
+      { timestamp: freshTime() },
+    )
+    const answer = await client.call('/agent/revoke', { json: { ...forged, account: key.address } })
+    expectRefusal(answer, 400, 400, 'Verification failed', 'signature_verification_failed')
+    expectRefusal(await revoke(other, key), 404, 404, 'Agent not found', 'agent_not_found')
+    expect(await agentsOf(stranger)).toEqual([key.address, fellow.address])
+    expect((await free(key)).status).toBe(200)
+    expect(await agentsOf(stranger)).toEqual([fellow.address])
+  })
+
+  test('cannot be freed when it is bound to nobody, and a message that freed it frees it once', async () => {
+    const [stranger, key] = [newSolana(), newSolana()]
+    expectRefusal(await free(key), 404, 404, 'Agent not found', 'agent_not_found')
+    const options = { timestamp: freshTime(), expiryWindow: 300_000 }
+    await bind(stranger, key)
+    expect((await free(key, options)).status).toBe(200)
+    await bind(stranger, key)
+    expectRefusal(await free(key, options), 409, 409, 'Duplicate signature', 'duplicate_signature')
+    expect(await agentsOf(stranger)).toEqual([key.address])
+  })
+
+  test('revokes its own agents and no binding of itself with revoke_all', async () => {
+    const [stranger, key] = [newSolana(), newSolana()]
+    await bind(stranger, key)
+    const all = await send('/agent/revoke_all', 'revoke_all_agent_wallets', key, {})
+    expect(all.body.data).toEqual({ account: key.address, revoked: 0 })
+    expect(await agentsOf(stranger)).toEqual([key.address])
+  })
 })
 
 test('an agent’s message counts once, though the key moves on to another account', async () => {

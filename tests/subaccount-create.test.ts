@@ -70,7 +70,7 @@ test('the published rules: exists already, main is a sub, sub is a sub, no chain
   const { main, sub } = await family()
   const fresh = newSolana()
   const before = await trace(main, sub, fresh)
-  expectRefusal(await create(main, sub), 409, 2, 'Subaccount already exists', 'subaccount_exists')
+  expectRefusal(await create(main, sub), 400, 2, 'Subaccount already exists', 'subaccount_exists')
   expectRefusal(await create(sub, fresh), 400, 35, 'Main account is a subaccount', 'main_is_subaccount')
   expectRefusal(await create(fresh, sub), 400, 40, 'Account is already a subaccount', 'already_subaccount')
   expectRefusal(await create(sub, main), 400, 35, 'Main account is a subaccount', 'main_is_subaccount')
@@ -152,7 +152,7 @@ const MISSES: [string, string, (body: Body, main: Wallet, sub: Wallet) => Promis
   ],
   ['no signature of the main account', 'invalid_request', async ({ main_signature: _, ...body }) => body],
   ['a short signature of the sub', 'invalid_signature', async (body) => ({ ...body, sub_signature: 'abc' })],
-  ['an agent is named', 'invalid_request', async (body) => ({ ...body, agent_wallet: null })],
+  ['an agent is named', 'invalid_request', async (body) => ({ ...body, agent_wallet: body.subaccount })],
   [
     'a main account that is no key',
     'signature_verification_failed',
@@ -182,7 +182,7 @@ test('a key that becomes a main account or a subaccount stops being an agent', a
   for (const key of [main, sub]) expect((await bind(squatter, key)).status).toBe(200)
   expect((await create(main, sub)).status).toBe(200)
   const agents = await send('/agent/list', 'list_agent_wallets', squatter, {})
-  expect(agents.body.data).toEqual({ agent_wallets: [] })
+  expect(agents.body.data).toEqual({ agent_wallets: [], agents: [] })
 })
 
 test('only the account and its agents can list, and a stranger learns nothing', async () => {

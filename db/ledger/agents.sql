@@ -45,8 +45,9 @@ begin
     from public.agent_wallets w where w.account = p_account and w.revoked_at is null);
 end $$;
 
--- Ends one binding, or with p_agent null every binding, of an account. The exclusive lock waits for what agents have begun:
--- when this has answered, nothing they signed moves any more. Answers how many ended.
+-- Ends one binding, or with p_agent null every binding, of an account. With p_agent the account itself the key frees itself
+-- from whoever bound it: nobody can take a key that is not theirs. The exclusive lock waits for what agents have begun: when
+-- this has answered, nothing they signed moves any more. Answers how many ended.
 create or replace function ledger.agent_revoke(p_account text, p_agent text, p_digest bytea, p_expires_at_ms bigint)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -58,8 +59,12 @@ begin
   perform ledger.claim_message(p_account, p_digest);
 
   v_now := clock_timestamp();
-  update public.agent_wallets w set revoked_at = v_now
-    where w.account = p_account and w.revoked_at is null and (p_agent is null or w.agent_wallet = p_agent);
+  if p_agent = p_account then
+    update public.agent_wallets w set revoked_at = v_now where w.agent_wallet = p_agent and w.revoked_at is null;
+  else
+    update public.agent_wallets w set revoked_at = v_now
+      where w.account = p_account and w.revoked_at is null and (p_agent is null or w.agent_wallet = p_agent);
+  end if;
   get diagnostics v_revoked = row_count;
   if p_agent is not null and v_revoked = 0 then
     perform ledger.refuse('TG030');

@@ -27,7 +27,8 @@ export async function listAgents(db: Database, account: string): Promise<Omit<Ag
 }
 
 /**
- * Ends the binding of one agent, or of every agent where `agent` is null; answers how many ended.
+ * Ends the binding of one agent, or of every agent where `agent` is null; answers how many ended. An `agent` that is the
+ * account itself frees itself from whichever account has bound it.
  *
  * @throws LedgerRefusal duplicate_signature, not_found (never for null)
  */

@@ -26,7 +26,7 @@ export const SIGNED_ERRORS = {
   insufficient_perp_balance: { error: 'Insufficient perp balance', code: 62, status: 400 },
   duplicate_idempotency_key: { error: 'Duplicate idempotency key', code: 409, status: 409 },
   duplicate_signature: { error: 'Duplicate signature', code: 409, status: 409 },
-  subaccount_exists: { error: 'Subaccount already exists', code: 2, status: 409 },
+  subaccount_exists: { error: 'Subaccount already exists', code: 2, status: 400 },
   main_is_subaccount: { error: 'Main account is a subaccount', code: 35, status: 400 },
   already_subaccount: { error: 'Account is already a subaccount', code: 40, status: 400 },
   account_in_use: { error: 'Account in use', code: 400, status: 400 },

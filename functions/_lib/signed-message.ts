@@ -19,6 +19,8 @@ export const CLOCK_AHEAD_MAX_MS = 10_000
 export type SignedOperation = {
   readonly type: string
   readonly fields: readonly string[]
+  /** Those of the fields that may be left out. */
+  readonly optional?: readonly string[]
   readonly agentMayAct: boolean
 }
 
@@ -31,6 +33,8 @@ export type WalletClaim = {
   readonly expiryWindow?: unknown
   readonly type: string
   readonly data: Readonly<Record<string, unknown>>
+  /** Members that came as null, which equals absent: the signed text may have them as null, or not at all. */
+  readonly nulls?: readonly string[]
 }
 
 export type Refusal =
@@ -76,12 +80,13 @@ export const verifySignedBody = async (
   nowMs: number,
 ): Promise<Verified | Refusal> => await verifyClaim(claimFromBody(body, operation), nowMs)
 
-/** Operation fields absent from the body are absent from the signed data; one that is null stays null. */
+/** Operation fields absent from the body are absent from the signed data; an optional one that is null equals absent. */
 export function claimFromBody(
   body: Readonly<Record<string, unknown>>,
   operation: SignedOperation,
 ): WalletClaim {
-  const present = operation.fields.filter((field) => Object.hasOwn(body, field))
+  const nulls = (operation.optional ?? []).filter((field) => body[field] === null)
+  const present = operation.fields.filter((field) => Object.hasOwn(body, field) && !nulls.includes(field))
   return {
     account: body['account'],
     agentWallet: operation.agentMayAct ? body['agent_wallet'] : null,
@@ -90,6 +95,7 @@ export function claimFromBody(
     expiryWindow: body['expiry_window'],
     type: operation.type,
     data: Object.fromEntries(present.map((field) => [field, body[field]])),
+    nulls,
   }
 }
 
@@ -115,7 +121,11 @@ export async function verifyClaim(claim: WalletClaim, nowMs: number): Promise<Ve
   if ((signer.kind === 'evm') !== (signature.form === 'personal_sign'))
     return refuse('invalid_signature', `not a signature that the key of an ${signer.kind} account makes`)
 
-  const candidates = canonicalCandidates(claim.type, data, times.timestamp, times.expiryWindow)
+  const texts = (signed: JsonObject) =>
+    canonicalCandidates(claim.type, signed, times.timestamp, times.expiryWindow)
+  const withNulls = Object.fromEntries((claim.nulls ?? []).map((name) => [name, null]))
+  const candidates: [string, ...string[]] = texts(data)
+  if (claim.nulls?.length) candidates.push(...texts({ ...data, ...withNulls }))
   const text = await firstSigned(signature, candidates, signer.id)
   if (text === null) return mismatch(candidates[0], signer.id)
   const digest = replayDigest(signer.id, text)

@@ -16,7 +16,7 @@ export interface Operations {
     params: undefined
     query: undefined
     body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
-    answer: { "success": true; "data": { "agent_wallets": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
+    answer: { "success": true; "data": { "agent_wallets": (string)[]; "agents": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
   }
   'POST /api/v1/agent/revoke_all': {
     params: undefined
@@ -135,7 +135,7 @@ export interface Operations {
   'POST /api/v1/account/subaccount/create': {
     params: undefined
     query: undefined
-    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null }
+    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
     answer: { "success": true; "data": { "main_account": string; "subaccount": string; "created_at": number }; "error": null; "code": null }
   }
   'POST /api/v1/account/subaccount/list': {
