@@ -70,6 +70,12 @@ describe('when KMS', () => {
         [account.account],
       )
       expect(rows).toEqual([{ status: 'released', release_reason: reason, signature: null, closed: true }])
+      // A key that is not the signer's does not mend itself: a person is told, and of nothing else here.
+      const told = await client.sql(
+        `update alerts set resolved_at = now() where resolved_at is null and kind = 'kms_wrong_key' returning detail ->> 'vault' as vault`,
+      )
+      const vault = stack.manifest.vault.toLowerCase()
+      expect(told).toEqual(fault.kind === 'wrongKey' ? [{ vault }] : [])
 
       stack.kms.control({ faults: [] })
       const again = await requestWithdrawal(client, account, '2', { headers })

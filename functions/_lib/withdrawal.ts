@@ -11,8 +11,10 @@ import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import { reserve, type Reservation, type ReserveInput, type ReserveResult } from '../../db/ledger/reserve.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
+import { reportWrongKey } from '../../db/ledger/wrong-key.ts'
 import { ApiError } from './errors.ts'
 import { SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
+import { logFailure } from './log.ts'
 import { SignerError, type Signer } from './signer.ts'
 import { releaseDigest, type VaultDomain } from './vault.ts'
 
@@ -56,6 +58,10 @@ export async function authorize(authority: Authority, reservation: Reservation):
   try {
     signature = await authority.signer.signDigest(digest)
   } catch (cause) {
+    if (cause instanceof SignerError && cause.reason === 'wrong_key')
+      await reportWrongKey(authority.db, reservation.id).catch((error: unknown) =>
+        logFailure('wrong key', error),
+      )
     const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
     const back = await giveBack(authority, reservation.id, unavailable ? 'signer_unavailable' : 'sign_failed')
     throw unavailable

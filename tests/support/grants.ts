@@ -12,6 +12,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'create_api_key',
     'first_id',
     'release',
+    'report_wrong_key',
     'reserve',
     'revoke_api_key',
     'store_signature',
