@@ -58,6 +58,19 @@ export default tseslint.config(
       'regexp/no-super-linear-move': ['error', { report: 'potential', ignorePartial: false }],
     },
   },
+  {
+    // What is thrown ends in a log, and a log shows only the messages of our own errors.
+    files: ['functions/**/*.ts', 'db/*.ts', 'db/ledger/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: "NewExpression[callee.name='Error']",
+          message: 'Throw an OwnError (db/errors.ts): its message may be logged, so let it quote nothing.',
+        },
+      ],
+    },
+  },
   { files: ['functions/*.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, noOtherEndpoint]) },
   { files: ['functions/spot-withdraw-request.ts'], rules: restrict([onlyDbMayUseDrizzle, noOtherEndpoint]) },
   { files: ['functions/index.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle]) },

@@ -1,4 +1,5 @@
-/** What a call of the ledger throws. It imports nothing: functions without a database know these errors too. */
+/** What a call of the ledger throws. It imports nothing that runs: functions without a database know these errors too. */
+import type { Outcome } from './outcome.ts'
 
 /** SQLSTATE → why the ledger refused. `db/ledger/*.sql` raises these. */
 export const REFUSALS = {
@@ -29,7 +30,13 @@ export const REFUSALS = {
 } as const
 export type Refusal = (typeof REFUSALS)[keyof typeof REFUSALS]
 
-export class LedgerRefusal extends Error {
+/**
+ * An error of ours. Its message is written in this repository and repeats nothing that a caller, a configuration or a
+ * library said, so it may stand in a log as it is.
+ */
+export class OwnError extends Error {}
+
+export class LedgerRefusal extends OwnError {
   constructor(
     readonly reason: Refusal,
     /** Data of the refusal (a minimum, an earlier transfer as JSON), when it has any. */
@@ -39,15 +46,19 @@ export class LedgerRefusal extends Error {
   }
 }
 
-export class DatabaseError extends Error {
+export class DatabaseError extends OwnError {
   constructor(
-    /** `rolled_back`: Postgres said so. `unknown`: no answer came, so it may have been committed. */
-    readonly outcome: 'rolled_back' | 'unknown',
-    /** True where waiting for a lock or a conflict was the cause: the same call may succeed at once. */
+    readonly outcome: Outcome,
+    /** True where a lock, a conflict or a shortage was the cause: the same call may succeed at once. */
     readonly busy: boolean,
     readonly sqlstate: string | undefined,
     cause: unknown,
   ) {
     super(`database error ${sqlstate ?? 'without an answer'}`, { cause })
+  }
+
+  /** True where it is known that nothing happened and the same call may succeed soon. */
+  get nothingDone(): boolean {
+    return this.outcome === 'not_begun' || (this.outcome === 'rolled_back' && this.busy)
   }
 }

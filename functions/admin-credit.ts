@@ -24,8 +24,8 @@ export const adminCredit = defineEndpoint({
   env: z.object({ ...commonEnv, ...adminEnv }),
   databaseUrl: (env) => required(env.ADMIN_DATABASE_URL, 'ADMIN_DATABASE_URL'),
   adminKey: (env) => env.ADMIN_API_KEY,
-  gate: (env) => {
-    if (!env.TESTNET_ONLY) throw new ApiError('DISABLED', 'there is no faucet here')
+  gate: ({ TESTNET_ONLY }) => {
+    if (TESTNET_ONLY !== 'true') throw new ApiError('DISABLED', 'there is no faucet here')
   },
   body: z.strictObject({
     user_address: accountOut('EVM or Solana address to credit'),

@@ -2,6 +2,7 @@
  * Cron, every minute: keeps the ledger true to the chain. It has no endpoint, no signing key and no admin key; what it may do
  * is what the verbs granted to `tidegate_settle` do.
  */
+import { OwnError } from '../db/errors.ts'
 import { serveOpen } from './_lib/app.ts'
 import { parseEnv } from './_lib/env.ts'
 import { logFailure } from './_lib/log.ts'
@@ -17,7 +18,8 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
     console.log(JSON.stringify({ function: 'settle', ...summary }))
   } catch (error) {
     logFailure('settle', error)
-    throw error
+    // The runtime logs what is thrown, message and all: not a library's.
+    throw new OwnError('this run of settle failed; the line above says why')
   }
 }
 

@@ -141,8 +141,18 @@ describe('headers of every answer', () => {
   })
 
   test('a short and plain request id is kept; any other is replaced, and the body names the one that counts', async () => {
-    const kept = ['a', newKey(), 'trace_1-2=3', 'x'.repeat(128)]
-    const replaced = ['x'.repeat(129), 'a b', 'a"b', '<script>', 'a/b', 'a;b', '{}', 'é']
+    const kept = [
+      ...[
+        'a',
+        newKey(),
+        newKey().toUpperCase(),
+        'trace_1-2=3',
+        '01JA3XQ4N7ZK8M2V5B6C9D0EFG',
+        'V1StGXR8_Z5jdHi6B-myT',
+      ],
+      ...['4bf92f3577b34da6a3ce929d0e0e4736', '00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01'],
+    ]
+    const replaced = ['a-'.repeat(33), 'a b', 'a"b', '<script>', 'a/b', 'a;b', '{}', 'é', 'x'.repeat(33)]
     for (const id of [...kept, ...replaced]) {
       const answer = await client.call('/spot/balances', { headers: { 'X-Request-Id': id } })
       const given = answer.headers.get('x-request-id')

@@ -1,5 +1,6 @@
 /** What a function file exports: its endpoints, on the router with only the parts that they need. */
 import { connect } from '../../db/client.ts'
+import { OwnError } from '../../db/errors.ts'
 import { authenticate } from './auth.ts'
 import { fullPath, type Endpoint } from './endpoint.ts'
 import { routes, type App, type Served } from './router.ts'
@@ -17,7 +18,7 @@ export function serve(functionName: string, ...endpoints: Endpoint[]): Worker {
 /** `serve` for functions that know no sessions: their bundle carries no token code. The router checks an admin key itself. */
 export function serveOpen(functionName: string, ...endpoints: Endpoint[]): Worker {
   const guarded = endpoints.find(({ access }) => access === 'session' || access === 'read')
-  if (guarded) throw new Error(`${fullPath(guarded)} needs serve(): it has callers`)
+  if (guarded) throw new OwnError(`${fullPath(guarded)} needs serve(): it has callers`)
   const app = routes([{ functionName, endpoints }], { identify: nobody, connect })
   return { fetch: app.fetch, functionName, endpoints }
 }

@@ -1,5 +1,6 @@
 /** How a node fails, sorted by what may be concluded from it. */
 import { BaseError, HttpRequestError, TimeoutError } from 'viem'
+import { OwnError } from '../../db/errors.ts'
 
 /**
  * - `down`: no answer, or none that is JSON-RPC (throttled, 5xx, cut).
@@ -8,7 +9,7 @@ import { BaseError, HttpRequestError, TimeoutError } from 'viem'
  */
 export type ChainFault = 'down' | 'slow' | 'refused' | 'nonsense'
 /** Carries no cause: a node's errors repeat its address, which often holds a key, and this one ends in a log. */
-export class ChainError extends Error {
+export class ChainError extends OwnError {
   constructor(
     readonly fault: ChainFault,
     readonly method: string,

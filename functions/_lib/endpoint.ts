@@ -81,8 +81,8 @@ export interface EndpointDefinition<
   idempotent?: true
   /** Takes back what a thief may hold (a key, an agent, a session): counted apart, so that a flood cannot block it. */
   endsRights?: true
-  /** Runs before any look at credentials: a surface that is closed must look closed to everybody. */
-  gate?: (env: z.output<E>) => void
+  /** Runs before any look at credentials or configuration: a surface that is closed must look closed to everybody. */
+  gate?: (bindings: Readonly<Record<string, unknown>>) => void
   /** Answers errors in another envelope than the exchange family's. */
   renderError?: (error: unknown, requestId: string) => { response: Response; outcome: string }
   /** The errors of that other envelope, with when. */

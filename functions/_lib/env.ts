@@ -3,35 +3,45 @@
  * fails naming the variable. `npm run config:table` turns the descriptions into the README's table.
  */
 import * as z from 'zod/mini'
+import { OwnError } from '../../db/errors.ts'
 import {
   KMS_TIMEOUT_MS_DEFAULT,
   RESERVATION_TTL_SECONDS_DEFAULT,
   SESSION_TTL_SECONDS_DEFAULT,
   WITHDRAW_TTL_SECONDS_DEFAULT,
 } from './limits.ts'
+import {
+  connectionString,
+  type Form,
+  formed,
+  isHttpUrl,
+  isPrivateJwk,
+  isSecretUrl,
+  keyText,
+  orUnset,
+} from './secret-forms.ts'
 
 // Written out: the bundler takes a product for something that may have side effects, and keeps what has it in it.
 const DAY_SECONDS = 86_400
 const MONTH_SECONDS = 2_592_000
 
 // The marks below tell the bundler that a call nobody uses can go: a bundle names only the variables it reads.
+interface Extra {
+  secret?: true
+  example?: string
+  /** What a right value looks like, for the error that refuses another. */
+  form?: string
+}
 /* @__NO_SIDE_EFFECTS__ */
-const described = <S extends z.ZodMiniType>(
-  schema: S,
-  description: string,
-  extra: { secret?: true; example?: string } = {},
-): S => {
+const described = <S extends z.ZodMiniType>(schema: S, description: string, extra: Extra = {}): S => {
   z.globalRegistry.add(schema, { description, ...extra })
   return schema
 }
 /* @__NO_SIDE_EFFECTS__ */
-const text = (description: string, extra: { secret?: true; example?: string } = {}) =>
-  described(z.string().check(z.minLength(1)), description, extra)
-/* @__NO_SIDE_EFFECTS__ */
-const optionalText = (description: string, extra: { secret?: true; example?: string } = {}) =>
+const optionalText = (description: string, extra: Extra = {}) =>
   described(z.optional(z.string()), description, extra)
 /* @__NO_SIDE_EFFECTS__ */
-const withDefault = (fallback: string, description: string, extra: { example?: string } = {}) =>
+const withDefault = (fallback: string, description: string, extra: Extra = {}) =>
   described(z._default(z.string(), fallback), description, extra)
 
 /** Whole number text within bounds, as a number. */
@@ -64,6 +74,28 @@ export const evmAddress = (description: string) =>
     description,
   )
 
+const CONNECTION_FORM =
+  'a postgresql: URL with user, password, host and database; an at sign of the password as %40'
+const KEY_FORM = '32 to 512 characters of hex, base64 or base64url, as from `openssl rand -base64 48`'
+const URL_FORM = 'an https: URL without user and password'
+
+// Whole schemas, so that their arguments are plain values: a call among them would keep a variable in every bundle.
+/* @__NO_SIDE_EFFECTS__ */
+const database = (description: string) =>
+  described(connectionString(), description, { secret: true, form: CONNECTION_FORM })
+/* @__NO_SIDE_EFFECTS__ */
+const optionalDatabase = (description: string) =>
+  described(orUnset(connectionString()), description, { secret: true, form: CONNECTION_FORM })
+/* @__NO_SIDE_EFFECTS__ */
+const formedText = (form: Form, description: string, extra: Extra) =>
+  described(formed(form), description, extra)
+/* @__NO_SIDE_EFFECTS__ */
+const optionalFormed = (form: Form, description: string, extra: Extra) =>
+  described(orUnset(formed(form)), description, extra)
+/* @__NO_SIDE_EFFECTS__ */
+const optionalKey = (description: string) =>
+  described(orUnset(keyText()), description, { secret: true, form: KEY_FORM })
+
 /** What every function has. */
 export const commonEnv = {
   CORS_ORIGINS: withDefault(
@@ -77,21 +109,17 @@ export const commonEnv = {
 }
 
 export const databaseEnv = {
-  DATABASE_URL: text('Connection string of the login `tidegate_edge` (Neon: the pooled one)', {
-    secret: true,
-  }),
+  DATABASE_URL: database('Connection string of the login `tidegate_edge` (Neon: the pooled one)'),
 }
 
 export const sessionEnv = {
-  JWT_SECRET: optionalText(
-    'HS256 key of our own tokens, at least 32 bytes. One of JWT_SECRET and JWT_PRIVATE_KEY must be set',
-    {
-      secret: true,
-    },
+  JWT_SECRET: optionalKey(
+    'HS256 key of our own tokens, at least 32 characters. One of JWT_SECRET and JWT_PRIVATE_KEY must be set',
   ),
-  JWT_PRIVATE_KEY: optionalText(
+  JWT_PRIVATE_KEY: optionalFormed(
+    isPrivateJwk,
     'EdDSA (Ed25519) private key of our own tokens, as a JWK; wins over JWT_SECRET',
-    { secret: true },
+    { secret: true, form: 'a JWK of kty OKP, crv Ed25519, with d and x' },
   ),
   JWT_TTL_SECONDS: wholeNumber(
     SESSION_TTL_SECONDS_DEFAULT,
@@ -99,8 +127,9 @@ export const sessionEnv = {
     MONTH_SECONDS,
     'Life of a session token, seconds',
   ),
-  JWT_JWKS_URL: optionalText('Keys of an issuer whose tokens are accepted too', {
+  JWT_JWKS_URL: optionalFormed(isSecretUrl, 'Keys of an issuer whose tokens are accepted too', {
     example: 'https://issuer.example.com/.well-known/jwks.json',
+    form: URL_FORM,
   }),
   JWT_ISSUER: optionalText('`iss` of that issuer'),
   JWT_AUDIENCE: optionalText('`aud` that its tokens must carry'),
@@ -108,8 +137,8 @@ export const sessionEnv = {
 
 export const adminEnv = {
   TESTNET_ONLY: onlyTrue('The faucet exists only where this is exactly `true`'),
-  ADMIN_API_KEY: optionalText('Key of `/admin/*`; unset means closed', { secret: true }),
-  ADMIN_DATABASE_URL: optionalText('Connection string of the login `tidegate_admin`', { secret: true }),
+  ADMIN_API_KEY: optionalKey('Key of `/admin/*`; unset means closed'),
+  ADMIN_DATABASE_URL: optionalDatabase('Connection string of the login `tidegate_admin`'),
 }
 
 /** The chain side that login and withdrawals share. */
@@ -125,7 +154,10 @@ export const loginEnv = {
 
 /** The node that withdrawals and the cron function read. */
 export const rpcEnv = {
-  RPC_URL: text('JSON-RPC address of a node of the chain', { secret: true }),
+  RPC_URL: formedText(isHttpUrl, 'JSON-RPC address of a node of the chain', {
+    secret: true,
+    form: URL_FORM,
+  }),
 }
 
 /** Reservations that a dead request left behind. */
@@ -151,14 +183,29 @@ export const withdrawEnv = {
 }
 
 export const signerEnv = {
-  AWS_REGION: text('Region of the KMS key', { example: 'eu-central-1' }),
-  AWS_ACCESS_KEY_ID: text('Credentials that may `kms:Sign` with that one key and nothing else', {
-    secret: true,
+  AWS_REGION: formedText(/^[a-z]{2}(?:-[a-z]{1,16}){1,3}-[0-9]{1,2}$/, 'Region of the KMS key', {
+    example: 'eu-central-1',
   }),
-  AWS_SECRET_ACCESS_KEY: text('Secret of those credentials', { secret: true }),
-  AWS_SESSION_TOKEN: optionalText('Session token, where the credentials are temporary', { secret: true }),
-  KMS_KEY_ID: text('Id, ARN or alias of the KMS key', { example: 'alias/tidegate-signer' }),
-  KMS_ENDPOINT: optionalText('Another address of KMS than AWS’s own for the region'),
+  AWS_ACCESS_KEY_ID: formedText(
+    /^[A-Z0-9]{16,128}$/,
+    'Credentials that may `kms:Sign` with that one key and nothing else',
+    { secret: true, form: '16 to 128 capitals and digits, as AWS gives it' },
+  ),
+  AWS_SECRET_ACCESS_KEY: formedText(/^[A-Za-z0-9+/=]{40,128}$/, 'Secret of those credentials', {
+    secret: true,
+    form: '40 characters of base64, as AWS gives it',
+  }),
+  AWS_SESSION_TOKEN: optionalFormed(
+    /^[A-Za-z0-9+/=_-]{16,4096}$/,
+    'Session token, where the credentials are temporary',
+    { secret: true, form: 'base64, as AWS gives it' },
+  ),
+  KMS_KEY_ID: formedText(/^[A-Za-z0-9:/_-]{1,2048}$/, 'Id, ARN or alias of the KMS key', {
+    example: 'alias/tidegate-signer',
+  }),
+  KMS_ENDPOINT: optionalFormed(isSecretUrl, 'Another address of KMS than AWS’s own for the region', {
+    form: URL_FORM,
+  }),
   KMS_TIMEOUT_MS: wholeNumber(
     KMS_TIMEOUT_MS_DEFAULT,
     1,
@@ -180,7 +227,7 @@ const finality = (description: string) =>
 
 /** What only settle has. */
 export const settleEnv = {
-  SETTLE_DATABASE_URL: text('Connection string of the login `tidegate_settle`', { secret: true }),
+  SETTLE_DATABASE_URL: database('Connection string of the login `tidegate_settle`'),
   FINALITY: finality(
     'Which blocks count: `finalized`, those the node calls final; a number, those so many blocks below the head, for chains that have no final blocks (0 only with TESTNET_ONLY=true)',
   ),
@@ -195,10 +242,13 @@ export const settleEnv = {
     /* @__PURE__ */ z.optional(/* @__PURE__ */ z.enum(['report', 'enforce'])),
     'What a breach of solvency does: `report` raises an alert, `enforce` pauses signing too (default: report with TESTNET_ONLY=true, else enforce)',
   ),
-  ALERT_WEBHOOK_URL: optionalText('Where each alert is POSTed to as JSON', { secret: true }),
+  ALERT_WEBHOOK_URL: optionalFormed(isSecretUrl, 'Where each alert is POSTed to as JSON', {
+    secret: true,
+    form: URL_FORM,
+  }),
 }
 
-export class EnvironmentError extends Error {}
+export class EnvironmentError extends OwnError {}
 
 /** A variable that only some paths need, where it is needed. @throws EnvironmentError naming it */
 export function required(value: string | undefined, name: string): string {
@@ -209,8 +259,8 @@ export function required(value: string | undefined, name: string): string {
 const parsed = new WeakMap<object, WeakMap<object, unknown>>()
 
 /**
- * Reads the bindings by a schema, once an isolate.
- * @throws EnvironmentError naming each bad variable, never its value.
+ * Reads the bindings by a schema, once per isolate.
+ * @throws EnvironmentError naming each bad variable and what it should look like, never its value.
  */
 export function parseEnv<S extends z.ZodMiniType>(schema: S, env: object): z.output<S> {
   const known = parsed.get(schema)?.get(env)
@@ -218,9 +268,17 @@ export function parseEnv<S extends z.ZodMiniType>(schema: S, env: object): z.out
   const result = z.safeParse(schema, env)
   if (!result.success) {
     const names = [...new Set(result.error.issues.map((issue) => String(issue.path[0])))]
-    throw new EnvironmentError(`bad or missing configuration: ${names.join(', ')}`)
+    const said = names.map((name) => name + formOf(schema, name))
+    throw new EnvironmentError(`bad or missing configuration: ${said.join(', ')}`)
   }
   const bySchema = parsed.get(schema) ?? new WeakMap<object, unknown>()
   parsed.set(schema, bySchema.set(env, result.data))
   return result.data
+}
+
+/** Not what zod says is wrong: some of its messages repeat what they were given. */
+function formOf(schema: z.ZodMiniType, name: string): string {
+  const field = (schema as { shape?: Record<string, z.ZodMiniType> }).shape?.[name]
+  const form = field && (z.globalRegistry.get(field) as Extra | undefined)?.form
+  return form ? ` (${form})` : ''
 }

@@ -28,7 +28,8 @@ export const LOGIN_WINDOW_SECONDS = 300
 export const SESSION_TTL_SECONDS_DEFAULT = 24 * 60 * 60
 
 export const IDEMPOTENCY_KEY_LENGTH_MAX = 255
-export const REQUEST_ID_LENGTH_MAX = 128
+/** A trace's whole `traceparent` has 55. */
+export const REQUEST_ID_LENGTH_MAX = 64
 export const CREDIT_REASON_LENGTH_MAX = 500
 
 /** A token of ours has about 400 characters; issuers with many claims stay below this. */
@@ -73,6 +74,12 @@ export const SIGNER_RETRY_AFTER_SECONDS = 2
 
 /** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
 export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
+
+/**
+ * Signatures of an account that the vault would still take. They are used in nonce order, so nobody needs many, and each
+ * is a row that every later withdrawal and every run of settle looks at. `ledger.reserve` has the same figure.
+ */
+export const WITHDRAWALS_OPEN_MAX = 50
 
 /** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
 export const RESERVATION_TTL_SECONDS_DEFAULT = 120

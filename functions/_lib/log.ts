@@ -1,3 +1,5 @@
+import { OwnError } from '../../db/errors.ts'
+
 /** One JSON line a request. Never a token, signature, key, body or connection string. */
 export interface RequestLog {
   request_id: string
@@ -17,30 +19,72 @@ export function logRequest(line: RequestLog): void {
   console.log(JSON.stringify(line))
 }
 
-/** What went wrong behind an answer that told nothing. Names and codes only: messages can quote values. */
+interface Cause {
+  name: string
+  code?: string
+  message?: string
+  /** Where in our bundle it was thrown. */
+  at?: string[]
+}
+
+const CAUSES_MAX = 6
+const FRAMES_MAX = 4
+const LOGGED_LENGTH_MAX = 500
+const ERROR_NAME = /^[A-Za-z$_]{1,64}$/
+/** A word (`ECONNRESET`) or a SQLSTATE. */
+const ERROR_CODE = /^(?:[A-Z_]{2,64}|[0-9A-Z]{5})$/
+const FRAME = /^ {4}at [\w$.<> ]{0,80}\(?[\w./:@-]{1,200}:\d{1,7}:\d{1,7}\)?$/
+/** What libraries and the runtime say that quotes nothing, word for word. All else they say may hold a secret. */
+const SAFE_MESSAGES = new Set([
+  'Network connection lost.',
+  'The operation was aborted due to timeout',
+  'The operation was aborted',
+  'This operation was aborted',
+  'fetch failed',
+  'Too many subrequests.',
+])
+
+/**
+ * What went wrong behind an answer that told nothing: the names, codes and places of an error and its causes. A message
+ * stands there when we wrote it ourselves or know every word of it.
+ */
 export function logFailure(requestId: string, error: unknown): void {
-  const causes: { name: string; code?: string; message?: string }[] = []
-  for (let cause: unknown = error; cause instanceof Error && causes.length < 6; cause = cause.cause) {
-    const { code } = cause as { code?: unknown }
-    causes.push({
-      name: cause.name,
-      ...(typeof code === 'string' ? { code } : {}),
-      // A query's error repeats its parameters; a broken environment or a bug does not.
-      ...('query' in cause || 'params' in cause ? {} : { message: redacted(cause.message) }),
-    })
-  }
+  const causes: Cause[] = []
+  for (let cause = error; cause instanceof Error && causes.length < CAUSES_MAX; cause = cause.cause)
+    causes.push(shown(cause))
   console.error(JSON.stringify({ level: 'error', request_id: requestId, causes }))
 }
 
-const LOGGED_LENGTH_MAX = 500
+function shown(cause: Error): Cause {
+  const { name, message } = cause
+  const { code } = cause as { code?: unknown }
+  const isOwn = cause instanceof OwnError
+  return {
+    name: ERROR_NAME.test(name) ? name : 'Error',
+    ...(typeof code === 'string' && ERROR_CODE.test(code) ? { code } : {}),
+    ...(isOwn ? { message: redacted(message) } : SAFE_MESSAGES.has(message) ? { message } : {}),
+    ...(isOwn ? {} : { at: framesOf(cause) }),
+  }
+}
 
-/** Whatever stands between blanks and is long, or is an address of something, may open something. */
+/** Below the message, which may hold lines that look like a place. */
+function framesOf({ name, message, stack = '' }: Error): string[] {
+  const head = message === '' ? name : `${name}: ${message}`
+  if (!stack.startsWith(head)) return []
+  const frames = stack.slice(head.length, head.length + 2_000).split('\n')
+  return frames
+    .filter((line) => FRAME.test(line))
+    .slice(0, FRAMES_MAX)
+    .map((line) => line.trim())
+}
+
+/** A second belt: whatever stands between blanks and is long, or is an address of something, may open something. */
 export function redacted(text: string): string {
   // Cut before it is looked at. What the cut left of the last word is no longer known for what it is.
   const kept = text.length > LOGGED_LENGTH_MAX ? `${text.slice(0, LOGGED_LENGTH_MAX)}[cut]` : text
   return kept
     .split(/\s/)
-    .map((word) => (word.length > 24 || word.includes('://') || word.endsWith('[cut]') ? '[redacted]' : word))
+    .map((word) => (word.length > 40 || word.includes('@') || word.endsWith('[cut]') ? '[redacted]' : word))
     .join(' ')
 }
 

@@ -2,10 +2,10 @@
 // Not `hono/tiny`, 2.5 KB less: its router takes a route with a slash behind it for the route.
 import { Hono, type Context } from 'hono'
 import { cors } from 'hono/cors'
-import { requestId } from 'hono/request-id'
 import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
+import { OwnError } from '../../db/errors.ts'
 import { authenticateAdmin } from './admin-key.ts'
 import type { authenticate } from './auth.ts'
 import { readJsonObject } from './body.ts'
@@ -13,9 +13,10 @@ import { boundedHeaders, boundedPath, refuseLongQuery } from './bounds.ts'
 import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
-import { DATABASE_TIMEOUT_MS, REQUEST_ID_LENGTH_MAX } from './limits.ts'
+import { DATABASE_TIMEOUT_MS } from './limits.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
+import { identified } from './request-id.ts'
 import { renderSignedError } from './signed-envelope.ts'
 import { isStorable } from './storable-text.ts'
 
@@ -50,7 +51,7 @@ export interface Served {
 
 export function routes(workers: Served[], parts: Parts): App {
   const app: App = new Hono({ getPath: boundedPath })
-  app.use(requestId({ limitLength: REQUEST_ID_LENGTH_MAX }), logged, secureHeaders(), crossOrigin)
+  app.use(identified, logged, secureHeaders(), crossOrigin)
   for (const { functionName, endpoints } of workers) {
     for (const endpoint of endpoints) {
       app.on(endpoint.method, fullPath(endpoint), async (c) => await answer(c, functionName, endpoint, parts))
@@ -90,12 +91,12 @@ async function answer(
   c.set('internal', endpoint.internal)
   c.set('renderError', endpoint.renderError)
   refuseLongQuery(c.req.url)
+  endpoint.gate?.(c.env)
   const env = parseEnv(endpoint.env, c.env) as object
-  endpoint.gate?.(env)
   const db = () => {
     const existing = c.get('db')
     if (existing) return existing
-    if (!endpoint.databaseUrl) throw new Error(`${functionName} declares no database`)
+    if (!endpoint.databaseUrl) throw new OwnError(`${functionName} declares no database`)
     const opened = connect(endpoint.databaseUrl(env), DATABASE_TIMEOUT_MS)
     c.set('db', opened)
     return opened

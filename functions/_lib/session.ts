@@ -119,8 +119,8 @@ async function importKeys(env: SessionEnv): Promise<OwnKeys> {
     return {
       algorithm: 'EdDSA',
       accepted: ['EdDSA', 'Ed25519'],
-      sign: (await importJWK(jwk, 'EdDSA')) as CryptoKey,
-      verify: (await importJWK(publicJwk, 'EdDSA')) as CryptoKey,
+      sign: await imported(jwk),
+      verify: await imported(publicJwk),
     }
   }
   const secret = new TextEncoder().encode(env.JWT_SECRET ?? '')
@@ -131,6 +131,14 @@ async function importKeys(env: SessionEnv): Promise<OwnKeys> {
     'verify',
   ])
   return { algorithm: 'HS256', accepted: ['HS256'], sign: key, verify: key }
+}
+
+async function imported(jwk: Record<string, string>): Promise<CryptoKey> {
+  try {
+    return (await importJWK(jwk, 'EdDSA')) as CryptoKey
+  } catch {
+    throw new EnvironmentError('JWT_PRIVATE_KEY is not a key that can sign')
+  }
 }
 
 function parseJwk(text: string): Record<string, string> {

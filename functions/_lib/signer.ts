@@ -2,6 +2,7 @@ import { secp256k1 } from '@noble/curves/secp256k1.js'
 import { keccak_256 } from '@noble/hashes/sha3.js'
 import { bytesToHex, hexToBytes } from '@noble/hashes/utils.js'
 import type { Address, Hex } from 'viem'
+import { OwnError } from '../../db/errors.ts'
 
 /** Whatever holds the key that authorizes withdrawals. */
 export interface Signer {
@@ -26,7 +27,7 @@ export type SignerFailure = 'unavailable' | 'malformed' | 'wrong_key'
  * Carries a short code instead of the cause: AWS repeats the signed headers, session token included, in some of
  * its messages, and this error ends in a log.
  */
-export class SignerError extends Error {
+export class SignerError extends OwnError {
   override readonly name = 'SignerError'
   readonly reason: SignerFailure
   readonly code: string

@@ -1,4 +1,5 @@
 /** `serve` for functions that read neither a credential nor the database: their bundle carries neither. */
+import { OwnError } from '../../db/errors.ts'
 import type { Worker } from './app.ts'
 import { fullPath, type Endpoint } from './endpoint.ts'
 import { routes, type Parts } from './router.ts'
@@ -6,12 +7,12 @@ import { routes, type Parts } from './router.ts'
 export const nobody: Parts['identify'] = async () => ({ account: '', via: 'none' })
 
 const connect: Parts['connect'] = () => {
-  throw new Error('served without a database')
+  throw new OwnError('served without a database')
 }
 
 export function serveStatic(functionName: string, ...endpoints: Endpoint[]): Worker {
   const needy = endpoints.find(({ access, databaseUrl }) => access !== 'none' || databaseUrl)
-  if (needy) throw new Error(`${fullPath(needy)} needs serve(): it has callers or a database`)
+  if (needy) throw new OwnError(`${fullPath(needy)} needs serve(): it has callers or a database`)
   return {
     fetch: routes([{ functionName, endpoints }], { identify: nobody, connect }).fetch,
     functionName,

@@ -1,5 +1,6 @@
 /** Tells an account's stream about committed balances. A push that fails is repaired by `version`; it fails nobody. */
 import type { Push } from '../../db/client.ts'
+import { OwnError } from '../../db/errors.ts'
 
 /**
  * Sends each balance to the Durable Object of its account. Call it after the commit and outside the answer
@@ -13,7 +14,7 @@ export async function pushBalances(bindings: Record<string, unknown>, pushes: Pu
       const body = JSON.stringify(pushes.filter((push) => push.account === account))
       const stream = streams.get(streams.idFromName(account))
       const response = await stream.fetch('https://stream/push', { method: 'POST', body })
-      if (!response.ok) throw new Error(`the stream answered ${response.status}`)
+      if (!response.ok) throw new OwnError(`the stream answered ${response.status}`)
     }),
   )
 }

@@ -1,6 +1,7 @@
 /** The vault contract as the request side of withdrawals knows it: what is signed, and the account's counter. */
 import { createClient, http, type Address, type Hex } from 'viem'
 import { decodeFunctionResult, encodeFunctionData, hashTypedData } from 'viem/utils'
+import { OwnError } from '../../db/errors.ts'
 import { RPC_TIMEOUT_MS } from './limits.ts'
 
 export interface VaultDomain {
@@ -87,6 +88,6 @@ export async function readReleaseNonce(rpcUrl: string, vault: Address, account: 
     if (nonce > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError('beyond any real vault')
     return Number(nonce)
   } catch (error) {
-    throw new Error(`releaseNonces could not be read: ${error instanceof Error ? error.name : 'unknown'}`)
+    throw new OwnError(`releaseNonces could not be read: ${error instanceof Error ? error.name : 'unknown'}`)
   }
 }

@@ -1,5 +1,6 @@
 /** Tells a webhook about alerts, after they were committed. A webhook that fails is told again next minute. */
 import type { Database } from '../../db/client.ts'
+import { OwnError } from '../../db/errors.ts'
 import { alertsNotified, type Alert } from '../../db/ledger/alerts.ts'
 import { WEBHOOK_ALERTS_MAX, WEBHOOK_TIMEOUT_MS } from './limits.ts'
 import { logFailure } from './log.ts'
@@ -32,6 +33,6 @@ async function post(url: string, alert: Alert): Promise<string> {
     body: JSON.stringify(alert),
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   })
-  if (!response.ok) throw new Error(`the alert webhook answered ${response.status}`)
+  if (!response.ok) throw new OwnError(`the alert webhook answered ${response.status}`)
   return alert.id
 }

@@ -7,7 +7,7 @@
  * only for a row that is still `reserved`, and a released row never is again.
  */
 import type { Database, Push } from '../../db/client.ts'
-import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
+import { DatabaseError, LedgerRefusal, OwnError } from '../../db/errors.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import { reserve, type Reservation, type ReserveInput, type ReserveResult } from '../../db/ledger/reserve.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
@@ -43,7 +43,7 @@ export async function reserveFunds(
     })
   })
   const second = await reserve(db, { ...input, nextOnChain })
-  if (second.outcome === 'nonce_unknown') throw new Error('the nonce just written is unknown')
+  if (second.outcome === 'nonce_unknown') throw new OwnError('the nonce just written is unknown')
   return second
 }
 
