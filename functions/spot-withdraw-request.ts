@@ -7,6 +7,7 @@ import { chainEnv, commonEnv, databaseEnv, rpcEnv, sessionEnv, signerEnv, withdr
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
+import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
 import { replayable } from './_lib/replay.ts'
 import {
   accountOut,
@@ -69,9 +70,10 @@ export const spotWithdrawRequest = defineEndpoint({
     INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
     AMOUNT_NON_POSITIVE: 'zero or negative',
     'amount below minimum': 'below the token’s minimum, which the code ends with: `amount below minimum 1`',
-    INVALID_RECIPIENT: 'not an EVM address',
+    INVALID_RECIPIENT: 'not an EVM address, or the zero address, the vault or the contract of a token',
     UNSUPPORTED_ACCOUNT: 'the caller is not an EVM account',
     INSUFFICIENT_BALANCE: 'less than that is available in the spot wallet',
+    LIMIT_REACHED: `the account has ${WITHDRAWALS_OPEN_MAX} open withdrawals`,
     WITHDRAWAL_IN_PROGRESS: 'another withdrawal of this account is being signed right now',
     SIGNER_UNAVAILABLE: 'KMS did not answer in time; the funds are back, retry with backoff',
     'sign failed': 'KMS answered, but not with a signature of the configured signer; the funds are back',

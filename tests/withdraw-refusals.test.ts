@@ -1,10 +1,24 @@
 import { describe, expect, test } from 'vitest'
+import { WITHDRAWALS_OPEN_MAX } from '../functions/_lib/limits.ts'
 import { clientOf, newKey } from './support/client.ts'
 import { resolveLogs, storeLog } from './support/stored-log.ts'
 import { requestWithdrawal, rowsOf } from './support/withdrawals.ts'
 
 const client = clientOf()
 const { manifest } = client
+
+test(`an account has at most ${WITHDRAWALS_OPEN_MAX} open withdrawals: one more reserves nothing`, async () => {
+  const account = await client.newAccount({ DF: '100' })
+  const json = { token: 'DF', amount: '1' }
+  for (let open = 0; open < WITHDRAWALS_OPEN_MAX; open += 1) {
+    const answer = await client.call('/spot/withdraw/request', { token: account.token, json })
+    expect([open, answer.status]).toEqual([open, 200])
+  }
+  const before = await client.rowCounts(account.account)
+  const answer = await client.call('/spot/withdraw/request', { token: account.token, json })
+  expect([answer.status, answer.body.error]).toEqual([400, 'LIMIT_REACHED'])
+  expect(await client.rowCounts(account.account)).toBe(before)
+})
 
 describe('a refused request changes nothing', () => {
   const refusals: [string, object, number, string][] = [
@@ -44,6 +58,24 @@ describe('a refused request changes nothing', () => {
     [
       'the zero address',
       { token: 'DF', amount: '1', recipient: '0x' + '0'.repeat(40) },
+      400,
+      'INVALID_RECIPIENT',
+    ],
+    [
+      'the vault as recipient',
+      { token: 'DF', amount: '1', recipient: manifest.vault },
+      400,
+      'INVALID_RECIPIENT',
+    ],
+    [
+      'the contract of the token as recipient, in capitals',
+      { token: 'DF', amount: '1', recipient: `0x${manifest.tokens.DF!.address.slice(2).toUpperCase()}` },
+      400,
+      'INVALID_RECIPIENT',
+    ],
+    [
+      'the contract of another token as recipient',
+      { token: 'DF', amount: '1', recipient: manifest.tokens.USDT!.address },
       400,
       'INVALID_RECIPIENT',
     ],

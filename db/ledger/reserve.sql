@@ -10,6 +10,8 @@ create or replace function ledger.reserve(
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  -- WITHDRAWALS_OPEN_MAX of functions/_lib/limits.ts.
+  v_open_max constant integer := 50;
   v_key public.idempotency_keys;
   v_token public.tokens;
   v_refusal text;
@@ -44,7 +46,8 @@ begin
   if p_amount < v_token.min_withdraw then
     perform ledger.refuse('TG012', ledger.amount_text(v_token.min_withdraw));
   end if;
-  if p_recipient is null then
+  -- What is paid to the vault or to a token's contract, by somebody who pastes the recipient somewhere else, is lost.
+  if p_recipient is null or p_recipient = p_vault or exists (select from public.tokens t where t.contract = p_recipient) then
     perform ledger.refuse('TG014');
   end if;
   if p_account !~ '^0x[0-9a-f]{40}$' then
@@ -69,6 +72,10 @@ begin
   if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
       and w.account = p_account and w.status = 'reserved') then
     perform ledger.refuse('TG011');
+  end if;
+  if (select count(*) from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
+      and w.account = p_account and w.status in ('reserved', 'signed')) >= v_open_max then
+    perform ledger.refuse('TG024');
   end if;
 
   select min(candidate.nonce) into v_nonce from (
