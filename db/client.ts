@@ -8,12 +8,18 @@
 import { neon, neonConfig, types, type NeonQueryFunction } from '@neondatabase/serverless'
 import type { SQL } from 'drizzle-orm'
 import { CasingCache } from 'drizzle-orm/casing'
-import { DatabaseError, LedgerRefusal, REFUSALS, type Refusal } from './errors.ts'
+import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, type Refusal } from './errors.ts'
+import { askFront, FrontError } from './front.ts'
+import { isBusy, isSqlstate, outcomeOf, type Failure } from './outcome.ts'
+import { Turns } from './turns.ts'
 
 export type Client = NeonQueryFunction<false, true>
 
 export interface Database {
   readonly client: Client
+  /** Of this isolate, at this database. */
+  readonly turns: Turns
+  readonly timeoutMs: number
   /** Milliseconds spent waiting for Postgres, and round trips made, by this request. */
   readonly spent: { ms: number; roundTrips: number }
 }
@@ -37,26 +43,28 @@ export interface VerbResult<Answer> {
 
 const RETRIES_MAX = 3
 const RETRYABLE = new Set(['40001', '40P01'])
-const BUSY = new Set(['40001', '40P01', '55P03', '57014', '53300'])
 
 /** A loopback host means the local proxy, which speaks plain HTTP on the port of the connection string. */
 neonConfig.fetchEndpoint = (host, port) =>
   host === '127.0.0.1' || host === 'localhost' ? `http://${host}:${port}/sql` : `https://${host}/sql`
+
+neonConfig.fetchFunction = askFront
 
 // Types date, timestamp, timestamptz: a Date would drop microseconds. Drizzle's driver does the same, but only once it is used.
 const TIMESTAMPS = [1082, 1114, 1184]
 for (const type of TIMESTAMPS) types.setTypeParser(type, (text: string) => text)
 
 /** One client a connection string and isolate: the HTTP driver keeps no socket, so requests may share it. */
-const clients = new Map<string, Client>()
+const clients = new Map<string, Omit<Database, 'spent'>>()
 
 export function connect(databaseUrl: string, timeoutMs: number): Database {
-  let client = clients.get(databaseUrl)
-  if (!client) {
-    client = withTimeout(neon(databaseUrl, { fullResults: true }), timeoutMs)
-    clients.set(databaseUrl, client)
+  let known = clients.get(databaseUrl)
+  if (!known) {
+    const client = withTimeout(neon(databaseUrl, { fullResults: true }), timeoutMs)
+    known = { client, turns: new Turns(), timeoutMs }
+    clients.set(databaseUrl, known)
   }
-  return { client, spent: { ms: 0, roundTrips: 0 } }
+  return { ...known, spent: { ms: 0, roundTrips: 0 } }
 }
 
 /** No call may wait for ever, and the driver sets no limit. Drizzle's builder asks by `query` too. */
@@ -71,7 +79,7 @@ function withTimeout(client: Client, timeoutMs: number): Client {
 export async function run<T>(db: Database, statement: (client: Client) => PromiseLike<T>): Promise<T> {
   const startedAt = Date.now()
   try {
-    return await statement(db.client)
+    return await db.turns.take(db.timeoutMs, async () => await statement(db.client))
   } catch (error) {
     throw sorted(error)
   } finally {
@@ -103,7 +111,7 @@ export async function callVerb<Result>(db: Database, statement: SQL): Promise<Re
   for (let attempt = 1; ; attempt += 1) {
     try {
       const [row] = await execute<{ result: Result }>(db, statement)
-      if (!row) throw new Error('the verb returned no row')
+      if (!row) throw new OwnError('the verb returned no row')
       return row.result
     } catch (error) {
       const again = error instanceof DatabaseError && RETRYABLE.has(error.sqlstate ?? '')
@@ -112,25 +120,24 @@ export async function callVerb<Result>(db: Database, statement: SQL): Promise<Re
   }
 }
 
-interface PostgresFields {
-  code?: unknown
-  detail?: unknown
-}
-
-/** Drizzle's builder wraps driver errors: the SQLSTATE is in the first cause that has one. */
+/** Drizzle's builder and the driver wrap errors: the first that says something is the one that counts. */
 function sorted(error: unknown): Error {
-  let cause: unknown = error
-  while (cause instanceof Error && !isSqlstate((cause as PostgresFields).code)) cause = cause.cause
-  const fields = (cause ?? {}) as PostgresFields
-  const sqlstate = isSqlstate(fields.code) ? fields.code : undefined
+  if (error instanceof DatabaseError) return error
+  const { detail, ...failure } = failureOf(error)
+  const { sqlstate } = failure
   const refusal = sqlstate ? (REFUSALS as Record<string, Refusal | undefined>)[sqlstate] : undefined
-  if (refusal)
-    return new LedgerRefusal(refusal, typeof fields.detail === 'string' ? fields.detail : undefined)
+  if (refusal) return new LedgerRefusal(refusal, typeof detail === 'string' ? detail : undefined)
   // numeric_value_out_of_range: the balance would outgrow numeric(38,18).
   if (sqlstate === '22003') return new LedgerRefusal('invalid_amount', undefined)
-  // Class 08 (connection) and 57P (shutdown) can hit after the commit: only a plain SQL error proves a rollback.
-  const known = sqlstate !== undefined && !/^(08|57P|XX)/.test(sqlstate)
-  return new DatabaseError(known ? 'rolled_back' : 'unknown', BUSY.has(sqlstate ?? ''), sqlstate, error)
+  return new DatabaseError(outcomeOf(failure), isBusy(sqlstate), sqlstate, error)
 }
 
-const isSqlstate = (code: unknown): code is string => typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code)
+function failureOf(error: unknown): Failure & { detail?: unknown } {
+  for (let cause = error; cause instanceof Error;) {
+    if (cause instanceof FrontError) return cause.failure
+    const { code, detail, sourceError } = cause as { code?: unknown; detail?: unknown; sourceError?: unknown }
+    if (isSqlstate(code)) return { sqlstate: code, said: cause.message, detail }
+    cause = cause.cause ?? sourceError
+  }
+  return {}
+}

@@ -1,7 +1,9 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
+import { AFTER_SQL_KINDS, BEFORE_SQL_KINDS } from '../scripts/stack/neon-proxy-refusals.ts'
 import { newKey } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
+import { signedCalls } from './support/subaccounts.ts'
 import { until } from './support/until.ts'
 
 let own: Awaited<ReturnType<typeof ownStack>>
@@ -13,22 +15,31 @@ afterAll(async () => await own.stop())
 const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
 
 describe('a database that is down', () => {
-  it('answers internal error or DB_ERROR within 5 s, tells nothing more, and serves by itself when it is back', async () => {
+  it('answers 503 within 5 s, tells nothing more, and serves by itself when it is back', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     await stack.postgres.stop('immediate')
-    for (const [path, options, code] of [
-      ['/spot/transfer', { token, json: move }, 'internal error'],
-      ['/spot/balances', { token }, 'internal error'],
+    // The first call may meet a connection that Postgres has just cut, of which nobody knows what it did.
+    await client.call('/spot/balances', { token })
+    await client.call('/admin/spot/balances/credit', {
+      apiKey: client.manifest.adminApiKey,
+      json: { user_address: account, token: 'USDT', amount: '1' },
+    })
+    for (const [path, options] of [
+      ['/spot/transfer', { token, json: move }],
+      ['/spot/balances', { token }],
       [
         '/admin/spot/balances/credit',
         { apiKey: client.manifest.adminApiKey, json: { user_address: account, token: 'USDT', amount: '1' } },
-        'DB_ERROR',
       ],
     ] as const) {
       const startedAt = Date.now()
       const answer = await client.call(path, options)
-      expect([answer.status, answer.body.error]).toEqual([500, code])
+      expect([answer.status, answer.body.error, answer.headers.get('retry-after')]).toEqual([
+        503,
+        'SERVICE_BUSY',
+        '1',
+      ])
       expect(Date.now() - startedAt).toBeLessThan(5_000)
       expect(answer.text).not.toMatch(/ECONN|postgres|127\.0\.0\.1|tidegate_/i)
     }
@@ -81,6 +92,65 @@ describe('a database that is down', () => {
       '1',
     ])
     expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '10' })
+  })
+
+  it('says of a statement that the front refused before any SQL that nothing was done, in both families', async () => {
+    const { client, stack } = own
+    const signed = signedCalls(client)
+    const { main, sub } = await signed.family({ SOL: '10' })
+    const { account, token } = await client.newAccount({ USDT: '10' })
+    for (const kind of BEFORE_SQL_KINDS) {
+      stack.proxy.control({ next: [{ kind, match: 'ledger.transfer' }] })
+      const answer = await client.transfer(token, move)
+      expect([kind, answer.status, answer.body.error]).toEqual([kind, 503, 'SERVICE_BUSY'])
+      expect([answer.headers.get('retry-after'), answer.body.message]).toEqual([
+        '1',
+        expect.stringContaining('nothing was done'),
+      ])
+      stack.proxy.control({ next: [{ kind, match: 'subaccount_transfer' }] })
+      const sent = await signed.spot(main, { to_account: sub.address, amount: '1' })
+      expect([kind, sent.status, sent.body.error_id, sent.headers.get('retry-after')]).toEqual([
+        kind,
+        503,
+        'service_busy',
+        '1',
+      ])
+    }
+    expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '10' })
+    expect(await client.balancesOf(main.address)).toEqual({ 'spot SOL': '10' })
+  })
+
+  it('says of a statement that ran and whose answer is none that it may have been carried out', async () => {
+    const { client, stack } = own
+    for (const kind of AFTER_SQL_KINDS) {
+      const { account, token } = await client.newAccount({ USDT: '10' })
+      const headers = { 'Idempotency-Key': newKey() }
+      stack.proxy.control({ next: [{ kind, match: 'ledger.transfer' }] })
+      const answer = await client.transfer(token, move, headers)
+      expect([kind, answer.status, answer.body.error]).toEqual([kind, 500, 'internal error'])
+      expect(answer.body.message).toContain('may have been carried out')
+      const again = await client.transfer(token, move, headers)
+      expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+      expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
+    }
+  })
+
+  it('answers none of 40 calls behind a locked row with a doubt, and moves nothing', async () => {
+    const { client, stack } = own
+    const { account, token } = await client.newAccount({ USDT: '50' })
+    const { default: pg } = await import('pg')
+    const holder = new pg.Client({ connectionString: stack.manifest.databaseUrl })
+    await holder.connect()
+    await holder.query('begin')
+    await holder.query('select 1 from balances where account = $1 for update', [account])
+    const answers = await Promise.all(
+      Array.from({ length: 40 }, async () => await client.transfer(token, move)),
+    )
+    await holder.end()
+    expect(answers.map(({ status, body }) => `${status} ${body.error}`)).toEqual(
+      answers.map(() => '503 SERVICE_BUSY'),
+    )
+    expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '50' })
   })
 
   it('leaves a sound ledger behind', async () => {

@@ -8,7 +8,7 @@ import { numeric, pgTable, text } from 'drizzle-orm/pg-core'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { WebSocket } from 'ws'
-import { createPools } from '../scripts/stack/neon-proxy-pool.ts'
+import { createPools, QueueTimeout } from '../scripts/stack/neon-proxy-pool.ts'
 import { startNeonProxy, type NeonProxy } from '../scripts/stack/neon-proxy.ts'
 import { forgetPostgres, startPostgres, type LocalPostgres } from '../scripts/stack/postgres.ts'
 
@@ -410,6 +410,17 @@ describe('a Postgres that goes away', () => {
     process.kill(rows[0]!.pid, 'SIGTERM')
     // Blocks this process, so that the goodbye arrives and stays unread until the pool is asked.
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 200)
+    const again = await pools.checkout(url)
+    expect((await again.query('select 1 as one')).rows).toEqual([{ one: 1 }])
+    again.release()
+    await pools.end()
+  })
+
+  test('that are all lent end a wait as the pooler does, and the one that comes too late is not lost', async () => {
+    const pools = createPools({ host: '127.0.0.1', port: postgres.port }, 1, () => 50)
+    const lent = await pools.checkout(url)
+    await expect(pools.checkout(url)).rejects.toThrow(QueueTimeout)
+    lent.release()
     const again = await pools.checkout(url)
     expect((await again.query('select 1 as one')).rows).toEqual([{ one: 1 }])
     again.release()

@@ -73,7 +73,10 @@ const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   withdrawal_in_progress: ['WITHDRAWAL_IN_PROGRESS', 'another withdrawal of this account is being signed'],
   below_minimum: ['amount below minimum', 'the token has a minimum withdrawal'],
   reservation_gone: ['SIGNER_UNAVAILABLE', 'signing took too long; the funds are back'],
-  invalid_recipient: ['INVALID_RECIPIENT', 'recipient must be an EVM address'],
+  invalid_recipient: [
+    'INVALID_RECIPIENT',
+    'recipient must be an EVM address, and no contract of ours or of a token',
+  ],
   unsupported_account: ['UNSUPPORTED_ACCOUNT', 'only an EVM account can withdraw to this chain'],
   invalid_relationship: ['INVALID_REQUEST', 'the accounts are not parent and subaccount'],
   agent_not_authorized: ['UNAUTHORIZED', 'the agent is not bound to the account'],
@@ -98,8 +101,8 @@ export function asApiError(error: unknown, internal: ErrorCode): ApiError {
     const [code, message] = REFUSAL_ANSWERS[error.reason]
     return new ApiError(code, message, error.reason === 'below_minimum' ? { suffix: ` ${error.detail}` } : {})
   }
-  if (error instanceof DatabaseError && error.busy) {
-    return new ApiError('SERVICE_BUSY', 'too many requests for the same rows at once; nothing moved', {
+  if (error instanceof DatabaseError && error.nothingDone) {
+    return new ApiError('SERVICE_BUSY', 'the database is busy or away; nothing was done, try again', {
       headers: { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) },
       cause: error,
     })

@@ -83,7 +83,7 @@ export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
   rate_limited:
     'too many calls of this address or of the key that signed; `Retry-After` says when to come back',
   internal_server_error: 'the log has the rest',
-  service_busy: 'the same rows are busy; nothing changed, send it again',
+  service_busy: 'the database is busy or away; nothing was done, send it again',
 }
 
 interface SignedCall extends Pick<Call<z.ZodMiniType, undefined, undefined, undefined>, 'nowMs' | 'proved'> {

@@ -98,10 +98,10 @@ function refusalOf(error: unknown): SignedRefusal {
       ? new SignedRefusal(id)
       : new SignedRefusal(id, error.message, null, error.headers)
   }
-  if (error instanceof DatabaseError && error.busy)
+  if (error instanceof DatabaseError && error.nothingDone)
     return new SignedRefusal(
       'service_busy',
-      'too many requests for the same rows at once; nothing changed',
+      'the database is busy or away; nothing was done, try again',
       null,
       { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) },
     )

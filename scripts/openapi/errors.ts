@@ -95,6 +95,6 @@ function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
         }
       : {}),
     [endpoint.internal]: 'something went wrong here; the log has the rest under the request id',
-    ...(databaseUrl ? { SERVICE_BUSY: 'too many requests for the same rows at once; nothing moved' } : {}),
+    ...(databaseUrl ? { SERVICE_BUSY: 'the database is busy or away; nothing was done, try again' } : {}),
   }
 }

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { AFTER_SQL_KINDS, BEFORE_SQL_KINDS } from './neon-proxy-refusals.ts'
 
 /**
  * What a network does to a request, as seen from the client:
@@ -6,8 +7,13 @@ import * as z from 'zod/mini'
  * - cutAfterCommit: Postgres runs it to the end, whatever the outcome, and the answer is swallowed.
  * - duplicate: it arrives again after the first copy is done. The client gets the first copy's answer.
  * - duplicateRace: both copies arrive at once. The client gets the answer of the one sent first.
+ * - the rest: how the front itself fails, before or after Postgres ran it (neon-proxy-refusals.ts).
  */
-const faultKind = z.enum(['cutBeforeSend', 'cutAfterCommit', 'duplicate', 'duplicateRace'])
+const faultKind = z.enum([
+  ...(['cutBeforeSend', 'cutAfterCommit', 'duplicate', 'duplicateRace'] as const),
+  ...BEFORE_SQL_KINDS,
+  ...AFTER_SQL_KINDS,
+])
 
 /** A part of the query's text, or a regular expression: over HTTP written as "/source/flags". */
 const match = z.optional(
@@ -51,6 +57,8 @@ export const control = z.strictObject({
   seed: z.optional(z.int()),
   /** Neon cancels the query of a client that has gone; 'finish' lets it run to its end. */
   onClientAbort: z.optional(z.enum(['cancel', 'finish'])),
+  /** How long a statement waits for a connection before it is refused, as the pooler's query_wait_timeout. */
+  queueWaitMs: z.optional(z.number().check(z.gte(1), z.lte(120_000))),
   /** Zeroes the counters and forgets the injected faults. */
   reset: z.optional(z.boolean()),
 })
@@ -98,6 +106,7 @@ export function createConditions(delayMs: Delay = 0): Conditions {
     next: [] as Fault[],
     rates: [] as FaultRate[],
     onClientAbort: 'cancel' as 'cancel' | 'finish',
+    queueWaitMs: undefined as number | undefined,
   }
   const injected: Injected[] = []
   let counts = zero()

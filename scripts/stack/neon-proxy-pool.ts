@@ -19,11 +19,18 @@ export interface Pools {
 /** Thrown for a connection string that names no role or database, worded as the caller will read it. */
 export class BadConnectionString extends Error {}
 
-const IDLE_MS_MAX = 60_000
-/** Covers the wait for a free connection too: longer than any lock wait a verb is allowed. */
-const CHECKOUT_MS_MAX = 15_000
+/** Thrown when no connection became free in time. */
+export class QueueTimeout extends Error {}
 
-export function createPools(address: PostgresAddress, poolSize: number): Pools {
+const IDLE_MS_MAX = 60_000
+/** What Neon's pooler does. */
+const QUEUE_WAIT_MS = 120_000
+
+export function createPools(
+  address: PostgresAddress,
+  poolSize: number,
+  queueWaitMs: () => number | undefined = () => undefined,
+): Pools {
   const pools = new Map<string, pg.Pool>()
   const broken = new WeakSet<pg.ClientBase>()
 
@@ -37,7 +44,6 @@ export function createPools(address: PostgresAddress, poolSize: number): Pools {
       ...address,
       max: poolSize,
       idleTimeoutMillis: IDLE_MS_MAX,
-      connectionTimeoutMillis: CHECKOUT_MS_MAX,
     })
     // Without these a server that goes away would end the process: an idle connection's error has no caller.
     pool.on('error', () => {})
@@ -49,7 +55,7 @@ export function createPools(address: PostgresAddress, poolSize: number): Pools {
   async function checkout(connectionString: string): Promise<pg.PoolClient> {
     const pool = poolFor(connectionString)
     for (;;) {
-      const client = await pool.connect()
+      const client = await connected(pool, queueWaitMs() ?? QUEUE_WAIT_MS)
       // A goodbye already received must be seen before anything is sent. The first turn may end a poll that
       // began before it came; between the first and the second lies a whole one.
       await setImmediate()
@@ -65,6 +71,27 @@ export function createPools(address: PostgresAddress, poolSize: number): Pools {
     async end() {
       await Promise.all([...pools.values()].map(async (pool) => await pool.end()))
     },
+  }
+}
+
+/** A connection that comes too late goes back unused. */
+async function connected(pool: pg.Pool, waitMs: number): Promise<pg.PoolClient> {
+  const connecting = pool.connect()
+  let timer: NodeJS.Timeout | undefined
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new QueueTimeout('query_wait_timeout')), waitMs)
+  })
+  try {
+    return await Promise.race([connecting, late])
+  } catch (error) {
+    if (error instanceof QueueTimeout)
+      void connecting.then(
+        (client) => client.release(),
+        () => undefined,
+      )
+    throw error
+  } finally {
+    clearTimeout(timer)
   }
 }
 

@@ -1,6 +1,7 @@
 import type { IncomingHttpHeaders } from 'node:http'
 import pg from 'pg'
-import { BadConnectionString, type Pools } from './neon-proxy-pool.ts'
+import { BadConnectionString, QueueTimeout, type Pools } from './neon-proxy-pool.ts'
+import { queueTimeout } from './neon-proxy-refusals.ts'
 import { neonParams, neonValue, RAW_TEXT } from './neon-proxy-values.ts'
 
 interface Statement {
@@ -81,7 +82,7 @@ export async function execute(pools: Pools, request: SqlRequest, gone: AbortSign
   try {
     client = await pools.checkout(request.connectionString)
   } catch (error) {
-    return failure(error, connectStatus(error))
+    return connectFailure(error)
   }
   const cancel = () => pools.cancel(client)
   gone.addEventListener('abort', cancel, { once: true })
@@ -141,6 +142,14 @@ async function returnsToIdle(client: pg.PoolClient, request: SqlRequest, error: 
     () => true,
     () => false,
   )
+}
+
+/** Why no connection was got, in Neon's words: it names no address and no system error of its own. */
+function connectFailure(error: unknown): Answer {
+  if (error instanceof QueueTimeout) return queueTimeout
+  if (error instanceof BadConnectionString || error instanceof pg.DatabaseError)
+    return failure(error, connectStatus(error))
+  return failure(new Error('error connecting to server: Connection refused (os error 111)'), 500)
 }
 
 /** Neon blames the caller for a wrong password or database, and itself for everything else. */

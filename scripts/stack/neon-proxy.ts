@@ -10,6 +10,7 @@ import {
   type RoundTrips,
 } from './neon-proxy-faults.ts'
 import { createPools, type Pools } from './neon-proxy-pool.ts'
+import { failureAfter, refusalBefore } from './neon-proxy-refusals.ts'
 import { execute, failure, readRequest, type Answer, type SqlRequest } from './neon-proxy-sql.ts'
 import { createTunnel } from './neon-proxy-tunnel.ts'
 
@@ -55,7 +56,7 @@ interface Proxy {
 export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonProxy> {
   const address = { host: options.postgresHost, port: options.postgresPort }
   const conditions = createConditions(options.delayMs)
-  const pools = createPools(address, options.poolSize ?? POOL_SIZE)
+  const pools = createPools(address, options.poolSize ?? POOL_SIZE, () => conditions.settings.queueWaitMs)
   const tunnel = createTunnel(address, conditions)
   const proxy: Proxy = { conditions, pools }
   const server = createServer({ keepAliveTimeout: KEEP_ALIVE_MS, noDelay: true }, (request, response) => {
@@ -110,10 +111,12 @@ async function answerSql(proxy: Proxy, request: IncomingMessage, response: Serve
   const fault = conditions.strike(sql.statements.map(({ text }) => text))
   await conditions.pass()
   if (fault?.kind === 'cutBeforeSend') return void request.socket.destroy()
+  const refusal = refusalBefore(fault?.kind)
+  if (refusal) return send(response, refusal)
   const answer = await executeUnder(fault, proxy, sql, gone)
   await conditions.pass()
   if (fault?.kind === 'cutAfterCommit') return void request.socket.destroy()
-  send(response, answer)
+  send(response, failureAfter(fault?.kind) ?? answer)
 }
 
 function count(conditions: Conditions, { begin, statements }: SqlRequest): void {
@@ -179,8 +182,8 @@ async function answerControl({ conditions }: Proxy, request: IncomingMessage, re
 
 function send(response: ServerResponse, { status, body }: Answer): void {
   if (response.headersSent || response.destroyed) return
-  const bytes = Buffer.from(JSON.stringify(body))
-  response
-    .writeHead(status, { 'Content-Type': 'application/json', 'Content-Length': bytes.length })
-    .end(bytes)
+  const isText = typeof body === 'string'
+  const bytes = Buffer.from(isText ? body : JSON.stringify(body))
+  const type = isText ? 'text/html' : 'application/json'
+  response.writeHead(status, { 'Content-Type': type, 'Content-Length': bytes.length }).end(bytes)
 }
