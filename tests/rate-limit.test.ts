@@ -126,7 +126,7 @@ describe('what only names a victim uses up nothing of the victim’s:', () => {
 test('subaccount/create counts for both who signed', async () => {
   const { createBody } = signedCalls(client)
   for (const repeats of ['main', 'sub'] as const) {
-    const { within, beyond } = await inOneWindow('RATE_SIGNED_KEY', async () => {
+    const { within, beyond } = await inOneWindow(async () => {
       const busy = newSolana()
       const create = async () =>
         await client.call('/account/subaccount/create', {

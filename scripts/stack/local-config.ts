@@ -4,7 +4,7 @@ import type { RateName } from '../../functions/_lib/limits.ts'
 import { projectRoot, writePrivate } from './manifest.ts'
 import { readWranglerConfig, type RateLimit } from './wrangler-config.ts'
 
-/** Calls that a rate allows in its period, by the rate's name. */
+/** Calls that a rate allows in a minute, by the rate's name: the longest window there is, so that a test fits into one. */
 export type Rates = Partial<Record<RateName, number>>
 
 /** Tests and benchmarks are many accounts behind one address. */
@@ -16,15 +16,14 @@ export async function writeLocalConfig(folder: string, rates: Rates = {}): Promi
   const local = {
     ...config,
     main: join(projectRoot, main),
-    ratelimits: ratelimits.map((rate) => ({
-      ...rate,
-      simple: { ...rate.simple, limit: allowed(rate, rates) },
-    })),
+    ratelimits: ratelimits.map((rate) => ({ ...rate, simple: allowed(rate, rates) })),
   }
   const file = join(folder, 'wrangler.json')
   await writePrivate(file, JSON.stringify(local, null, 2))
   return file
 }
 
-const allowed = ({ name, simple }: RateLimit, rates: Rates): number =>
-  rates[name as RateName] ?? simple.limit * GENEROUS
+function allowed({ name, simple }: RateLimit, rates: Rates): RateLimit['simple'] {
+  const limit = rates[name as RateName]
+  return limit === undefined ? { ...simple, limit: simple.limit * GENEROUS } : { limit, period: 60 }
+}

@@ -9,11 +9,11 @@ export const anAddress = (): string => [10, ...randomBytes(3)].join('.')
 export const from = (ip: string): Record<string, string> => ({ 'CF-Connecting-IP': ip })
 
 /**
- * Does the attempt again, which takes new addresses and accounts each time, until no window ended meanwhile. An attempt
- * that finds something used up by an earlier test answers undefined, and is made again, too.
+ * Does the attempt again, which takes new addresses and accounts each time, until no minute (the window of a stack's own
+ * rates) ended meanwhile. An attempt that finds something used up answers undefined, and is made again, too.
  */
-export async function inOneWindow<T>(rate: RateName, attempt: () => Promise<T | undefined>): Promise<T> {
-  const now = () => Math.floor(Date.now() / 1000 / RATES[rate].periodSeconds)
+export async function inOneWindow<T>(attempt: () => Promise<T | undefined>): Promise<T> {
+  const now = () => Math.floor(Date.now() / 60_000)
   for (;;) {
     const began = now()
     const result = await attempt()
