@@ -6,6 +6,7 @@ import { AGENTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  EXAMPLE,
   keyIn,
   SIGNATURE_ERRORS,
   signedCaller,
@@ -25,11 +26,14 @@ export const agentBind = defineEndpoint({
   description:
     'Signed type `bind_agent_wallet` by the account itself. Binding the same key again changes nothing and answers 200; the very same ' +
     'message again answers 409, so that it cannot undo a revoke.',
-  body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The key that becomes the agent') }),
+  body: z.strictObject({
+    ...signedFields,
+    agent_wallet: accountOut('The key that becomes the agent', EXAMPLE.agent),
+  }),
   response: envelopeOut(
     z.object({
-      account: accountOut('The account'),
-      agent_wallet: accountOut('Its agent'),
+      account: accountOut('The account', EXAMPLE.main),
+      agent_wallet: accountOut('Its agent', EXAMPLE.agent),
       created_at: unixMilliseconds('When it was bound'),
     }),
   ),

@@ -5,6 +5,7 @@ import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  EXAMPLE,
   noAgentIn,
   SIGNATURE_ERRORS,
   signedCaller,
@@ -25,11 +26,11 @@ export const agentList = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
-      agent_wallets: field(z.array(accountOut('The agent')), 'The keys bound now'),
+      agent_wallets: field(z.array(accountOut('The agent', EXAMPLE.agent)), 'The keys bound now'),
       agents: field(
         z.array(
           z.object({
-            agent_wallet: accountOut('The agent'),
+            agent_wallet: accountOut('The agent', EXAMPLE.agent),
             created_at: unixMilliseconds('When it was bound'),
           }),
         ),

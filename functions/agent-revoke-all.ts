@@ -5,6 +5,7 @@ import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  EXAMPLE,
   noAgentIn,
   SIGNATURE_ERRORS,
   signedCaller,
@@ -26,7 +27,7 @@ export const agentRevokeAll = defineEndpoint({
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
-      account: accountOut('The account'),
+      account: accountOut('The account', EXAMPLE.main),
       revoked: field(z.number(), 'How many bindings ended', 2),
     }),
   ),

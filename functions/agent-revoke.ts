@@ -5,6 +5,7 @@ import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  EXAMPLE,
   keyIn,
   SIGNATURE_ERRORS,
   signedCaller,
@@ -24,11 +25,11 @@ export const agentRevoke = defineEndpoint({
   description:
     'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
     'it signed moves any more. A key that somebody else has bound frees itself: `account` and `agent_wallet` are both the key, and it signs.',
-  body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent') }),
+  body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent', EXAMPLE.agent) }),
   response: envelopeOut(
     z.object({
-      account: accountOut('The account'),
-      agent_wallet: accountOut('Its agent no more'),
+      account: accountOut('The account', EXAMPLE.main),
+      agent_wallet: accountOut('Its agent no more', EXAMPLE.agent),
       revoked: field(z.literal(1), 'Always 1', 1),
     }),
   ),

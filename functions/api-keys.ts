@@ -7,7 +7,7 @@ import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { sha256Hex } from './_lib/idempotency.ts'
 import { API_KEY_LABEL_LENGTH_MAX, API_KEYS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
-import { field, unixSeconds, uuid } from './_lib/schemas.ts'
+import { documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
@@ -37,16 +37,20 @@ export const apiKeyCreate = defineEndpoint({
     'The key is shown in this answer only: its SHA-256 is all that is stored. A key reads and never moves money. ' +
     'A repeated request makes another key; revoke the one whose answer was lost.',
   body: z.strictObject({
-    label: field(
-      z.optional(
-        z.nullable(
-          z
-            .string()
-            .check(z.maxLength(API_KEY_LABEL_LENGTH_MAX), z.regex(PRINTABLE, 'printable characters only')),
+    label: documented(
+      field(
+        z.optional(
+          z.nullable(
+            z
+              .string()
+              .check(z.maxLength(API_KEY_LABEL_LENGTH_MAX), z.regex(PRINTABLE, 'printable characters only')),
+          ),
         ),
+        'For people; 1 to 100 printable characters of any script',
+        'tax report',
       ),
-      'For people; 1 to 100 printable characters',
-      'tax report',
+      // The pattern is left out: Unicode classes are spelt differently, or unknown, outside JavaScript.
+      { type: ['string', 'null'], minLength: 1, maxLength: API_KEY_LABEL_LENGTH_MAX },
     ),
   }),
   response: z.object({

@@ -6,12 +6,25 @@ import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { replayable } from './_lib/replay.ts'
-import { amountIn, amountOut, field, symbolForVerb, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import {
+  amountIn,
+  amountOut,
+  documented,
+  field,
+  symbolForVerb,
+  tokenIn,
+  unixSeconds,
+  uuid,
+} from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 import { checkedAmount } from './_lib/token-check.ts'
 
 const DIRECTIONS = ['perp_to_spot', 'spot_to_perp']
-const direction = () => field(z.string(), '`perp_to_spot` or `spot_to_perp`', 'perp_to_spot')
+const direction = () =>
+  documented(field(z.string(), '`perp_to_spot` or `spot_to_perp`', 'spot_to_perp'), {
+    type: 'string',
+    enum: DIRECTIONS,
+  })
 
 export const spotTransfer = defineEndpoint({
   method: 'POST',

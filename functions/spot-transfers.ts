@@ -6,7 +6,7 @@ import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { accountOut, amountOut, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import { accountOut, amountOut, documented, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
 
 /** What of a movement's reference its owner may see; anything else a verb notes there stays inside. */
 const SAFE_REFERENCE = ['reason', 'withdrawal_id', 'chain_id', 'tx_hash', 'log_index', 'block_number']
@@ -15,7 +15,10 @@ const PAYER_REFERENCE = ['agent_wallet']
 
 const party = z.object({
   account: accountOut('An account; `issuance` and `vault` are the system’s'),
-  wallet: field(z.string(), '`perp`, `spot` or `system`', 'perp'),
+  wallet: documented(field(z.string(), 'Which of its balances', 'perp'), {
+    type: 'string',
+    enum: ['perp', 'spot', 'system'],
+  }),
 })
 const item = z.object({
   id: uuid('This change of a balance'),

@@ -40,7 +40,7 @@ export const spotWithdrawRequest = defineEndpoint({
   }),
   databaseUrl: (env) => env.DATABASE_URL,
   body: z.strictObject({
-    token: tokenIn(),
+    token: tokenIn('DF'),
     amount: amountIn(),
     recipient: field(
       z.optional(z.nullable(z.string())),
@@ -50,7 +50,7 @@ export const spotWithdrawRequest = defineEndpoint({
   }),
   response: z.object({
     id: uuid('The withdrawal'),
-    token: tokenIn(),
+    token: tokenIn('DF'),
     amount: amountOut('What is frozen for it', '12.5'),
     amount_in_wei: field(z.string(), 'The same in the token’s smallest unit', '12500000000000000000'),
     recipient: accountOut('As requested, lower case'),

@@ -29,7 +29,7 @@ const maybe = <S extends z.ZodMiniType>(schema: S, description: string) =>
 
 const withdrawalOut = z.object({
   id: uuid('The withdrawal'),
-  token: tokenIn(),
+  token: tokenIn('DF'),
   amount: amountOut('What leaves', '12.5'),
   amount_in_wei: field(z.string(), 'The same in the token’s smallest unit', '12500000000000000000'),
   fee: amountOut('Frozen beside the amount', '0'),

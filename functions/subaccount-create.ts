@@ -6,6 +6,7 @@ import { SUBACCOUNTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
   envelopeOut,
+  EXAMPLE,
   noAgentIn,
   SIGNATURE_ERRORS,
   signatureIn,
@@ -27,8 +28,8 @@ export const subaccountCreate = defineEndpoint({
     '`subaccount_confirm` over `{signature: <the sub’s signature text>}`. A relationship never ends; a retry answers code 2. A key that becomes ' +
     'either side stops being an agent.',
   body: z.strictObject({
-    main_account: accountOut('The main account'),
-    subaccount: accountOut('The account that becomes its subaccount'),
+    main_account: accountOut('The main account', EXAMPLE.main),
+    subaccount: accountOut('The account that becomes its subaccount', EXAMPLE.sub),
     main_signature: signatureIn('The main account’s, over subaccount_confirm'),
     sub_signature: signatureIn('The subaccount’s, over subaccount_initiate'),
     ...timesIn,
@@ -36,8 +37,8 @@ export const subaccountCreate = defineEndpoint({
   }),
   response: envelopeOut(
     z.object({
-      main_account: accountOut('The main account'),
-      subaccount: accountOut('Its subaccount'),
+      main_account: accountOut('The main account', EXAMPLE.main),
+      subaccount: accountOut('Its subaccount', EXAMPLE.sub),
       created_at: unixMilliseconds('When it was made'),
     }),
   ),

@@ -6,6 +6,7 @@ import { accountOut, amountOut, field } from './_lib/schemas.ts'
 import {
   agentIn,
   envelopeOut,
+  EXAMPLE,
   SIGNATURE_ERRORS,
   signedCaller,
   signedFamily,
@@ -31,7 +32,7 @@ export const subaccountList = defineEndpoint({
       subaccounts: field(
         z.array(
           z.object({
-            address: accountOut('The subaccount'),
+            address: accountOut('The subaccount', EXAMPLE.sub),
             balance: amountOut('Its perp margin in USDT, available'),
             pending_balance: amountOut('The frozen part of it', '0'),
             fee_level: field(z.literal(0), 'Always 0: fees are not part of this service', 0),

@@ -3,8 +3,8 @@ import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
-import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
-import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
+import { accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
+import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
 import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
 import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
 import { pushBalances } from './_lib/stream-client.ts'
@@ -29,13 +29,16 @@ export const subaccountSpotTransfer = defineEndpoint({
   body: z.strictObject({
     ...signedFields,
     ...agentIn,
-    to_account: accountOut('The other account'),
-    symbol: tokenIn(),
+    to_account: accountOut('The other account', EXAMPLE.sub),
+    symbol: tokenIn('SOL'),
     amount: amountIn(),
-    idempotency_key: field(
-      z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
-      'UUID; once an account, for ever',
-      '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
+    idempotency_key: documented(
+      field(
+        z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
+        'Good once per account, for ever',
+        '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
+      ),
+      { type: ['string', 'null'], format: 'uuid' },
     ),
   }),
   response: transferOut(),

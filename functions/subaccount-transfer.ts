@@ -3,7 +3,7 @@ import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { accountOut, amountIn } from './_lib/schemas.ts'
-import { agentIn, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
+import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
 import { renderPerpError, succeeded } from './_lib/signed-envelope.ts'
 import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
 
@@ -21,7 +21,7 @@ export const subaccountPerpTransfer = defineEndpoint({
   body: z.strictObject({
     ...signedFields,
     ...agentIn,
-    to_account: accountOut('The other account'),
+    to_account: accountOut('The other account', EXAMPLE.sub),
     amount: amountIn(),
   }),
   response: transferOut(),

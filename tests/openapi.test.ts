@@ -114,6 +114,50 @@ describe('the document', () => {
     expect(new Set(ids).size).toBe(ids.length)
   })
 
+  test('has whole numbers, ids and enumerations as such, and no pattern that only JavaScript knows', () => {
+    const all = operations.flatMap(([name, operation]) => [
+      ...(operation.parameters ?? []).map((one): [string, JsonSchema] => [`${name} ${one.name}`, one.schema]),
+      ...[operation.requestBody, ...Object.values(operation.responses)]
+        .flatMap((one) => Object.values(one?.content ?? {}))
+        .flatMap(({ schema }) => fieldsOf(schema, name)),
+    ])
+    const components = Object.entries(document.components['schemas'] ?? {})
+    all.push(...components.flatMap(([name, schema]) => fieldsOf(schema as JsonSchema, name)))
+    const typesOf = ({ type }: JsonSchema) => [type].flat()
+    const integers = all.filter(([, schema]) => typesOf(schema).includes('integer'))
+    expect(integers.length).toBeGreaterThan(40)
+    expect(integers.filter(([, { format }]) => format !== 'int64').map(([where]) => where)).toEqual([])
+    expect(JSON.stringify(document)).not.toContain('"number"')
+    const isId = (where: string) => /[ .](id|transfer_id|cursor)$/.test(where)
+    const ids = all.filter(([where, { $ref }]) => isId(where) && !$ref)
+    expect(ids.length).toBeGreaterThan(10)
+    expect(ids.filter(([, { format }]) => format !== 'uuid').map(([where]) => where)).toEqual([])
+    const named = all.filter(([where]) => /[ .](direction|kind|status|wallet)$/.test(where))
+    expect(named.length).toBeGreaterThan(8)
+    for (const [where, schema] of named) expect('const' in schema || schema.enum, where).toBeTruthy()
+    for (const [where, { pattern }] of all) {
+      expect(pattern ?? '', where).not.toMatch(/\\[pP]\{/)
+      // Without the flags of JavaScript, as others compile it.
+      if (pattern) expect(() => new RegExp(pattern), where).not.toThrow()
+    }
+    for (const name of ['start', 'end', 'limit'])
+      expect(all.filter(([where]) => where.endsWith(` ${name}`)).map(([, { type }]) => type)).toEqual([
+        'integer',
+        'integer',
+        'integer',
+      ])
+  })
+
+  test('describes each tag, and has no component that nothing uses', () => {
+    for (const { name, description } of document.tags) expect(description, name).toBeTruthy()
+    const used = new Set(refsOf(document))
+    for (const [kind, parts] of Object.entries(document.components))
+      if (kind !== 'securitySchemes')
+        for (const name of Object.keys(parts)) expect(used, name).toContain(`#/components/${kind}/${name}`)
+    const schemes = new Set(operations.flatMap(([, { security }]) => security.flatMap(Object.keys)))
+    expect([...schemes].sort()).toEqual(Object.keys(document.components['securitySchemes'] ?? {}).sort())
+  })
+
   test('resolves every reference', () => {
     expect(refsOf(document).length).toBeGreaterThan(20)
     for (const ref of refsOf(document)) expect(resolve(ref), ref).toBeDefined()

@@ -1,7 +1,7 @@
 /** Keyset pagination for the bare-array reads: newest first, the next page in a `Link` header. */
 import * as z from 'zod/mini'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './limits.ts'
-import { field } from './schemas.ts'
+import { documented, field } from './schemas.ts'
 
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 // A moment is compared as a uuid v7, whose 48 bits of milliseconds end in the year 10889.
@@ -14,25 +14,33 @@ const secondsText = () =>
     ),
   )
 
+const SECONDS = { type: 'integer', format: 'int64', minimum: 0, maximum: SECONDS_MAX }
+
 /** Query members every paged read has; a bad one is refused, never ignored. */
 export const pageQuery = {
-  start: field(secondsText(), 'Not before this moment; unix seconds', '1760000000'),
-  end: field(secondsText(), 'Before this moment; unix seconds', '1860000000'),
-  limit: field(
-    z._default(
-      z.pipe(
-        z.string().check(z.regex(/^[1-9][0-9]{0,3}$/)),
-        z.pipe(z.transform(Number), z.number().check(z.maximum(PAGE_SIZE_MAX))),
+  start: documented(field(secondsText(), 'Not before this moment; unix seconds', 1_760_000_000), SECONDS),
+  end: documented(field(secondsText(), 'Before this moment; unix seconds', 1_860_000_000), SECONDS),
+  limit: documented(
+    field(
+      z._default(
+        z.pipe(
+          z.string().check(z.regex(/^[1-9][0-9]{0,3}$/)),
+          z.pipe(z.transform(Number), z.number().check(z.maximum(PAGE_SIZE_MAX))),
+        ),
+        PAGE_SIZE_DEFAULT,
       ),
-      PAGE_SIZE_DEFAULT,
+      `Items a page, 1 to ${PAGE_SIZE_MAX}; ${PAGE_SIZE_DEFAULT} without it`,
+      50,
     ),
-    `Items a page, 1 to ${PAGE_SIZE_MAX}; ${PAGE_SIZE_DEFAULT} without it`,
-    '50',
+    { type: 'integer', format: 'int64', minimum: 1, maximum: PAGE_SIZE_MAX },
   ),
-  cursor: field(
-    z.optional(z.string().check(z.regex(UUID))),
-    'Where the page begins: follow the Link header instead of making one',
-    '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
+  cursor: documented(
+    field(
+      z.optional(z.string().check(z.regex(UUID))),
+      'Where the page begins: follow the Link header instead of making one',
+      '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
+    ),
+    { type: 'string', format: 'uuid' },
   ),
 }
 

@@ -12,17 +12,25 @@ export function field<S extends z.ZodMiniType>(schema: S, description: string, e
   return schema
 }
 
-/** Any JSON string or number passes here, so that a wrong amount gets its own code instead of INVALID_REQUEST. */
-export const amountIn = () => {
-  const schema = z.union([z.string(), z.number()])
-  z.globalRegistry.add(schema, {
-    description: 'Decimal string, whole tokens, at most the token’s own number of decimals',
-    examples: ['12.5'],
-    // What the reference shows in place of the schema: a number is never right.
-    documented: { type: 'string', pattern: '^(0|[1-9][0-9]{0,19})(\\.[0-9]{1,18})?$' },
-  })
+/**
+ * What the reference shows in place of the schema, as JSON Schema: where the validator takes more than is right, so that
+ * what is wrong gets a code of its own, or says it in a way that only JavaScript understands.
+ */
+export function documented<S extends z.ZodMiniType>(schema: S, shown: object): S {
+  z.globalRegistry.add(schema, { ...z.globalRegistry.get(schema), documented: shown })
   return schema
 }
+
+/** Any JSON string or number passes here, so that a wrong amount gets its own code instead of INVALID_REQUEST. */
+export const amountIn = () =>
+  documented(
+    field(
+      z.union([z.string(), z.number()]),
+      'Decimal string, whole tokens, at most the token’s own number of decimals',
+      '12.5',
+    ),
+    { type: 'string', pattern: '^(0|[1-9][0-9]{0,19})(\\.[0-9]{1,18})?$' },
+  )
 export const amountOut = (description: string, example = '100') =>
   field(z.string(), `${description}; decimal string, whole tokens`, example)
 /** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
@@ -30,19 +38,27 @@ export const TOKEN_SYMBOL = /^[A-Za-z0-9._-]{1,32}$/
 /** A symbol as the ledger may have it: any other text becomes one that no token has. */
 export const symbolForVerb = (symbol: string): string => (TOKEN_SYMBOL.test(symbol) ? symbol : '')
 
-export const tokenIn = () => field(z.string(), 'Token symbol, as in GET /wallet/tokens', 'USDT')
+export const tokenIn = (example = 'USDT') =>
+  field(z.string(), 'Token symbol, as in GET /wallet/tokens', example)
 export const unixSeconds = (description: string) =>
   field(z.number(), `${description}; unix seconds`, 1_760_000_000)
+/** Any text passes here: what is no UUID gets the endpoint's own code. */
 export const uuid = (description: string) =>
-  field(z.string(), description, '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10')
-export const accountOut = (description: string) =>
-  field(z.string(), description, '0x70997970c51812dc3a010c7d01b50e0d17dc79c8')
+  documented(field(z.string(), description, '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10'), {
+    type: 'string',
+    format: 'uuid',
+  })
+export const accountOut = (description: string, example = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8') =>
+  field(z.string(), description, example)
 
 /** 65 bytes as 0x hex, as an EVM key signs. */
 export const SIGNATURE_EXAMPLE = '0x' + '5f'.repeat(64) + '1b'
 /** `{type, value}`, as a signature may also come. */
 export const signatureParts = {
-  type: field(z.string(), 'How it was made', 'hardware'),
+  type: documented(field(z.string(), 'How it was made', 'hardware'), {
+    type: 'string',
+    enum: ['ed25519', 'raw', 'hardware'],
+  }),
   value: field(z.string(), 'The signature', SIGNATURE_EXAMPLE),
 }
 

@@ -4,11 +4,19 @@ import type { SignedCaller } from '../../db/ledger/signed.ts'
 import { parseAccount } from './accounts.ts'
 import type { Call } from './endpoint.ts'
 import { commonEnv, databaseEnv } from './env.ts'
-import { accountOut, field, SIGNATURE_EXAMPLE, signatureParts } from './schemas.ts'
+import { accountOut, field, signatureParts } from './schemas.ts'
 import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
 import { type Refusal, type SignedOperation, type Verified, verifySignedBody } from './signed-message.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv })
+
+/** Keys of the reference's examples: those of the seeds 32×0x01, 32×0x02 and 32×0x03. */
+export const EXAMPLE = {
+  main: 'AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9',
+  sub: '9hSR6S7WPtxmTojgo6GG3k4yDPecgJY292j7xrsUGWBu',
+  agent: 'GyGKxMyg1p9SsHfm15MkNUu1u9TN2JtTspcdmrtGUdse',
+  signature: '4MLr7BeLE1XgWpzBsduNb7K8vyMzptFYmbnGmEjT9FpTZ9R8eJt3J46afUqo4AePUX3V5EzUhv5WtWwKPF2Czhy5',
+} as const
 
 /** Every endpoint of the family begins with this. */
 export const signedFamily = {
@@ -25,7 +33,7 @@ export const signatureIn = (description: string) =>
   field(
     z.union([z.string(), z.looseObject(signatureParts)]),
     `${description}: base58 of 64 bytes, 0x hex of 65 for an EVM key, or {type, value} (\`hardware\`, \`ed25519\`, \`raw\`)`,
-    SIGNATURE_EXAMPLE,
+    EXAMPLE.signature,
   )
 
 export const timesIn = {
@@ -39,7 +47,7 @@ export const timesIn = {
 
 /** The signature fields of a body that one account signs. */
 export const signedFields = {
-  account: accountOut('The account that acts'),
+  account: accountOut('The account that acts', EXAMPLE.main),
   signature: signatureIn('Over the canonical text'),
   ...timesIn,
 }

@@ -9,25 +9,25 @@ export interface Operations {
   'POST /api/v1/agent/bind': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
     answer: { "success": true; "data": { "account": string; "agent_wallet": string; "created_at": number }; "error": null; "code": null }
   }
   'POST /api/v1/agent/list': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
     answer: { "success": true; "data": { "agent_wallets": (string)[]; "agents": ({ "agent_wallet": string; "created_at": number })[] }; "error": null; "code": null }
   }
   'POST /api/v1/agent/revoke_all': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
     answer: { "success": true; "data": { "account": string; "revoked": number }; "error": null; "code": null }
   }
   'POST /api/v1/agent/revoke': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet": string }
     answer: { "success": true; "data": { "account": string; "agent_wallet": string; "revoked": 1 }; "error": null; "code": null }
   }
   'POST /api/v1/api-keys': {
@@ -57,7 +57,7 @@ export interface Operations {
   'POST /api/v1/auth/login': {
     params: undefined
     query: undefined
-    body: { "address": string; "signature": string | { "type": string; "value": string }; "timestamp": number }
+    body: { "address": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number }
     answer: { "token": string; "expires_at": number }
   }
   'GET /openapi.json': {
@@ -92,21 +92,21 @@ export interface Operations {
   }
   'GET /api/v1/spot/deposits': {
     params: undefined
-    query: { "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string; "status"?: "credited" | "unsupported"; "token"?: string }
+    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "credited" | "unsupported"; "token"?: string }
     body: undefined
     answer: ({ "id": string; "token": string; "amount": string; "chain_id": number; "tx_hash": string; "log_index": number; "block_number": number; "status": "credited" | "unsupported"; "created_at": number; "confirmed_at": number | null })[]
   }
   'POST /api/v1/spot/transfer': {
     params: undefined
     query: undefined
-    body: { "token": string; "direction": string; "amount": string }
-    answer: { "direction": string; "token": string; "amount": string; "perp_balance_after": string; "spot_balance_after": string; "transfer_id": string; "created_at": number }
+    body: { "token": string; "direction": "perp_to_spot" | "spot_to_perp"; "amount": string }
+    answer: { "direction": "perp_to_spot" | "spot_to_perp"; "token": string; "amount": string; "perp_balance_after": string; "spot_balance_after": string; "transfer_id": string; "created_at": number }
   }
   'GET /api/v1/spot/transfers': {
     params: undefined
-    query: { "kind"?: "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token"?: string; "wallet"?: "perp" | "spot"; "idempotency_key"?: string; "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string }
+    query: { "kind"?: "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token"?: string; "wallet"?: "perp" | "spot"; "idempotency_key"?: string; "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string }
     body: undefined
-    answer: ({ "id": string; "transfer_id": string; "kind": "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token": string; "wallet": "perp" | "spot"; "amount": string; "available_delta": string; "frozen_delta": string; "available_after": string; "frozen_after": string; "version": number; "counterparty": { "account": string; "wallet": string } | null; "reference": Record<string, unknown> | null; "created_at": number })[]
+    answer: ({ "id": string; "transfer_id": string; "kind": "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token": string; "wallet": "perp" | "spot"; "amount": string; "available_delta": string; "frozen_delta": string; "available_after": string; "frozen_after": string; "version": number; "counterparty": { "account": string; "wallet": "perp" | "spot" | "system" } | null; "reference": Record<string, unknown> | null; "created_at": number })[]
   }
   'POST /api/v1/spot/withdraw/request': {
     params: undefined
@@ -116,7 +116,7 @@ export interface Operations {
   }
   'GET /api/v1/spot/withdrawals': {
     params: undefined
-    query: { "start"?: string; "end"?: string; "limit"?: string; "cursor"?: string; "status"?: "reserved" | "signed" | "confirmed" | "expired" | "released"; "token"?: string }
+    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "reserved" | "signed" | "confirmed" | "expired" | "released"; "token"?: string }
     body: undefined
     answer: ({ "id": string; "token": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string })[]
   }
@@ -130,30 +130,30 @@ export interface Operations {
     params: undefined
     query: undefined
     body: undefined
-    answer: undefined
+    answer: StreamSubscribe | StreamUnsubscribe | StreamPing | StreamSubscribed | StreamUnsubscribed | StreamPong | StreamError | StreamBalance
   }
   'POST /api/v1/account/subaccount/create': {
     params: undefined
     query: undefined
-    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": string; "value": string }; "sub_signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
+    body: { "main_account": string; "subaccount": string; "main_signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "sub_signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: null }
     answer: { "success": true; "data": { "main_account": string; "subaccount": string; "created_at": number }; "error": null; "code": null }
   }
   'POST /api/v1/account/subaccount/list': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null }
     answer: { "success": true; "data": { "subaccounts": ({ "address": string; "balance": string; "pending_balance": string; "fee_level": 0; "fee_mode": "auto"; "created_at": number })[] }; "error": null; "code": null }
   }
   'POST /api/v1/account/subaccount/spot_asset/transfer': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "symbol": string; "amount": string; "idempotency_key"?: string | null }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "symbol": string; "amount": string; "idempotency_key"?: string | null }
     answer: { "success": true; "data": { "success": true; "error": null; "transfer_id": string; "created_at": number }; "error": null; "code": null }
   }
   'POST /api/v1/account/subaccount/transfer': {
     params: undefined
     query: undefined
-    body: { "account": string; "signature": string | { "type": string; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "amount": string }
+    body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "amount": string }
     answer: { "success": true; "data": { "success": true; "error": null; "transfer_id": string; "created_at": number }; "error": null; "code": null }
   }
   'GET /api/v1/wallet/tokens': {

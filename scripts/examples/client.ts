@@ -41,7 +41,7 @@ export function createClient(origin: string, credentials: Credentials = {}) {
     const [method = 'GET', path = '/'] = operation.split(' ')
     const { params, query, body, idempotencyKey } = input as {
       params?: Record<string, string>
-      query?: Record<string, string>
+      query?: Record<string, string | number>
       body?: unknown
       idempotencyKey?: string
     }
@@ -49,7 +49,7 @@ export function createClient(origin: string, credentials: Credentials = {}) {
       encodeURIComponent(params?.[name] ?? ''),
     )
     const url = new URL(filled, origin)
-    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, value)
+    for (const [name, value] of Object.entries(query ?? {})) url.searchParams.set(name, String(value))
     const response = await fetch(url, {
       method,
       headers: {

@@ -7,7 +7,7 @@ export interface OpenApiDocument {
   openapi: string
   info: object
   servers: object[]
-  tags: { name: string }[]
+  tags: { name: string; description: string }[]
   paths: Record<string, Record<string, Operation>>
   components: Record<string, Record<string, object>>
 }
@@ -40,15 +40,35 @@ export function openApiDocument(endpoints: Endpoint[], version: string): OpenApi
       description:
         'The spot wallet of an exchange. Amounts are decimal strings of whole tokens; times are unix seconds, in the wallet-signed family milliseconds; ids are UUIDs.',
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+      contact: { name: 'The operator of this service' },
     },
     servers: [{ url: '/', description: 'This origin' }],
-    tags: tagsOf(shown).map((name) => ({ name })),
+    tags: tagsOf(shown).map((name) => ({ name, description: describedTag(name) })),
     paths,
     components: componentsOf(shown),
   }
 }
 
 const TAGS_LAST = ['Public', 'Admin', 'Reference']
+const TAGS: Record<string, string> = {
+  'Sign in': 'A wallet signs, and a session token comes back',
+  Agents: 'Keys that may sign for an account; every request is signed by the account’s own key',
+  'API keys': 'Keys that read an account and never move money',
+  'Perp margin': 'The margin of the perpetuals account',
+  'Spot wallet': 'Balances, transfers, deposits and history of the spot wallet',
+  Withdrawals: 'From the spot wallet to the chain, through the vault',
+  Stream: 'Balances as they change, over a WebSocket',
+  Subaccounts: 'Accounts below a main account; every request is signed by a wallet or its agent',
+  Public: 'For anybody, without a credential',
+  Admin: 'For the operator, by the admin key',
+  Reference: 'This reference and the document it is made from',
+}
+
+function describedTag(name: string): string {
+  const description = TAGS[name]
+  if (!description) throw new Error(`the tag ${name} has no description`)
+  return description
+}
 
 /** Sign in first, what few need last, the rest as it is mounted. */
 function tagsOf(endpoints: Endpoint[]): string[] {
@@ -99,7 +119,7 @@ const REQUEST_ID: JsonSchema = {
   maxLength: 128,
   description: 'Kept and answered when it is short and plain; else one is made',
   examples: ['order-4711'],
-} as JsonSchema
+}
 
 function parametersOf(endpoint: Endpoint): NonNullable<Operation['parameters']> {
   const fields = (schema: Endpoint['query'], where: 'path' | 'query') => {
@@ -137,10 +157,24 @@ function successOf(endpoint: Endpoint): Record<string, object> {
     ...(isPaged ? ref('Link') : {}),
     ...(endpoint.idempotent ? ref('Idempotency-Replayed') : {}),
   }
-  if (status === 101) return { '101': { description: 'The stream is open', headers } }
+  if (status === 101) return streamOpened(endpoint, headers)
   const schema = endpoint.response ? jsonSchemaOf(endpoint.response, 'output') : ({ type: 'string' } as const)
   const example = endpoint.response ? { example: exampleOf(schema) } : {}
   return { [status]: { description: 'Done', headers, content: { [contentType]: { schema, ...example } } } }
+}
+
+/** Where there is no 101 (HTTP/2) an open stream is a 200. The messages are shown as its content. */
+function streamOpened(endpoint: Endpoint, headers: object): Record<string, object> {
+  const anyOf = Object.keys(endpoint.docs?.schemas ?? {}).map((name) => ({
+    $ref: `#/components/schemas/${name}`,
+  }))
+  const content = { 'application/json': { schema: { anyOf } } }
+  const opened = (when: string) => ({
+    description: `The stream is open${when}; each frame, either way, holds one of these messages`,
+    headers,
+    content,
+  })
+  return { '101': opened(''), '200': opened(' over HTTP/2, which has no 101 (RFC 8441)') }
 }
 
 function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
@@ -181,6 +215,7 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
           error: text('For a person; begins as the errors say', 'Insufficient spot balance'),
           code: {
             type: 'integer',
+            format: 'int64',
             description: 'The API’s own number, else the HTTP status',
             examples: [62],
           },
@@ -195,7 +230,10 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
     },
     headers: {
       'X-Request-Id': header('Of this request; the caller’s own when it was short and plain', 'order-4711'),
-      'Retry-After': header('Seconds to wait', '1'),
+      'Retry-After': {
+        description: 'Seconds to wait',
+        schema: { type: 'integer', format: 'int64', description: 'Seconds to wait', examples: [1] },
+      },
       Link: header(
         'The next page, when there is one: `<…>; rel="next"`',
         '</api/v1/spot/transfers?cursor=…>; rel="next"',

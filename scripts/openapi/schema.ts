@@ -13,6 +13,11 @@ export interface JsonSchema {
   const?: unknown
   default?: unknown
   pattern?: string
+  format?: string
+  minLength?: number
+  maxLength?: number
+  minimum?: number
+  maximum?: number
   additionalProperties?: boolean | JsonSchema
   $ref?: string
   /** Of our own, from `amountIn`: replaces what the validator takes. */
@@ -33,15 +38,24 @@ export function jsonSchemaOf(schema: z.ZodMiniType, io: 'input' | 'output'): Jso
   delete json.$schema
   walk(json, (node) => {
     if (node.documented) {
-      delete node.type
-      delete node.anyOf
+      for (const keyword of ['type', 'anyOf', 'pattern', 'maxLength'] as const) delete node[keyword]
       Object.assign(node, node.documented)
       delete node.documented
     }
+    wholeNumbers(node)
     // Answers may get more members: a client must not refuse them.
     if (io === 'output' && node.additionalProperties === false) delete node.additionalProperties
   })
   return json
+}
+
+/** No number of this API has a fraction: amounts are text. Generated clients would make 32-bit floats of `number`. */
+function wholeNumbers(node: JsonSchema): void {
+  if (![node.type].flat().includes('number')) return
+  node.type = Array.isArray(node.type)
+    ? node.type.map((type) => (type === 'number' ? 'integer' : type))
+    : 'integer'
+  node.format = 'int64'
 }
 
 export function walk(node: JsonSchema, visit: (node: JsonSchema) => void): void {
