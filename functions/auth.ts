@@ -13,7 +13,14 @@ import {
   parseLoginSignature,
 } from './_lib/login-message.ts'
 import { loginSignedBy, loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
-import { accountOut, field, SIGNATURE_EXAMPLE, signatureParts, unixSeconds } from './_lib/schemas.ts'
+import {
+  accountOut,
+  field,
+  SESSION_TOKEN_EXAMPLE,
+  SIGNATURE_EXAMPLE,
+  signatureParts,
+  unixSeconds,
+} from './_lib/schemas.ts'
 import { issueSession } from './_lib/session.ts'
 
 const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv, ...chainEnv, ...loginEnv })
@@ -118,11 +125,7 @@ export const authLogin = defineEndpoint({
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
   }),
   response: z.object({
-    token: field(
-      z.string(),
-      'Send it as `Authorization: Bearer <token>`',
-      'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl',
-    ),
+    token: field(z.string(), 'Send it as `Authorization: Bearer <token>`', SESSION_TOKEN_EXAMPLE),
     expires_at: unixSeconds('When the token ends'),
   }),
   errors: {

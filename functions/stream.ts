@@ -1,9 +1,12 @@
 import * as z from 'zod/mini'
 import { serve } from './_lib/app.ts'
-import { defineEndpoint, type Header } from './_lib/endpoint.ts'
+import { defineEndpoint, type Caller, type Header } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { STREAM_RETRY_AFTER_SECONDS, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
+import { logFailure } from './_lib/log.ts'
+import { addressKey } from './_lib/rate-limit.ts'
+import { waitForSignIn } from './_lib/stream-lobby.ts'
 import { streamSchemas } from './_lib/stream-messages.ts'
 
 export { AccountStream } from './_lib/account-stream.ts'
@@ -18,23 +21,27 @@ export const stream = defineEndpoint({
   tag: 'Stream',
   summary: 'Live spot balances over a WebSocket',
   description:
-    'The token comes as `Authorization: Bearer` or, from a browser, as `new WebSocket(url, ["bearer", token])`; the server selects `bearer` and never ' +
-    'repeats the token. Send `StreamSubscribe`, `StreamUnsubscribe` or `StreamPing`; the answers are `StreamSubscribed`, `StreamUnsubscribed`, ' +
-    '`StreamPong` and `StreamError`. Each `subscribed` is followed by a `StreamBalance` for every token, then by one for every committed change. Within a socket the versions of a token ' +
-    'never go back. A gap means that a push was lost: subscribe again for a new snapshot. Close codes: 4401 the session ended, 1009 a message over 16 KiB, 1013 the ' +
-    'balances could not be read.',
+    'The token comes with the upgrade, as `Authorization: Bearer` or, from a browser, as `new WebSocket(url, ["bearer", token])` (the server selects ' +
+    '`bearer` and never repeats the token); or within 10 s after it, in a `StreamAuth` or the `token` of a `StreamSubscribe`, answered by ' +
+    '`StreamAuthResult`. Until then everything else is answered with `AUTH_REQUIRED`. A newer token of the account may be sent at any time: the socket lives ' +
+    'as long as the last one. Send `StreamSubscribe`, `StreamUnsubscribe` or `StreamPing`, as text or as bytes of it; the answers are `StreamSubscribed`, ' +
+    '`StreamUnsubscribed`, `StreamPong` and `StreamError`. Each `subscribed` is followed by a `StreamBalance` for every token, then by one for every committed ' +
+    'change. Within a socket the versions of a token never go back. A gap means that a push was lost: subscribe again for a new snapshot. Close codes: 4401 ' +
+    'not signed in, or no longer; 1008 over 100 messages in 10 s; 1009 a message over 16 KiB; 1013 connect again later.',
   access: 'session',
+  signsInLater: true,
   env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
   databaseUrl: (env) => env.DATABASE_URL,
   authorization: (header) => {
     // `bearer, <token>`: a browser can set no other header on a WebSocket.
     const [scheme, token] = protocolsOf(header)
-    return header('authorization') ?? (scheme === 'bearer' && token ? `Bearer ${token}` : undefined)
+    const offered = header('sec-websocket-protocol') === undefined ? undefined : `${scheme} ${token ?? ''}`
+    return header('authorization') ?? offered
   },
   errors: {
     'API Key permission denied': 'the caller used an API key',
     UPGRADE_REQUIRED: 'the request is not a WebSocket handshake',
-    RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already; none of them is closed for the new one`,
+    RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already (none of them is closed for the new one), or too many sockets wait for their sign-in`,
   },
   internal: 'internal error',
   docs: { status: 101, schemas: streamSchemas },
@@ -45,22 +52,44 @@ export const stream = defineEndpoint({
       })
     }
     const streams = call.bindings.STREAM as DurableObjectNamespace
-    const { account, expiresAt } = call.caller
-    const target = new URL('https://stream/open')
-    target.searchParams.set('account', account)
-    target.searchParams.set('expires_at', String(expiresAt))
-    const opened = await streams
-      .get(streams.idFromName(account))
-      .fetch(target, { headers: { Upgrade: 'websocket' } })
-    if (!opened.webSocket) {
-      throw new ApiError('RATE_LIMITED', `at most ${STREAM_SOCKETS_PER_ACCOUNT_MAX} sockets an account`, {
-        headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
+    if (call.caller.via === 'none') {
+      const webSocket = waitForSignIn({
+        address: addressKey(call.header('cf-connecting-ip') ?? ''),
+        signIn: async (token) => {
+          const caller = await call.signIn(token)
+          console.log(
+            JSON.stringify({
+              event: 'stream_signed_in',
+              request_id: call.requestId,
+              account: caller.account,
+            }),
+          )
+          return caller
+        },
+        open: async (caller) => await openStream(streams, caller),
+        failed: (error) => logFailure(call.requestId, error),
       })
+      return new Response(null, { status: 101, webSocket })
     }
+    const webSocket = await openStream(streams, call.caller)
     const headers: Record<string, string> = {}
     if (protocolsOf(call.header).includes('bearer')) headers['Sec-WebSocket-Protocol'] = 'bearer'
-    return new Response(null, { status: 101, webSocket: opened.webSocket, headers })
+    return new Response(null, { status: 101, webSocket, headers })
   },
 })
+
+/** A socket to the account's object. @throws ApiError RATE_LIMITED */
+async function openStream(streams: DurableObjectNamespace, caller: Caller): Promise<WebSocket> {
+  const target = new URL('https://stream/open')
+  target.searchParams.set('account', caller.account)
+  target.searchParams.set('expires_at', String(caller.expiresAt))
+  const opened = await streams
+    .get(streams.idFromName(caller.account))
+    .fetch(target, { headers: { Upgrade: 'websocket' } })
+  if (opened.webSocket) return opened.webSocket
+  throw new ApiError('RATE_LIMITED', `at most ${STREAM_SOCKETS_PER_ACCOUNT_MAX} sockets per account`, {
+    headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
+  })
+}
 
 export default serve('stream', stream)

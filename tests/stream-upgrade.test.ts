@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest'
+import { STREAM_MESSAGES_MAX } from '../functions/_lib/limits.ts'
 import { clientOf } from './support/client.ts'
 import { openStream as open, refusal, type Credential, type StreamClient } from './support/stream.ts'
 import { until } from './support/until.ts'
@@ -33,7 +34,8 @@ describe('the upgrade', () => {
   })
 
   test.each<[string, (token: string) => Promise<Credential> | Credential, number, string]>([
-    ['no credential', () => ({ headers: {} }), 401, 'UNAUTHORIZED'],
+    ['bearer as a subprotocol and no token', () => ({ protocols: ['bearer'] }), 401, 'UNAUTHORIZED'],
+    ['an API key alone', () => ({ headers: { 'X-API-Key': 'tg_x' } }), 403, 'API Key permission denied'],
     ['nonsense', () => ({ bearer: 'nonsense' }), 401, 'UNAUTHORIZED'],
     ['nonsense as a subprotocol', () => ({ protocols: ['bearer', 'nonsense'] }), 401, 'UNAUTHORIZED'],
     ['another subprotocol', (token) => ({ protocols: ['token', token] }), 401, 'UNAUTHORIZED'],
@@ -60,6 +62,11 @@ describe('the upgrade', () => {
     const { token } = await client.newAccount()
     const refused = await refusal(url, await credential(token))
     expect([refused.status, JSON.parse(refused.body).error]).toEqual([status, error])
+  })
+
+  test('a plain GET without a credential is refused: only a socket may sign in later', async () => {
+    const answer = await fetch(url.replace('ws:', 'http:'))
+    expect([answer.status, await answer.json()]).toMatchObject([401, { error: 'UNAUTHORIZED' }])
   })
 
   test('a plain GET says that a WebSocket is needed', async () => {
@@ -113,7 +120,11 @@ describe('what a client may say', () => {
     ['null', 'null', 'INVALID_MESSAGE'],
     ['no type', '{}', 'INVALID_MESSAGE'],
     ['an unknown type', '{"type":"publish"}', 'INVALID_MESSAGE'],
-    ['bytes', Buffer.from('{"type":"ping"}'), 'INVALID_MESSAGE'],
+    ['bytes that are no UTF-8', Buffer.from([0x7b, 0xff, 0x7d]), 'INVALID_MESSAGE'],
+    ['bytes that are no JSON', Buffer.from('hello'), 'INVALID_MESSAGE'],
+    ['UTF-16', Buffer.from('{"type":"ping"}', 'utf16le'), 'INVALID_MESSAGE'],
+    ['auth without a token', '{"type":"auth"}', 'INVALID_MESSAGE'],
+    ['a token that is no text', '{"type":"auth","token":7}', 'INVALID_MESSAGE'],
     ['no channel', '{"type":"subscribe"}', 'INVALID_CHANNEL'],
     [
       'the channel of somebody else',
@@ -128,6 +139,24 @@ describe('what a client may say', () => {
     expect(stream.messages).toEqual([{ type: 'error', code, message: expect.any(String) }])
     stream.say('{ "type": "ping" }')
     await until(() => stream.messages.at(-1)?.type === 'pong', 'pong')
+  })
+
+  test('bytes that hold JSON count as text', async () => {
+    const { token } = await client.newAccount({ USDT: '1' })
+    const stream = await openStream({ bearer: token })
+    stream.socket.send(Buffer.from('{"type":"subscribe","channel":"spot:user:balances"}'))
+    await until(() => stream.balances('USDT').length > 0, 'the snapshot')
+    stream.socket.send(Buffer.from('{"type":"ping"}'))
+    await until(() => stream.messages.at(-1)?.type === 'pong', 'pong')
+  })
+
+  test('a flood of messages closes its socket with 1008 and no other', async () => {
+    const { token } = await client.newAccount({ USDT: '1' })
+    const [calm, busy] = [await subscribed(token, 'USDT'), await openStream({ bearer: token })]
+    for (let n = 0; n <= STREAM_MESSAGES_MAX; n += 1) busy.say('{}')
+    expect((await busy.closed).code).toBe(1008)
+    calm.say({ type: 'ping' })
+    await until(() => calm.messages.at(-1)?.type === 'pong', 'pong')
   })
 
   test('a message of 16 KiB is read, one byte more closes the socket with 1009', async () => {

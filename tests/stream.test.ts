@@ -170,9 +170,12 @@ describe('time', () => {
     expect(versions(short, 'USDT')).toEqual([1])
   })
 
-  test('a socket stays open while its object sleeps, and the next push comes with the next version', async () => {
+  test('a socket stays open while its object sleeps, and the next push comes with the next version; also one that signed in later', async () => {
     const { account, token } = await client.newAccount({ USDT: '1' })
     const stream = await subscribed(token, 'USDT')
+    const later = await openStream({ headers: {} })
+    later.say({ type: 'auth', token })
+    await later.subscribe('USDT')
     const log = join(inject('stackFolder'), 'functions.log')
     const wakes = () => readFileSync(log, 'utf8').split('"stream_woke"').length
     const before = wakes()
@@ -187,6 +190,8 @@ describe('time', () => {
     await client.credit(account, 'USDT', '1')
     await until(() => versions(stream, 'USDT').includes(last), 'another push')
     expect(versions(stream, 'USDT')).toEqual(upTo(last))
+    await until(() => versions(later, 'USDT').includes(last), 'the push on the other')
+    expect(versions(later, 'USDT')).toEqual(upTo(last))
   })
 
   test('the upgrade is logged under the caller’s request id, and the token is in no log line', async () => {

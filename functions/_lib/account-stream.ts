@@ -8,18 +8,21 @@ import * as z from 'zod/mini'
 import { connect, type Push } from '../../db/client.ts'
 import { spotSnapshot } from '../../db/ledger/balances.ts'
 import { BalanceFeed, type FeedMemory } from './balance-feed.ts'
-import { databaseEnv, parseEnv } from './env.ts'
-import { DATABASE_TIMEOUT_MS, STREAM_MESSAGE_BYTES_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './limits.ts'
+import { databaseEnv, parseEnv, sessionEnv } from './env.ts'
+import { ApiError } from './errors.ts'
+import { DATABASE_TIMEOUT_MS, STREAM_SIGN_INS_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './limits.ts'
 import { logFailure } from './log.ts'
-import { BALANCES_CHANNEL, balanceMessage, PING, PONG, readClientMessage } from './stream-messages.ts'
-
-/** Why the server closes a socket; RFC 6455 leaves 4000 to 4999 to applications. */
-export const CLOSE = {
-  normal: 1000,
-  messageTooBig: 1009,
-  tryAgainLater: 1013,
-  sessionExpired: 4401,
-} as const
+import { readSession } from './session.ts'
+import {
+  authResult,
+  BALANCES_CHANNEL,
+  balanceMessage,
+  errorMessage,
+  PING,
+  PONG,
+  readClientMessage,
+} from './stream-messages.ts'
+import { CLOSE, closeQuietly, MessageCount, send, textOf } from './stream-socket.ts'
 
 interface Attachment {
   account: string
@@ -29,11 +32,12 @@ interface Attachment {
   memory: FeedMemory
 }
 
-const env = z.object(databaseEnv)
+const env = z.object({ ...databaseEnv, ...sessionEnv })
 
 export class AccountStream {
   /** Only of sockets that were used since the object woke; the rest is in the attachments. */
   readonly #feeds = new WeakMap<WebSocket, BalanceFeed>()
+  readonly #counts = new WeakMap<WebSocket, { messages: MessageCount; refusedTokens: number }>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #reading: Promise<Push[]> | undefined
   #nextReading: Promise<Push[]> | undefined
@@ -65,30 +69,24 @@ export class AccountStream {
     this.state.acceptWebSocket(server)
     const memory = new BalanceFeed().memory
     server.serializeAttachment({ account, expiresAt, subscribed: false, memory } satisfies Attachment)
-    const alarm = await this.state.storage.getAlarm()
-    if (alarm === null || expiresAt * 1000 < alarm) await this.state.storage.setAlarm(expiresAt * 1000)
+    await this.#wakeAtEnd(expiresAt)
     return new Response(null, { status: 101, webSocket: client })
   }
 
   async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
     if (this.#closedAsExpired(socket)) return
-    if (isLongerThan(STREAM_MESSAGE_BYTES_MAX, message)) {
-      closeQuietly(
-        socket,
-        CLOSE.messageTooBig,
-        `a message may have at most ${STREAM_MESSAGE_BYTES_MAX} bytes`,
-      )
-      return
-    }
-    const wanted = readClientMessage(typeof message === 'string' ? message : '')
+    const count = this.#countOf(socket)
+    const fault = count.messages.fault(message, Date.now())
+    if (fault) return closeQuietly(socket, ...fault)
+    const wanted = readClientMessage(textOf(message))
+    if (wanted.token !== undefined && !(await this.#signInAgain(socket, wanted.token))) return
     switch (wanted.kind) {
+      case 'auth':
+        return
       case 'ping':
         return send(socket, PONG)
       case 'invalid':
-        return send(
-          socket,
-          JSON.stringify({ type: 'error', code: wanted.code, message: wanted.message.slice(0, 200) }),
-        )
+        return send(socket, errorMessage(wanted.code, wanted.message))
       case 'subscribe':
         return await this.#subscribe(socket)
       case 'unsubscribe':
@@ -96,6 +94,31 @@ export class AccountStream {
         this.#keep(socket, { subscribed: false, memory: new BalanceFeed().memory })
         return send(socket, JSON.stringify({ type: 'unsubscribed', channel: BALANCES_CHANNEL }))
     }
+  }
+
+  /** Clients send their token also where the upgrade had one, and a newer one before that ends: the socket lives as long. */
+  async #signInAgain(socket: WebSocket, token: string): Promise<boolean> {
+    const count = this.#countOf(socket)
+    try {
+      const now = Math.floor(Date.now() / 1000)
+      const config = parseEnv(env, this.bindings)
+      const session = await readSession(config, token, now, (work) => this.state.waitUntil(work))
+      if (session?.account === attachmentOf(socket).account) {
+        this.#keep(socket, { expiresAt: session.expiresAt })
+        await this.#wakeAtEnd(session.expiresAt)
+        send(socket, authResult(true, 'signed in'))
+        return true
+      }
+      count.refusedTokens += 1
+      const why = session ? 'the socket is another account’s' : 'the token is missing or not valid'
+      send(socket, authResult(false, why))
+    } catch (error) {
+      if (!(error instanceof ApiError)) logFailure('stream', error)
+      send(socket, authResult(false, error instanceof ApiError ? error.message : 'this cannot be done now'))
+    }
+    if (count.refusedTokens >= STREAM_SIGN_INS_MAX)
+      closeQuietly(socket, CLOSE.sessionEnded, 'too many refused tokens')
+    return false
   }
 
   /** Answers the client's close: without it the client waits for its own time limit. */
@@ -183,6 +206,17 @@ export class AccountStream {
     return feed
   }
 
+  #countOf(socket: WebSocket): { messages: MessageCount; refusedTokens: number } {
+    const count = this.#counts.get(socket) ?? { messages: new MessageCount(), refusedTokens: 0 }
+    this.#counts.set(socket, count)
+    return count
+  }
+
+  async #wakeAtEnd(expiresAt: number): Promise<void> {
+    const alarm = await this.state.storage.getAlarm()
+    if (alarm === null || expiresAt * 1000 < alarm) await this.state.storage.setAlarm(expiresAt * 1000)
+  }
+
   #keep(socket: WebSocket, change: Partial<Attachment>): void {
     socket.serializeAttachment({ ...attachmentOf(socket), ...change })
   }
@@ -190,32 +224,9 @@ export class AccountStream {
   /** The alarm can be late, and a message or a push can come first: an ended session gets nothing. */
   #closedAsExpired(socket: WebSocket): boolean {
     if (attachmentOf(socket).expiresAt * 1000 > Date.now()) return false
-    closeQuietly(socket, CLOSE.sessionExpired, 'the session has ended: sign in again')
+    closeQuietly(socket, CLOSE.sessionEnded, 'the session has ended: sign in again')
     return true
   }
 }
 
-/** A text has at least as many bytes as units: one that is far too long is not even encoded. */
-const isLongerThan = (bytes: number, message: string | ArrayBuffer): boolean =>
-  typeof message === 'string'
-    ? message.length > bytes || new TextEncoder().encode(message).length > bytes
-    : message.byteLength > bytes
-
 const attachmentOf = (socket: WebSocket): Attachment => socket.deserializeAttachment() as Attachment
-
-/** A socket that is closing throws; its client will read everything again when it comes back. */
-function send(socket: WebSocket, text: string): void {
-  try {
-    socket.send(text)
-  } catch {
-    // Nothing to repair here.
-  }
-}
-
-function closeQuietly(socket: WebSocket, code: number, reason: string): void {
-  try {
-    socket.close(code, reason)
-  } catch {
-    // Closed already, which is what was wanted.
-  }
-}

@@ -45,6 +45,11 @@ export interface Call<E extends Schema, B, Q, P> {
    * the key that signed. @throws ApiError RATE_LIMITED
    */
   proved(account: string, key: string): Promise<void>
+  /**
+   * Signs somebody in whose token came after the request, under the same rules and limits.
+   * @throws ApiError UNAUTHORIZED, ISSUER_UNAVAILABLE, RATE_LIMITED
+   */
+  signIn(token: string): Promise<Caller>
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
 }
@@ -87,6 +92,8 @@ export interface EndpointDefinition<
   renderError?: (error: unknown, requestId: string) => { response: Response; outcome: string }
   /** The errors of that other envelope, with when. */
   signedErrors?: Partial<Record<SignedErrorId, string>>
+  /** A WebSocket may be opened without any credential, for one that comes over it: then `call.caller` is nobody. */
+  signsInLater?: true
   /** The Authorization header of callers who cannot set one, such as a browser's WebSocket. */
   authorization?: (header: Header) => string | undefined
   /** What the reference says beyond the schemas; nothing here changes an answer. */

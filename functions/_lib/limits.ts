@@ -92,6 +92,16 @@ export const HISTORY_SCAN_MAX = 5_000
 /** Tabs and bots of one account; past it a new socket is refused, so that no running client is thrown out. */
 export const STREAM_SOCKETS_PER_ACCOUNT_MAX = 20
 export const STREAM_MESSAGE_BYTES_MAX = 16 * 1024
+/** Messages of one socket in a period: a client that follows one channel sends a few, and a ping that is answered asleep counts not. */
+export const STREAM_MESSAGES_MAX = 100
+export const STREAM_MESSAGES_SECONDS = 10
+/** A socket that was opened without a token has so long to sign in, so many messages, and so many tokens to try. */
+export const STREAM_SIGN_IN_SECONDS = 10
+export const STREAM_WAITING_MESSAGES_MAX = 20
+export const STREAM_SIGN_INS_MAX = 5
+/** Sockets that have not signed in yet, of an isolate and of one address: about 10 KB each, gone when their time is over. */
+export const STREAM_WAITING_MAX = 1_000
+export const STREAM_WAITING_PER_ADDRESS_MAX = 50
 /** How long a newer balance waits for an older one that overtook it on the way here. */
 export const STREAM_GAP_WAIT_MS = 250
 /** Balances that may wait for one socket before they are sent with the gap showing. */

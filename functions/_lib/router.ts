@@ -7,7 +7,7 @@ import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
 import { OwnError } from '../../db/errors.ts'
 import { authenticateAdmin } from './admin-key.ts'
-import type { authenticate } from './auth.ts'
+import type { authenticate, Credentials } from './auth.ts'
 import { readJsonObject } from './body.ts'
 import { boundedHeaders, boundedPath, refuseLongQuery } from './bounds.ts'
 import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
@@ -106,7 +106,9 @@ async function answer(
   const header = boundedHeaders(c)
   const gate = new RateGate(c.env, endpoint, header('cf-connecting-ip')?.slice(0, IP_LENGTH_MAX))
   await gate.enter(header('x-api-key') !== undefined)
-  const caller = await callerOf(c, header, identify, endpoint, env, db, now, gate)
+  const callerBy = async (credentials: Credentials, at: number) =>
+    await callerOf(c, header, identify, endpoint, credentials, env, db, at, gate)
+  const caller = await callerBy(credentialsOf(header, endpoint), now)
   const body = endpoint.body ? checked(endpoint.body, await readJsonObject(c.req.raw), 'body') : undefined
   const result = await endpoint.handler({
     env,
@@ -127,6 +129,10 @@ async function answer(
       c.set('account', account)
       await gate.proved(key)
     },
+    signIn: async (token: string) => {
+      const late = { authorization: `Bearer ${token}`, apiKey: undefined }
+      return await callerBy(late, Math.floor(Date.now() / 1000))
+    },
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
   })
@@ -134,22 +140,29 @@ async function answer(
   return result instanceof Response ? result : Response.json(result)
 }
 
+function credentialsOf(header: Header, endpoint: Endpoint): Credentials {
+  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
+  return { authorization, apiKey: header('x-api-key') }
+}
+
 async function callerOf(
   c: Ctx,
   header: Header,
   identify: Parts['identify'],
   endpoint: Endpoint,
+  credentials: Credentials,
   env: object,
   db: () => Database,
   now: number,
   gate: RateGate,
 ): Promise<Caller> {
-  const authorization = endpoint.authorization ? endpoint.authorization(header) : header('authorization')
-  const credentials = { authorization, apiKey: header('x-api-key') }
   const { access } = endpoint
+  const { authorization, apiKey } = credentials
+  if (endpoint.signsInLater && authorization === undefined && apiKey === undefined && isUpgrade(header))
+    return { account: '', via: 'none' }
   const authenticated =
     access === 'admin'
-      ? authenticateAdmin(credentials.apiKey, endpoint.adminKey?.(env))
+      ? authenticateAdmin(apiKey, endpoint.adminKey?.(env))
       : identify(access, credentials, env, db, now, (work) => c.executionCtx.waitUntil(work))
   const caller = await authenticated.catch(async (error: unknown) => {
     if (error instanceof ApiError && error.code === 'UNAUTHORIZED') await gate.authFailed()
@@ -159,6 +172,8 @@ async function callerOf(
   if (caller.via !== 'none') await gate.proved(identityOf(caller))
   return caller
 }
+
+const isUpgrade = (header: Header): boolean => header('upgrade')?.toLowerCase() === 'websocket'
 
 /** A repeated or unknown filter is refused, not ignored: a filter that does nothing shows the wrong money. */
 function queryOf(c: Ctx): Record<string, string> {

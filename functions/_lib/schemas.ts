@@ -51,6 +51,9 @@ export const uuid = (description: string) =>
 export const accountOut = (description: string, example = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8') =>
   field(z.string(), description, example)
 
+export const SESSION_TOKEN_EXAMPLE =
+  'eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJzdWIiOiIweDcwOTkifQ.c2lnbmF0dXJl'
+
 /** 65 bytes as 0x hex, as an EVM key signs. */
 export const SIGNATURE_EXAMPLE = '0x' + '5f'.repeat(64) + '1b'
 /** `{type, value}`, as a signature may also come. */

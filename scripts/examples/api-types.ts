@@ -168,11 +168,15 @@ export type Error = { "error": string; "message": string; "request_id": string }
 
 export type SignedError = { "success": boolean; "data": Record<string, unknown> | null; "error": string; "code": number; "error_id": string; "request_id": string }
 
-export type StreamSubscribe = { "type": "subscribe"; "channel": "spot:user:balances" }
+export type StreamAuth = { "type": "auth"; "token": string }
+
+export type StreamSubscribe = { "type": "subscribe"; "channel": "spot:user:balances"; "token"?: string }
 
 export type StreamUnsubscribe = { "type": "unsubscribe"; "channel": "spot:user:balances" }
 
 export type StreamPing = { "type": "ping" }
+
+export type StreamAuthResult = { "type": "auth_result"; "success": boolean; "message": string }
 
 export type StreamSubscribed = { "type": "subscribed"; "channel": "spot:user:balances" }
 
@@ -180,6 +184,6 @@ export type StreamUnsubscribed = { "type": "unsubscribed"; "channel": "spot:user
 
 export type StreamPong = { "type": "pong" }
 
-export type StreamError = { "type": "error"; "code": "INVALID_MESSAGE" | "INVALID_CHANNEL"; "message": string }
+export type StreamError = { "type": "error"; "code": "INVALID_MESSAGE" | "INVALID_CHANNEL" | "AUTH_REQUIRED"; "message": string }
 
 export type StreamBalance = { "type": "spot_user_balance"; "channel": "spot:user:balances"; "data": { "token": string; "available": string; "frozen": string; "version": number; "ts": number } }

@@ -13,6 +13,8 @@ interface Message {
   type: string
   channel?: string
   code?: string
+  success?: boolean
+  message?: string
   data?: BalanceData
 }
 
