@@ -11,6 +11,7 @@ import { CasingCache } from 'drizzle-orm/casing'
 import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, type Refusal } from './errors.ts'
 import { askFront, FrontError } from './front.ts'
 import { isBusy, isSqlstate, outcomeOf, type Failure } from './outcome.ts'
+import { gated, type SessionRef } from './session-gate.ts'
 import { Turns } from './turns.ts'
 
 export type Client = NeonQueryFunction<false, true>
@@ -22,7 +23,12 @@ export interface Database {
   readonly timeoutMs: number
   /** Milliseconds spent waiting for Postgres, and round trips made, by this request. */
   readonly spent: { ms: number; roundTrips: number }
+  /** Whose statements these are: each is refused once that session has ended. */
+  session?: SessionRef | undefined
 }
+
+/** The same database for what must go on although the session may have ended: giving back, or ending it. */
+export const ungated = ({ session: _session, ...db }: Database): Database => db
 
 /** A spot balance after a committed change, as the stream sends it. */
 export interface Push {
@@ -79,13 +85,21 @@ function withTimeout(client: Client, timeoutMs: number): Client {
 export async function run<T>(db: Database, statement: (client: Client) => PromiseLike<T>): Promise<T> {
   const startedAt = Date.now()
   try {
-    return await db.turns.take(db.timeoutMs, async () => await statement(db.client))
+    return await db.turns.take(db.timeoutMs, async () => await statement(clientOf(db)))
   } catch (error) {
     throw sorted(error)
   } finally {
     db.spent.ms += Date.now() - startedAt
     db.spent.roundTrips += 1
   }
+}
+
+function clientOf({ client, session }: Database): Client {
+  if (!session) return client
+  const query = async (text: string, values: unknown[] = [], options?: object) =>
+    await client.query(...gated(text, values, session), options)
+  // Whatever else a client can do would pass the gate by.
+  return { query } as unknown as Client
 }
 
 /** Runs one statement; its rows come as the driver reads them: bigint, numeric and times are text. */

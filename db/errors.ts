@@ -27,6 +27,7 @@ export const REFUSALS = {
   TG028: 'account_in_use',
   TG029: 'agent_bound_elsewhere',
   TG030: 'not_found',
+  TG031: 'session_ended',
 } as const
 export type Refusal = (typeof REFUSALS)[keyof typeof REFUSALS]
 

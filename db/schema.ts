@@ -451,6 +451,36 @@ export const loginNonces = pgTable('login_nonces', {
   lastLoginAt: at('last_login_at').notNull().defaultNow(),
 })
 
+/**
+ * Accounts that signed out everywhere, for ever: a token of an older generation opens nothing. Tokens without one (another
+ * issuer's) are judged by `valid_from`: unix seconds, and what was issued up to it opens nothing.
+ */
+export const sessionCutoffs = pgTable(
+  'session_cutoffs',
+  {
+    account: ledgerAccount('account').primaryKey(),
+    generation: integer('generation').notNull(),
+    validFrom: bigint('valid_from', { mode: 'number' }).notNull(),
+    changedAt: at('changed_at').notNull(),
+  },
+  (t) => [check('session_cutoffs_generation_positive', sql`${t.generation} > 0`)],
+)
+
+/** Single sessions that were signed out, until their tokens end by themselves. */
+export const endedSessions = pgTable(
+  'ended_sessions',
+  {
+    /** SHA-256 of what the token's signature signs: the rest of a token can be spelt in several ways. */
+    id: bytea('id').primaryKey(),
+    account: ledgerAccount('account').notNull(),
+    expiresAt: at('expires_at').notNull(),
+  },
+  (t) => [
+    index('ended_sessions_by_expiry').on(t.expiresAt),
+    check('ended_sessions_id_is_sha256', sql`length(${t.id}) = 32`),
+  ],
+)
+
 /** User API keys: only the SHA-256 is kept. */
 export const apiKeys = pgTable(
   'api_keys',

@@ -2,6 +2,7 @@
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { run, type Client, type Database } from './client.ts'
 
+/** Of the clients that live as long as the isolate; one that carries a session lives as long as its call. */
 const builders = new WeakMap<Client, NeonHttpDatabase>()
 
 /** Runs one built read, timed, with its error sorted. */

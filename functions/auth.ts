@@ -1,5 +1,5 @@
 import * as z from 'zod/mini'
-import { nextLoginNonce, useLoginNonce } from '../db/ledger/login.ts'
+import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
 import { type Account, parseAccount } from './_lib/accounts.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
@@ -149,10 +149,11 @@ export const authLogin = defineEndpoint({
     const isSigned = loginCheck(account, signature, timestamp)
     const nonce = await nextLoginNonce(call.db, account.id)
     const domain = domainOf(call.env)
-    if (!(await isSigned(domain, nonce)) || !(await useLoginNonce(call.db, account.id, nonce))) {
+    const generation = (await isSigned(domain, nonce)) ? await signIn(call.db, account.id, nonce) : undefined
+    if (generation === undefined) {
       throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
     }
-    const session = await issueSession(call.env, account.id, call.now)
+    const session = await issueSession(call.env, account.id, call.now, generation)
     return { token: session.token, expires_at: session.expiresAt }
   },
 })

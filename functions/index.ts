@@ -6,6 +6,7 @@ import agentRevokeAll from './agent-revoke-all.ts'
 import agentRevoke from './agent-revoke.ts'
 import apiKeys from './api-keys.ts'
 import auth from './auth.ts'
+import authLogout from './auth-logout.ts'
 import docs from './docs.ts'
 import health from './health.ts'
 import perpBalances from './perp-balances.ts'
@@ -34,6 +35,7 @@ export const workers = [
   agentRevoke,
   apiKeys,
   auth,
+  authLogout,
   docs,
   health,
   perpBalances,

@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { ping } from '../db/ledger/health.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint, type Caller, type Header } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
@@ -8,6 +9,7 @@ import { logFailure } from './_lib/log.ts'
 import { addressKey } from './_lib/rate-limit.ts'
 import { waitForSignIn } from './_lib/stream-lobby.ts'
 import { streamSchemas } from './_lib/stream-messages.ts'
+import { CLOSE } from './_lib/stream-socket.ts'
 
 export { AccountStream } from './_lib/account-stream.ts'
 
@@ -66,30 +68,45 @@ export const stream = defineEndpoint({
           )
           return caller
         },
-        open: async (caller) => await openStream(streams, caller),
+        open: async (caller) => await openStream(streams, caller, async () => await ping(call.db)),
         failed: (error) => logFailure(call.requestId, error),
       })
       return new Response(null, { status: 101, webSocket })
     }
-    const webSocket = await openStream(streams, call.caller)
+    const webSocket = await openStream(streams, call.caller, async () => await ping(call.db))
     const headers: Record<string, string> = {}
     if (protocolsOf(call.header).includes('bearer')) headers['Sec-WebSocket-Protocol'] = 'bearer'
     return new Response(null, { status: 101, webSocket, headers })
   },
 })
 
-/** A socket to the account's object. @throws ApiError RATE_LIMITED */
-async function openStream(streams: DurableObjectNamespace, caller: Caller): Promise<WebSocket> {
+/**
+ * A socket to the account's object. The ledger is asked after it is there: whoever signs the session out either finds the
+ * socket, or has told the ledger before. @throws ApiError RATE_LIMITED, or what `ask` throws
+ */
+async function openStream(
+  streams: DurableObjectNamespace,
+  { account, session }: Caller,
+  ask: () => Promise<void>,
+): Promise<WebSocket> {
   const target = new URL('https://stream/open')
-  target.searchParams.set('account', caller.account)
-  target.searchParams.set('expires_at', String(caller.expiresAt))
-  const opened = await streams
-    .get(streams.idFromName(caller.account))
+  target.searchParams.set('session', JSON.stringify(session))
+  const { webSocket } = await streams
+    .get(streams.idFromName(account))
     .fetch(target, { headers: { Upgrade: 'websocket' } })
-  if (opened.webSocket) return opened.webSocket
-  throw new ApiError('RATE_LIMITED', `at most ${STREAM_SOCKETS_PER_ACCOUNT_MAX} sockets per account`, {
-    headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
-  })
+  if (!webSocket) {
+    throw new ApiError('RATE_LIMITED', `at most ${STREAM_SOCKETS_PER_ACCOUNT_MAX} sockets per account`, {
+      headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
+    })
+  }
+  try {
+    await ask()
+  } catch (error) {
+    webSocket.accept()
+    webSocket.close(CLOSE.sessionEnded)
+    throw error
+  }
+  return webSocket
 }
 
 export default serve('stream', stream)

@@ -42,7 +42,8 @@ describe.each(EDGE_ROLES)('%s', (role) => {
   it('writes no table of the schema, partitions and migrations included', async () => {
     const tables = await api.sql<{ name: string; column: string }>(
       `select format('%I.%I', n.nspname, c.relname) as name,
-         (select quote_ident(a.attname) from pg_attribute a where a.attrelid = c.oid and a.attnum = 1) as column
+         (select quote_ident(a.attname) from pg_attribute a
+           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum limit 1) as column
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'p') and n.nspname in ('public', 'ledger', 'drizzle')`,
     )

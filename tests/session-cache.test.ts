@@ -49,7 +49,7 @@ describe('a session that was verified', () => {
 test('a refused token is not remembered, and a flood of good ones leaves the latest', async () => {
   const cache = new SessionCache()
   expect(await readSession(env, 'x.y.z', now)).toBeNull()
-  const session = { account, expiresAt: now + 90 }
+  const session = { account, issuedAt: now, expiresAt: now + 90, generation: null, id: '' }
   for (let n = 0; n <= SESSION_CACHE_ENTRIES_MAX; n += 1) cache.keep('c', `token ${n}`, session, now)
   expect(cache.find('c', 'token 0', now)).toBeUndefined()
   expect(cache.find('c', `token ${SESSION_CACHE_ENTRIES_MAX}`, now)).toEqual(session)

@@ -1,5 +1,6 @@
--- Uses up a login nonce: the check and the step are one statement, so of two replays one wins. False: somebody was first.
-create or replace function ledger.use_login_nonce(p_account text, p_nonce bigint) returns boolean
+-- Uses up a login nonce: the check and the step are one statement, so of two replays one wins. Answers the generation that the
+-- new token belongs to; null: somebody was first.
+create or replace function ledger.sign_in(p_account text, p_nonce bigint) returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_nonce = 0 then
@@ -8,8 +9,11 @@ begin
     update public.login_nonces n set next_nonce = n.next_nonce + 1, last_login_at = clock_timestamp()
       where n.account = p_account and n.next_nonce = p_nonce;
   end if;
-  return found;
+  if not found then
+    return null;
+  end if;
+  return coalesce((select c.generation from public.session_cutoffs c where c.account = p_account), 0);
 end $$;
 
-revoke all on function ledger.use_login_nonce(text, bigint) from public;
-grant execute on function ledger.use_login_nonce(text, bigint) to tidegate_edge;
+revoke all on function ledger.sign_in(text, bigint) from public;
+grant execute on function ledger.sign_in(text, bigint) to tidegate_edge;

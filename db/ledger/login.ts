@@ -10,7 +10,10 @@ export async function nextLoginNonce(db: Database, account: string): Promise<num
   return Number(rows[0]?.nonce ?? 0)
 }
 
-/** Uses the nonce up; false when another login was first. */
-export async function useLoginNonce(db: Database, account: string, nonce: number): Promise<boolean> {
-  return await callVerb(db, sql`select ledger.use_login_nonce(${account}, ${nonce}) as result`)
+/** Uses the nonce up and answers the generation of the new session; undefined when another login was first. */
+export async function signIn(db: Database, account: string, nonce: number): Promise<number | undefined> {
+  return (
+    (await callVerb<number | null>(db, sql`select ledger.sign_in(${account}, ${nonce}) as result`)) ??
+    undefined
+  )
 }

@@ -9,6 +9,9 @@ begin
     select s.digest from public.signed_messages s where s.expires_at < clock_timestamp() - interval '1 day'
     order by s.expires_at limit 10000 for update skip locked);
   get diagnostics v_pruned = row_count;
+  delete from public.ended_sessions e where e.id in (
+    select s.id from public.ended_sessions s where s.expires_at < clock_timestamp() - interval '1 day'
+    order by s.expires_at limit 10000 for update skip locked);
   delete from public.settle_runs r where r.id < ledger.first_id(clock_timestamp() - interval '7 days');
   return json_build_object('partitions', ledger.ensure_partitions(), 'pruned', v_pruned);
 end $$;

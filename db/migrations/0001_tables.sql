@@ -116,6 +116,13 @@ CREATE TABLE "deposits" (
 	CONSTRAINT "deposits_credited_has_its_movement" CHECK (("deposits"."status" = 'credited') = ("deposits"."transfer_id" is not null and "deposits"."token" is not null and "deposits"."amount" is not null))
 );
 --> statement-breakpoint
+CREATE TABLE "ended_sessions" (
+	"id" "bytea" PRIMARY KEY NOT NULL,
+	"account" "ledger_account" NOT NULL,
+	"expires_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "ended_sessions_id_is_sha256" CHECK (length("ended_sessions"."id") = 32)
+);
+--> statement-breakpoint
 CREATE TABLE "entries" (
 	"account" text NOT NULL,
 	"id" uuid NOT NULL,
@@ -149,6 +156,14 @@ CREATE TABLE "login_nonces" (
 	"account" text PRIMARY KEY NOT NULL,
 	"next_nonce" bigint NOT NULL,
 	"last_login_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "session_cutoffs" (
+	"account" "ledger_account" PRIMARY KEY NOT NULL,
+	"generation" integer NOT NULL,
+	"valid_from" bigint NOT NULL,
+	"changed_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "session_cutoffs_generation_positive" CHECK ("session_cutoffs"."generation" > 0)
 );
 --> statement-breakpoint
 CREATE TABLE "settle_runs" (
@@ -289,6 +304,7 @@ CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WH
 CREATE UNIQUE INDEX "debts_once_an_event" ON "debts" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "ended_sessions_by_expiry" ON "ended_sessions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "subaccounts_by_main" ON "subaccounts" USING btree ("main_account","created_at");--> statement-breakpoint

@@ -7,12 +7,13 @@
 import * as z from 'zod/mini'
 import { connect, type Push } from '../../db/client.ts'
 import { spotSnapshot } from '../../db/ledger/balances.ts'
+import { isCutOff } from '../../db/ledger/sessions.ts'
 import { BalanceFeed, type FeedMemory } from './balance-feed.ts'
 import { databaseEnv, parseEnv, sessionEnv } from './env.ts'
-import { ApiError } from './errors.ts'
 import { DATABASE_TIMEOUT_MS, STREAM_SIGN_INS_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './limits.ts'
 import { logFailure } from './log.ts'
-import { readSession } from './session.ts'
+import type { Session } from './session-claims.ts'
+import type { Ended } from './stream-client.ts'
 import {
   authResult,
   BALANCES_CHANNEL,
@@ -22,14 +23,21 @@ import {
   PONG,
   readClientMessage,
 } from './stream-messages.ts'
+import { verifiedAgain, whyEnded } from './stream-session.ts'
 import { CLOSE, closeQuietly, MessageCount, send, textOf } from './stream-socket.ts'
 
 interface Attachment {
-  account: string
-  /** Unix seconds. */
-  expiresAt: number
+  session: Session
   subscribed: boolean
   memory: FeedMemory
+}
+
+/** What a socket has done since the object woke. */
+interface Conduct {
+  messages: MessageCount
+  refusedTokens: number
+  /** Its last message but for the work that it began. */
+  turn: Promise<boolean>
 }
 
 const env = z.object({ ...databaseEnv, ...sessionEnv })
@@ -37,7 +45,7 @@ const env = z.object({ ...databaseEnv, ...sessionEnv })
 export class AccountStream {
   /** Only of sockets that were used since the object woke; the rest is in the attachments. */
   readonly #feeds = new WeakMap<WebSocket, BalanceFeed>()
-  readonly #counts = new WeakMap<WebSocket, { messages: MessageCount; refusedTokens: number }>()
+  readonly #counts = new WeakMap<WebSocket, Conduct>()
   #timer: ReturnType<typeof setTimeout> | undefined
   #reading: Promise<Push[]> | undefined
   #nextReading: Promise<Push[]> | undefined
@@ -53,7 +61,8 @@ export class AccountStream {
 
   async fetch(request: Request): Promise<Response> {
     const url = new URL(request.url)
-    if (url.pathname !== '/push') return await this.#open(url)
+    if (url.pathname === '/open') return await this.#open(url)
+    if (url.pathname === '/sign-out') return this.#signOut(await request.json())
     const pushes: Push[] = await request.json()
     this.#tell(this.state.getWebSockets(), (feed) => feed.offer(pushes, Date.now()))
     return new Response(null, { status: 204 })
@@ -64,12 +73,11 @@ export class AccountStream {
       return new Response(null, { status: 429 })
     }
     const { 0: client, 1: server } = new WebSocketPair()
-    const expiresAt = Number(url.searchParams.get('expires_at'))
-    const account = url.searchParams.get('account') ?? ''
+    const session = JSON.parse(url.searchParams.get('session') ?? '') as Session
     this.state.acceptWebSocket(server)
     const memory = new BalanceFeed().memory
-    server.serializeAttachment({ account, expiresAt, subscribed: false, memory } satisfies Attachment)
-    await this.#wakeAtEnd(expiresAt)
+    server.serializeAttachment({ session, subscribed: false, memory } satisfies Attachment)
+    await this.#wakeAtEnd(session.expiresAt)
     return new Response(null, { status: 101, webSocket: client })
   }
 
@@ -79,7 +87,11 @@ export class AccountStream {
     const fault = count.messages.fault(message, Date.now())
     if (fault) return closeQuietly(socket, ...fault)
     const wanted = readClientMessage(textOf(message))
-    if (wanted.token !== undefined && !(await this.#signInAgain(socket, wanted.token))) return
+    const { token } = wanted
+    // Tokens are looked at in their order, and what was sent behind one waits for it.
+    const turn = count.turn.then(async () => token === undefined || (await this.#signInAgain(socket, token)))
+    count.turn = turn.catch(() => false)
+    if (!(await turn)) return
     switch (wanted.kind) {
       case 'auth':
         return
@@ -98,27 +110,33 @@ export class AccountStream {
 
   /** Clients send their token also where the upgrade had one, and a newer one before that ends: the socket lives as long. */
   async #signInAgain(socket: WebSocket, token: string): Promise<boolean> {
-    const count = this.#countOf(socket)
-    try {
-      const now = Math.floor(Date.now() / 1000)
-      const config = parseEnv(env, this.bindings)
-      const session = await readSession(config, token, now, (work) => this.state.waitUntil(work))
-      if (session?.account === attachmentOf(socket).account) {
-        this.#keep(socket, { expiresAt: session.expiresAt })
-        await this.#wakeAtEnd(session.expiresAt)
-        send(socket, authResult(true, 'signed in'))
-        return true
-      }
+    const { account } = attachmentOf(socket).session
+    const config = parseEnv(env, this.bindings)
+    const verdict = await verifiedAgain(config, token, account, (work) => this.state.waitUntil(work))
+    if (typeof verdict === 'string') {
+      send(socket, authResult(false, verdict))
+      const count = this.#countOf(socket)
       count.refusedTokens += 1
-      const why = session ? 'the socket is another account’s' : 'the token is missing or not valid'
-      send(socket, authResult(false, why))
-    } catch (error) {
-      if (!(error instanceof ApiError)) logFailure('stream', error)
-      send(socket, authResult(false, error instanceof ApiError ? error.message : 'this cannot be done now'))
+      if (count.refusedTokens >= STREAM_SIGN_INS_MAX)
+        closeQuietly(socket, CLOSE.sessionEnded, 'too many refused tokens')
+      return false
     }
-    if (count.refusedTokens >= STREAM_SIGN_INS_MAX)
-      closeQuietly(socket, CLOSE.sessionEnded, 'too many refused tokens')
-    return false
+    // First its session, then the look whether that has ended: whoever ends it meanwhile finds it here.
+    this.#keep(socket, { session: verdict })
+    await this.#wakeAtEnd(verdict.expiresAt)
+    const end = await whyEnded(config.DATABASE_URL, verdict)
+    if (end) closeQuietly(socket, ...end)
+    else send(socket, authResult(true, 'signed in'))
+    return !end
+  }
+
+  #signOut(ended: Ended): Response {
+    for (const socket of this.state.getWebSockets()) {
+      const { session } = attachmentOf(socket)
+      const isOver = 'cutoff' in ended ? isCutOff(session, ended.cutoff) : session.id === ended.id
+      if (isOver) closeQuietly(socket, CLOSE.sessionEnded, 'signed out')
+    }
+    return new Response(null, { status: 204 })
   }
 
   /** Answers the client's close: without it the client waits for its own time limit. */
@@ -134,7 +152,7 @@ export class AccountStream {
   /** The next session ends about now. */
   async alarm(): Promise<void> {
     const open = this.state.getWebSockets().filter((socket) => !this.#closedAsExpired(socket))
-    const next = Math.min(...open.map((socket) => attachmentOf(socket).expiresAt))
+    const next = Math.min(...open.map((socket) => attachmentOf(socket).session.expiresAt))
     if (Number.isFinite(next)) await this.state.storage.setAlarm(next * 1000)
   }
 
@@ -145,7 +163,7 @@ export class AccountStream {
     this.#keep(socket, { subscribed: true })
     send(socket, JSON.stringify({ type: 'subscribed', channel: BALANCES_CHANNEL }))
     try {
-      const rows = await this.#snapshot(attachmentOf(socket).account)
+      const rows = await this.#snapshot(attachmentOf(socket).session.account)
       // An unsubscribe meanwhile has put the feed away.
       if (this.#feeds.get(socket) !== feed) return
       this.#tell([socket], () => feed.endSnapshot(rows, Date.now()))
@@ -206,8 +224,12 @@ export class AccountStream {
     return feed
   }
 
-  #countOf(socket: WebSocket): { messages: MessageCount; refusedTokens: number } {
-    const count = this.#counts.get(socket) ?? { messages: new MessageCount(), refusedTokens: 0 }
+  #countOf(socket: WebSocket): Conduct {
+    const count = this.#counts.get(socket) ?? {
+      messages: new MessageCount(),
+      refusedTokens: 0,
+      turn: Promise.resolve(true),
+    }
     this.#counts.set(socket, count)
     return count
   }
@@ -223,7 +245,7 @@ export class AccountStream {
 
   /** The alarm can be late, and a message or a push can come first: an ended session gets nothing. */
   #closedAsExpired(socket: WebSocket): boolean {
-    if (attachmentOf(socket).expiresAt * 1000 > Date.now()) return false
+    if (attachmentOf(socket).session.expiresAt * 1000 > Date.now()) return false
     closeQuietly(socket, CLOSE.sessionEnded, 'the session has ended: sign in again')
     return true
   }

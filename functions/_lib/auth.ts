@@ -34,7 +34,7 @@ export async function authenticate(
   const token = /^bearer +([^\s]+)$/i.exec(credentials.authorization ?? '')?.[1]
   const session = token ? await readSession(env as SessionEnv, token, now, keep) : null
   if (!session) throw unauthorized()
-  return { account: session.account, via: 'session', expiresAt: session.expiresAt }
+  return { account: session.account, via: 'session', session }
 }
 
 async function apiKeyCaller(key: string, db: Database): Promise<Caller> {

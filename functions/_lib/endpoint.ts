@@ -5,6 +5,7 @@
 import type * as z from 'zod/mini'
 import type { Database } from '../../db/client.ts'
 import type { ErrorCode } from './errors.ts'
+import type { Session } from './session-claims.ts'
 import type { SignedErrorId } from './signed-envelope.ts'
 
 /**
@@ -17,8 +18,8 @@ export interface Caller {
   /** The account that calls; empty where the access is admin, signature or none. */
   account: string
   via: 'session' | 'api_key' | 'admin' | 'none'
-  /** When a session's token ends, unix seconds. */
-  expiresAt?: number
+  /** Of a caller with a token: `call.db` refuses every statement once it has ended. */
+  session?: Session
 }
 
 type Schema = z.ZodMiniType

@@ -89,6 +89,7 @@ const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   account_in_use: ['INVALID_REQUEST', 'the account has a balance or a history'],
   agent_bound_elsewhere: ['INVALID_REQUEST', 'the agent key is bound to another account'],
   not_found: ['NOT_FOUND', 'there is no such thing'],
+  session_ended: ['UNAUTHORIZED', 'the credential is missing or not valid'],
 }
 
 /**

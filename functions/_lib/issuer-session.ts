@@ -36,7 +36,7 @@ export async function readIssuerSession(
     payload = set && (await verified(token, set, options))
   }
   if (!set || !payload || payload === 'no such key') return null
-  const session = sessionOf(payload, now)
+  const session = await sessionOf(token, payload, now)
   return session && { session, trustedUntil: set.readAt + JWKS_TRUSTED_SECONDS }
 }
 

@@ -57,6 +57,8 @@ export const JWKS_TRIES_MAX = 4
 /** How long a verified session is taken without checking its signature again, and how many an isolate remembers. */
 export const SESSION_CACHE_SECONDS = 60
 export const SESSION_CACHE_ENTRIES_MAX = 10_000
+/** Ended sessions an isolate remembers: about 100 bytes each. */
+export const ENDED_SESSIONS_MAX = 10_000
 /** Wallet keys an isolate remembers the check of: about 10 MB with their native form. */
 export const CHECKED_KEYS_MAX = 10_000
 
@@ -99,6 +101,8 @@ export const STREAM_MESSAGES_SECONDS = 10
 export const STREAM_SIGN_IN_SECONDS = 10
 export const STREAM_WAITING_MESSAGES_MAX = 20
 export const STREAM_SIGN_INS_MAX = 5
+/** How often an account's object is told that sessions have ended, until it answers. */
+export const STREAM_SIGN_OUT_TRIES = 3
 /** Sockets that have not signed in yet, of an isolate and of one address: about 10 KB each, gone when their time is over. */
 export const STREAM_WAITING_MAX = 1_000
 export const STREAM_WAITING_PER_ADDRESS_MAX = 50

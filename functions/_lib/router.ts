@@ -5,11 +5,12 @@ import { cors } from 'hono/cors'
 import { secureHeaders } from 'hono/secure-headers'
 import * as z from 'zod/mini'
 import type { connect, Database } from '../../db/client.ts'
-import { OwnError } from '../../db/errors.ts'
+import { LedgerRefusal, OwnError } from '../../db/errors.ts'
 import { authenticateAdmin } from './admin-key.ts'
 import type { authenticate, Credentials } from './auth.ts'
 import { readJsonObject } from './body.ts'
 import { boundedHeaders, boundedPath, refuseLongQuery } from './bounds.ts'
+import { rememberEnded } from './ended-sessions.ts'
 import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
@@ -18,6 +19,7 @@ import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
 import { identified } from './request-id.ts'
 import { renderSignedError } from './signed-envelope.ts'
+import type { Session } from './session-claims.ts'
 import { isStorable } from './storable-text.ts'
 
 /** The longest text of an IPv6 address. */
@@ -32,6 +34,7 @@ interface Variables {
   outcome: string
   account: string | null
   db: Database | undefined
+  session: Session | undefined
   renderError: Endpoint['renderError']
   internal: Endpoint['internal']
 }
@@ -98,6 +101,7 @@ async function answer(
     if (existing) return existing
     if (!endpoint.databaseUrl) throw new OwnError(`${functionName} declares no database`)
     const opened = connect(endpoint.databaseUrl(env), DATABASE_TIMEOUT_MS)
+    opened.session = c.get('session')
     c.set('db', opened)
     return opened
   }
@@ -169,6 +173,11 @@ async function callerOf(
     throw error
   })
   if (caller.account) c.set('account', caller.account)
+  if (caller.session) {
+    c.set('session', caller.session)
+    const opened = c.get('db')
+    if (opened) opened.session = caller.session
+  }
   if (caller.via !== 'none') await gate.proved(identityOf(caller))
   return caller
 }
@@ -209,6 +218,8 @@ function describeIssue(issue: z.core.$ZodIssue | undefined): string {
 }
 
 function failed(c: Ctx, error: unknown): Response {
+  const session = c.get('session')
+  if (session && error instanceof LedgerRefusal && error.reason === 'session_ended') rememberEnded(session.id)
   // Where no endpoint was reached the path tells the family.
   const custom = c.get('renderError') ?? (SIGNED_FAMILY.test(c.req.path) ? renderSignedError : undefined)
   const known = asApiError(error, c.get('internal') ?? 'internal error')

@@ -1,5 +1,6 @@
 /** Session tokens (JWT, by jose): our own, and those of one configured issuer. Every algorithm list is pinned. */
 import { decodeJwt, importJWK, jwtVerify, SignJWT } from 'jose'
+import { hasEnded } from './ended-sessions.ts'
 import { EnvironmentError } from './env.ts'
 import type { Keep } from './issuer-keys.ts'
 import { readIssuerSession } from './issuer-session.ts'
@@ -28,15 +29,19 @@ interface OwnKeys {
   verify: CryptoKey | Uint8Array
 }
 
-/** Token for an account, with `sub, iat, exp, iss, aud, jti`. */
+/**
+ * Token for an account, with `sub, iat, exp, iss, aud, jti`, and in `gen` how often the account has signed out everywhere: whether
+ * a token is older than the last time needs no clock then. Without it the token is judged by `iat`, as another issuer's is.
+ */
 export async function issueSession(
   env: SessionEnv,
   account: string,
   now: number,
+  generation?: number,
 ): Promise<{ token: string; expiresAt: number }> {
   const keys = await ownKeys(env)
   const expiresAt = now + env.JWT_TTL_SECONDS
-  const token = await new SignJWT({})
+  const token = await new SignJWT(generation === undefined ? {} : { gen: generation })
     .setProtectedHeader({ alg: keys.algorithm, typ: 'JWT' })
     .setSubject(account)
     .setIssuedAt(now)
@@ -61,11 +66,14 @@ export async function readSession(
 ): Promise<Session | null> {
   if (token.length > BEARER_LENGTH_MAX) return null
   const configuration = configurationOf(env)
-  const known = cache.find(configuration, token, now)
-  if (known) return known
-  const verified = await verifiedSession(env, token, now, keep)
-  if (verified) cache.keep(configuration, token, verified.session, now, verified.trustedUntil)
-  return verified?.session ?? null
+  let session = cache.find(configuration, token, now)
+  if (!session) {
+    const verified = await verifiedSession(env, token, now, keep)
+    if (!verified) return null
+    ;({ session } = verified)
+    cache.keep(configuration, token, session, now, verified.trustedUntil)
+  }
+  return hasEnded(session.id) ? null : session
 }
 
 const cache = new SessionCache()
@@ -98,7 +106,10 @@ async function verifiedSession(
 async function ownSession(keys: OwnKeys, token: string, now: number): Promise<Session | null> {
   const options = { ...claimRules(OWN_ISSUER, OWN_AUDIENCE, now), algorithms: keys.accepted }
   try {
-    return sessionOf((await jwtVerify(token, keys.verify, options)).payload, now)
+    const { payload } = await jwtVerify(token, keys.verify, options)
+    const session = await sessionOf(token, payload, now)
+    const generation = Number.isSafeInteger(payload.gen) ? (payload.gen as number) : null
+    return session && { ...session, generation }
   } catch {
     return null
   }

@@ -38,6 +38,7 @@ export const LEDGER_REFUSALS = {
   reservation_gone: NEVER_HERE,
   invalid_recipient: NEVER_HERE,
   unsupported_account: NEVER_HERE,
+  session_ended: NEVER_HERE,
 } as const satisfies Record<LedgerReason, readonly [SignedErrorId, string?]>
 
 export const API_ERRORS = {

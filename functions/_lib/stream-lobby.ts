@@ -3,8 +3,9 @@
  * Durable Object. Once a token has come, the account's object gets a socket of its own and everything is passed through:
  * the object treats it like any other, and sleeps.
  */
+import { LedgerRefusal } from '../../db/errors.ts'
 import type { Caller } from './endpoint.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, unauthorized } from './errors.ts'
 import {
   STREAM_RETRY_AFTER_SECONDS,
   STREAM_SIGN_IN_SECONDS,
@@ -121,7 +122,8 @@ class Guest {
       this.#join(host)
       send(this.socket, authResult(true, 'signed in'))
     } catch (error) {
-      const said = error instanceof ApiError ? error : undefined
+      const said =
+        error instanceof LedgerRefusal ? unauthorized() : error instanceof ApiError ? error : undefined
       if (!said) this.visit.failed(error)
       send(this.socket, authResult(false, said?.message ?? 'this cannot be done now: connect again'))
       const mayTryAgain = said?.code === 'UNAUTHORIZED' || said?.code === 'ISSUER_UNAVAILABLE'

@@ -6,7 +6,7 @@
  * call somewhere. That late signature harms nobody: it has no way out of this process but `storeSignature`, which takes it
  * only for a row that is still `reserved`, and a released row never is again.
  */
-import type { Database, Push } from '../../db/client.ts'
+import { ungated, type Database, type Push } from '../../db/client.ts'
 import { DatabaseError, LedgerRefusal, OwnError } from '../../db/errors.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import { reserve, type Reservation, type ReserveInput, type ReserveResult } from '../../db/ledger/reserve.ts'
@@ -94,8 +94,11 @@ async function notStored(authority: Authority, id: string, cause: unknown): Prom
       headers: RETRY_AFTER,
     })
   }
-  const paused = cause instanceof LedgerRefusal && cause.reason === 'withdrawals_paused'
+  const refused = cause instanceof LedgerRefusal ? cause.reason : undefined
+  const paused = refused === 'withdrawals_paused'
   const back = await giveBack(authority, id, paused ? 'paused' : 'not_stored')
+  // Signed out while KMS worked: the signature leaves to nobody.
+  if (refused === 'session_ended') return cause
   if (paused) return new ApiError('WITHDRAWALS_PAUSED', `withdrawals were paused meanwhile; ${back.words}`)
   // Not given back and no failure: the store did arrive, and the row is signed.
   const words = back.released ? back.words : `look it up with GET /spot/withdrawals/${id}`
@@ -109,7 +112,8 @@ async function giveBack(
   reason: ReleaseReason,
 ): Promise<{ released: boolean; words: string }> {
   try {
-    const { released, pushes } = await release(db, id, reason)
+    // Also for a caller whose session has ended meanwhile.
+    const { released, pushes } = await release(ungated(db), id, reason)
     push(pushes)
     return { released, words: 'the funds are back' }
   } catch {

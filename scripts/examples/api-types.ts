@@ -60,6 +60,12 @@ export interface Operations {
     body: { "address": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number }
     answer: { "token": string; "expires_at": number }
   }
+  'POST /api/v1/auth/logout': {
+    params: undefined
+    query: undefined
+    body: { "everywhere"?: boolean | null }
+    answer: { "everywhere": boolean; "signed_out_at": number }
+  }
   'GET /openapi.json': {
     params: undefined
     query: undefined
@@ -130,7 +136,7 @@ export interface Operations {
     params: undefined
     query: undefined
     body: undefined
-    answer: StreamSubscribe | StreamUnsubscribe | StreamPing | StreamSubscribed | StreamUnsubscribed | StreamPong | StreamError | StreamBalance
+    answer: StreamAuth | StreamSubscribe | StreamUnsubscribe | StreamPing | StreamAuthResult | StreamSubscribed | StreamUnsubscribed | StreamPong | StreamError | StreamBalance
   }
   'POST /api/v1/account/subaccount/create': {
     params: undefined

@@ -45,6 +45,7 @@ export async function allEndpoints(leftOut: Record<string, string> = NOT_ATTACKE
 const SAMPLES: Record<string, Record<string, unknown>> = {
   '/api/v1/spot/transfer': { direction: 'spot_to_perp' },
   '/api/v1/spot/withdraw/request': { token: 'DF' },
+  '/api/v1/auth/logout': { everywhere: false },
 }
 
 interface JsonSchema {

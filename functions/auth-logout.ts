@@ -1,0 +1,58 @@
+import * as z from 'zod/mini'
+import { signOut } from '../db/ledger/sessions.ts'
+import { serve } from './_lib/app.ts'
+import { defineEndpoint } from './_lib/endpoint.ts'
+import { rememberEnded } from './_lib/ended-sessions.ts'
+import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { ApiError, unauthorized } from './_lib/errors.ts'
+import { ISSUER_CLOCK_AHEAD_SECONDS_MAX } from './_lib/limits.ts'
+import { field, unixSeconds } from './_lib/schemas.ts'
+import { endStreams } from './_lib/stream-client.ts'
+
+export const authLogout = defineEndpoint({
+  method: 'POST',
+  path: '/auth/logout',
+  tag: 'Sign in',
+  summary: 'End this session, or every session of the account',
+  description:
+    'From its answer on every function refuses what was ended, and the sockets of those sessions are closed; what they had begun before has ended too. ' +
+    'A new login works at once. API keys and agent keys go on: revoke them with DELETE /api-keys/:id and POST /agent/revoke_all. Of an issuer’s tokens, ' +
+    '`everywhere` ends those whose `iat` is not after this second. Repeated with the same token it is 401, which says that it was done.',
+  access: 'session',
+  endsRights: true,
+  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
+  databaseUrl: (env) => env.DATABASE_URL,
+  body: z.strictObject({
+    everywhere: field(
+      z.optional(z.nullable(z.boolean())),
+      'True ends every session of the account; otherwise only this one',
+      true,
+    ),
+  }),
+  response: z.object({
+    everywhere: field(z.boolean(), 'Whether every session was ended', true),
+    signed_out_at: unixSeconds('Since when they open nothing'),
+  }),
+  errors: { 'API Key permission denied': 'the caller used an API key' },
+  internal: 'internal error',
+  handler: async (call) => {
+    const { session } = call.caller
+    if (!session) throw unauthorized()
+    const everywhere = call.body.everywhere === true
+    const { cutoff, signedOutAt } = await signOut(
+      call.db,
+      session,
+      everywhere,
+      ISSUER_CLOCK_AHEAD_SECONDS_MAX,
+    )
+    rememberEnded(session.id)
+    await endStreams(call.bindings, session.account, cutoff ? { cutoff } : { id: session.id }).catch(
+      (cause: unknown) => {
+        throw new ApiError('internal error', 'signed out, but sockets that are open may stay so', { cause })
+      },
+    )
+    return { everywhere, signed_out_at: signedOutAt }
+  },
+})
+
+export default serve('auth-logout', authLogout)
