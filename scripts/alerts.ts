@@ -1,4 +1,5 @@
 /** `npm run alerts`: open alerts and quarantined logs, and what a person decides about them. */
+import './stack/forget-shell.ts'
 import { parseArgs } from 'node:util'
 import { asOwner, command } from './stack/owner.ts'
 

@@ -3,6 +3,7 @@
  * costs beside the limit. Sections run one after the other on servers of their own; within one, what is compared takes
  * turns. Prints tables for the README; exit 1 when money is wrong at the end. Trust the ratios: figures are the machine's.
  */
+import './stack/forget-shell.ts'
 import { parseArgs } from 'node:util'
 import { cpus, loadavg } from 'node:os'
 import { ratioTable, type Ratio, type Section } from './bench/section.ts'

@@ -1,3 +1,4 @@
+import './stack/forget-shell.ts'
 import { existsSync, readFileSync } from 'node:fs'
 import { getAddress, isAddress, parseEther, type Address, type Hash } from 'viem'
 import { amountFault, fromUnits, toUnits } from '../functions/_lib/amount.ts'

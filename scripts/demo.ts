@@ -2,6 +2,7 @@
  * `npm run demo`: against the running local stack, one withdrawal from login to the vault's payment, and one that nobody
  * uses and that comes back.
  */
+import './stack/forget-shell.ts'
 import { parseAbi, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { fromUnits } from '../functions/_lib/amount.ts'

@@ -1,24 +1,28 @@
 /** `npm run dev`: the whole local stack on this machine, until Ctrl-C. */
 import { parseArgs } from 'node:util'
-import { functionEnvNames } from './stack/env-names.ts'
+import './stack/forget-shell.ts'
 import { localFolder } from './stack/manifest.ts'
+import { givenVariables, type Given } from './stack/shell.ts'
 import { forgetStack, startStack, type Stack } from './stack/stack.ts'
 
-const USAGE = `usage: npm run dev -- [--port 8787] [--reset]
+const USAGE = `usage: npm run dev -- [--port 8787] [--reset] [--set NAME=value]...
   --port   where the functions listen
   --reset  forget all local data first
-Variables of the functions given in the environment win: TESTNET_ONLY=false npm run dev`
+  --set    a variable of the functions, such as RPC_URL=http://127.0.0.1:8545; several times
+Switches and figures may also stand in the environment: TESTNET_ONLY=false npm run dev. Connection strings, keys and
+addresses are taken from --set alone.`
 
 const SETTLE_EVERY_MS = 60_000
 const startedAt = Date.now()
 const seconds = () => ((Date.now() - startedAt) / 1000).toFixed(1).padStart(5)
 
-function options(): { port: number; reset: boolean } {
+function options(): { port: number; reset: boolean; given: Given } {
   try {
     const { values } = parseArgs({
       options: {
         port: { type: 'string', default: '8787' },
         reset: { type: 'boolean', default: false },
+        set: { type: 'string', multiple: true, default: [] },
         help: { type: 'boolean' },
       },
     })
@@ -29,19 +33,18 @@ function options(): { port: number; reset: boolean } {
     }
     if (!Number.isInteger(port) || port < 0 || port > 65_535)
       throw new Error(`--port ${values.port} is not a port`)
-    return { port, reset: values.reset }
+    return { port, reset: values.reset, given: givenVariables(process.env, values.set) }
   } catch (error) {
     console.error(`${(error as Error).message}\n${USAGE}`)
     process.exit(2)
   }
 }
 
-function given(): Record<string, string> {
-  return Object.fromEntries(
-    functionEnvNames().flatMap((name) =>
-      process.env[name] === undefined ? [] : [[name, process.env[name]]],
-    ),
-  )
+function sayGiven({ env, taken, ignored }: Given): void {
+  const set = Object.keys(env).filter((name) => !taken.includes(name))
+  if (taken.length > 0) console.log(`from the environment: ${taken.join(', ')}`)
+  if (set.length > 0) console.log(`by --set: ${set.join(', ')}`)
+  if (ignored.length > 0) console.log(`not taken from the environment, only by --set: ${ignored.join(', ')}`)
 }
 
 /** What a newcomer pastes next: these very calls are what the README shows. */
@@ -68,7 +71,8 @@ Ready in ${seconds().trim()} s. Try (in another terminal):
 Manifest .local/dev.json, request log .local/functions.log. Ctrl-C stops everything; data is kept (--reset forgets it).`
 }
 
-const { port, reset } = options()
+const { port, reset, given } = options()
+sayGiven(given)
 let stack: Stack | undefined
 let stopping = false
 async function stop(): Promise<void> {
@@ -85,7 +89,7 @@ try {
   stack = await startStack({
     folder: localFolder,
     port,
-    env: given(),
+    env: given.env,
     onStep: (step) => console.log(`${seconds()} s  ${step}`),
   })
   // wrangler dev fires no cron by itself. A run that fails says so in the request log.

@@ -4,6 +4,7 @@
  *   --roles            gives the functions' logins new passwords and prints their connection strings, once
  *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}]
  */
+import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { migrateDatabase } from '../db/operate/migrate.ts'

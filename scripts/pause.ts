@@ -1,4 +1,5 @@
 /** `npm run pause -- --why "…"` stops the signing of withdrawals, `npm run resume -- --why "…"` lets it go on. */
+import './stack/forget-shell.ts'
 import { parseArgs } from 'node:util'
 import { asOwner, command } from './stack/owner.ts'
 

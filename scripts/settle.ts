@@ -1,4 +1,5 @@
 /** `npm run settle`: one run of the cron function of the local stack, now; prints its summary. */
+import './stack/forget-shell.ts'
 import { readManifest } from './stack/manifest.ts'
 import { asOwner, command } from './stack/owner.ts'
 

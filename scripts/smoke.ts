@@ -2,6 +2,7 @@
  * `npm run smoke`: does what a newcomer does. Starts `npm run dev` on fresh data, runs the very calls it prints, then
  * `npm run verify` and `npm run demo`, stops it with Ctrl-C and looks whether anything is left running.
  */
+import './stack/forget-shell.ts'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync } from 'node:fs'
 import { freePort, portIsFree } from './stack/gateway.ts'

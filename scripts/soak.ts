@@ -4,6 +4,7 @@
  * each signed withdrawal paid or expired, exactly one of the two, as the chain has it.
  * Ends with a table and one line of JSON; exit 1 on any violation. Loopback only.
  */
+import './stack/forget-shell.ts'
 import { parseArgs } from 'node:util'
 import { runSoak, type Summary } from './soak/run.ts'
 

@@ -2,6 +2,7 @@
  * `npm run verify`: prints each invariant of the ledger with its count of violations; exit 1 on any.
  * Reads `OWNER_DATABASE_URL` or, without it, the local stack.
  */
+import './stack/forget-shell.ts'
 import { checkInvariants } from './stack/invariants.ts'
 import { readManifest } from './stack/manifest.ts'
 

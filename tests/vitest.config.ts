@@ -1,3 +1,4 @@
+import '../scripts/stack/forget-shell.ts'
 import { defineConfig } from 'vitest/config'
 
 export default defineConfig({

@@ -3,6 +3,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
+import { programEnv } from './shell.ts'
 import { anvilPackage, packageFile } from './systems.ts'
 
 export interface AnvilOptions {
@@ -55,6 +56,7 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   const keeper = spawn('sh', ['-c', KEEPER, anvilBinary(), ...anvilArguments(options)], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
+    env: programEnv(),
   })
   // The pipe may be closed by an anvil that died; that is reported by its exit, not by a failed write.
   keeper.stdin.on('error', () => {})

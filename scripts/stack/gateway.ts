@@ -2,6 +2,8 @@ import { spawn } from 'node:child_process'
 import { createWriteStream } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { QUIET_WRANGLER } from './bundle.ts'
+import { programEnv } from './shell.ts'
 
 export interface Gateway {
   port: number
@@ -41,14 +43,20 @@ const KEEPER = `exec 3<&0
 "$0" "$@" </dev/null 3<&-
 `
 
-/** Is this port free on loopback? */
-export async function portIsFree(port: number): Promise<boolean> {
-  return await new Promise((resolve) => {
+/** Why nothing can listen on this port of loopback, in one line; undefined when it is free. */
+export async function portFault(port: number): Promise<string | undefined> {
+  const code = await new Promise<string | undefined>((resolve) => {
     const probe = createServer()
-    probe.once('error', () => resolve(false))
-    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(true)))
+    probe.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
+    probe.listen(port, '127.0.0.1', () => probe.close(() => resolve(undefined)))
   })
+  if (code === undefined) return undefined
+  const why =
+    code === 'EADDRINUSE' ? 'taken' : code === 'EACCES' ? 'closed to this user' : `not to be had: ${code}`
+  return `port ${port} is ${why}: choose another with \`npm run dev -- --port ${await freePort()}\``
 }
+
+export const portIsFree = async (port: number): Promise<boolean> => (await portFault(port)) === undefined
 
 export async function freePort(): Promise<number> {
   return await new Promise((resolve, reject) => {
@@ -66,18 +74,18 @@ export async function freePort(): Promise<number> {
  * @throws Error with the runtime's last lines when it does not come up
  */
 export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const quiet = {
-    CLOUDFLARE_CF_FETCH_ENABLED: 'false',
-    WRANGLER_SEND_METRICS: 'false',
-    WRANGLER_HIDE_BANNER: 'true',
-    NO_COLOR: '1',
+  const own = {
+    ...QUIET_WRANGLER,
+    // Of this stack alone: another clone's is not asked for, and not told of, our functions.
+    WRANGLER_REGISTRY_PATH: join(options.persistTo, 'registry'),
+    WRANGLER_LOG_PATH: join(options.persistTo, 'logs'),
   }
   const command = options.bundle === undefined ? wranglerDev(options) : miniflare(options, options.bundle)
   const child = spawn('sh', ['-c', KEEPER, process.execPath, ...command], {
     cwd: options.root,
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
-    env: { ...process.env, ...quiet },
+    env: programEnv(own),
   })
   child.stdin.on('error', () => {})
   const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 })

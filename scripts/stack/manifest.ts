@@ -16,6 +16,8 @@ export interface Manifest {
   settleDatabaseUrl: string
   neonProxyUrl: string
   adminApiKey: string
+  /** What session tokens are signed with. */
+  sessionKeys: { JWT_SECRET?: string; JWT_PRIVATE_KEY?: string }
   accounts: { address: string; privateKey: string }[]
   rpcUrl: string
   chainId: number

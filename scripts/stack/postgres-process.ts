@@ -5,6 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries, RunAs } from './postgres-place.ts'
+import { programEnv } from './shell.ts'
 
 const run = promisify(execFile)
 
@@ -15,10 +16,9 @@ export interface Cluster {
   user: RunAs
 }
 
-/** Runs one of the server's programs as its user, untouched by PG* variables of the developer's shell. */
+/** Runs one of the server's programs as its user, untouched by what is in the developer's shell. */
 export async function runProgram(program: string, args: string[], cluster: Cluster): Promise<string> {
-  const env = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith('PG')))
-  const options = { ...cluster.user, env: { ...env, LC_ALL: 'C' }, cwd: dirname(cluster.dataDir) }
+  const options = { ...cluster.user, env: programEnv({ LC_ALL: 'C' }), cwd: dirname(cluster.dataDir) }
   const { stdout } = await run(program, args, options)
   return stdout
 }
@@ -121,6 +121,9 @@ async function livingParent(cluster: Cluster): Promise<number | undefined> {
   if (pid === process.pid || born === undefined) return undefined
   return (await processInfo(pid, 'lstart')) === born ? pid : undefined
 }
+
+/** Undefined once it is gone. */
+export const bornAt = async (pid: number): Promise<string | undefined> => await processInfo(pid, 'lstart')
 
 /** What a process runs or when it was born; undefined once it is gone. Slim images have /proc but no ps. */
 async function processInfo(pid: number, what: 'command' | 'lstart'): Promise<string | undefined> {

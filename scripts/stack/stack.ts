@@ -1,11 +1,13 @@
 /** The whole local stack: Postgres, Neon proxy, KMS stand-in, chain with vault, and all functions behind one origin. */
 import { createWriteStream } from 'node:fs'
-import { mkdir, rm } from 'node:fs/promises'
+import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
 import { startChain, type LocalChain } from './chain.ts'
 import { putTokens, setRolePasswords, type TokenSeed } from './database.ts'
-import { freePort, portIsFree, startGateway, type Gateway } from './gateway.ts'
+import { envFileText } from './env-file.ts'
+import { freePort, portFault, startGateway, type Gateway } from './gateway.ts'
+import { claimFolder, refuseClaimed } from './folder-claim.ts'
 import { startKms, type LocalKms } from './kms.ts'
 import { writeLocalConfig, type Rates } from './local-config.ts'
 import { localSecrets, projectRoot, writePrivate, type LocalSecrets, type Manifest } from './manifest.ts'
@@ -52,18 +54,16 @@ const DATABASE = 'tidegate'
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { folder } = options
   const say = options.onStep ?? (() => {})
-  const port = options.port === 0 ? await freePort() : options.port
-  if (!options.withoutGateway && !(await portIsFree(port))) {
-    throw new Error(`port ${port} is taken: choose another with \`npm run dev -- --port ${port + 1}\``)
-  }
-  await mkdir(folder, { recursive: true })
-  const secrets = await localSecrets(folder)
-  const stops: (() => Promise<void>)[] = []
+  const stops = [await claimFolder(folder)]
   const stopAll = async () => {
     for (const stop of stops.splice(0).reverse()) await stop()
-    await rm(join(folder, 'dev.json'), { force: true })
   }
   try {
+    const port = options.port === 0 ? await freePort() : options.port
+    const fault = options.withoutGateway ? undefined : await portFault(port)
+    if (fault !== undefined) throw new Error(fault)
+    stops.push(async () => await rm(join(folder, 'dev.json'), { force: true }))
+    const secrets = await localSecrets(folder)
     const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), log: say })
     stops.push(() => postgres.stop())
     say(`Postgres ${postgres.port}`)
@@ -108,6 +108,8 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     )
 
     const manifest = manifestOf(port, secrets, { postgres, proxy, kms, chain })
+    const env = { ...localEnv(manifest, secrets, kms, rpc), ...options.env }
+    Object.assign(manifest, keysOf(env))
     const stack: Stack = {
       manifest,
       postgres,
@@ -115,7 +117,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       kms,
       chain,
       rpc,
-      env: { ...localEnv(manifest, secrets, kms, rpc), ...options.env },
+      env,
       gateway: undefined,
       async restartGateway(env = {}) {
         await stack.gateway?.stop()
@@ -137,8 +139,12 @@ export async function startStack(options: StackOptions): Promise<Stack> {
   }
 }
 
-/** Forgets all data of a stack that is not running. */
+/**
+ * Forgets all data of a stack that is not running.
+ * @throws Error with one line when it runs
+ */
 export async function forgetStack(folder: string): Promise<void> {
+  await refuseClaimed(folder)
   await forgetPostgres(join(folder, 'postgres'))
   await rm(folder, { recursive: true, force: true })
 }
@@ -149,9 +155,7 @@ async function gateway(
   env: Record<string, string>,
 ): Promise<Gateway> {
   const envFile = join(folder, 'functions.env')
-  // Single quotes: an env file takes what is between them as it stands, a JSON key too.
-  const lines = Object.entries(env).map(([name, value]) => `${name}='${value}'`)
-  await writePrivate(envFile, lines.join('\n'))
+  await writePrivate(envFile, envFileText(env))
   return await startGateway({
     root: projectRoot,
     port,
@@ -178,6 +182,7 @@ function manifestOf(port: number, secrets: LocalSecrets, { postgres, proxy, kms,
     settleDatabaseUrl: viaProxy('tidegate_settle', secrets.settlePassword),
     neonProxyUrl: `http://127.0.0.1:${proxy.port}`,
     adminApiKey: secrets.adminApiKey,
+    sessionKeys: { JWT_SECRET: secrets.jwtSecret },
     accounts: chain.accounts,
     rpcUrl: chain.rpcUrl,
     chainId: chain.chainId,
@@ -187,6 +192,15 @@ function manifestOf(port: number, secrets: LocalSecrets, { postgres, proxy, kms,
     kmsKeyId: kms.keyId,
     signerAddress: kms.address,
     settleUrl: `${origin}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`,
+  }
+}
+
+/** Keys as the functions really have them: another may have been given. */
+function keysOf(env: Record<string, string>): Pick<Manifest, 'adminApiKey' | 'sessionKeys'> {
+  const { ADMIN_API_KEY = '', JWT_SECRET, JWT_PRIVATE_KEY } = env
+  return {
+    adminApiKey: ADMIN_API_KEY,
+    sessionKeys: { ...(JWT_SECRET && { JWT_SECRET }), ...(JWT_PRIVATE_KEY && { JWT_PRIVATE_KEY }) },
   }
 }
 

@@ -1,0 +1,7 @@
+/**
+ * Imported before anything that connects: what the shell says to every Postgres client (`PGSSLMODE`, `PGOPTIONS`) or
+ * HTTP client is not meant for the local stack, nor for a connection string that says everything itself.
+ */
+for (const name of Object.keys(process.env)) if (/^PG|_proxy$/i.test(name)) delete process.env[name]
+// With NODE_USE_ENV_PROXY Node has read the proxy before us, but asks at each call which hosts go without it.
+process.env.no_proxy = process.env.NO_PROXY = '*'

@@ -1,0 +1,156 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import * as wrangler from 'wrangler'
+import { envFileText } from '../scripts/stack/env-file.ts'
+import { plainEnvNames } from '../scripts/stack/env-names.ts'
+import { givenVariables, programEnv } from '../scripts/stack/shell.ts'
+
+const { unstable_getVarsForDev: readVariables } = wrangler as unknown as {
+  unstable_getVarsForDev: (
+    config: string,
+    files: string[],
+    vars: object,
+    env: undefined,
+    silent: boolean,
+  ) => Record<string, { value: string }>
+}
+
+const OTHERS = {
+  DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
+  ADMIN_DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
+  SETTLE_DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
+  RPC_URL: 'https://mainnet.example.com',
+  AWS_REGION: 'eu-central-1',
+  AWS_ACCESS_KEY_ID: 'AKIA',
+  AWS_SECRET_ACCESS_KEY: 'secret',
+  AWS_SESSION_TOKEN: 'token',
+  JWT_SECRET: 'somebody else’s',
+  JWT_PRIVATE_KEY: '{}',
+  JWT_JWKS_URL: 'https://issuer.example.com/keys',
+  JWT_ISSUER: 'them',
+  JWT_AUDIENCE: 'theirs',
+  ADMIN_API_KEY: 'theirs',
+  ALERT_WEBHOOK_URL: 'https://hooks.example.com',
+  KMS_ENDPOINT: 'https://kms.example.com',
+  KMS_KEY_ID: 'alias/theirs',
+  SIGNER_ADDRESS: '0x01',
+  VAULT_ADDRESS: '0x02',
+  VAULT_DEPLOY_BLOCK: '7',
+  CHAIN_ID: '1',
+}
+
+describe('the shell', () => {
+  test('gives the functions switches and figures, and says which', () => {
+    const shell = { TESTNET_ONLY: 'false', WITHDRAW_TTL_SECONDS: '60', KMS_TIMEOUT_MS: '900', EDITOR: 'vi' }
+    expect(givenVariables(shell, [])).toEqual({
+      env: { TESTNET_ONLY: 'false', WITHDRAW_TTL_SECONDS: '60', KMS_TIMEOUT_MS: '900' },
+      taken: ['KMS_TIMEOUT_MS', 'TESTNET_ONLY', 'WITHDRAW_TTL_SECONDS'],
+      ignored: [],
+    })
+  })
+
+  test('gives them no connection string, key, address, chain or issuer, and says which it left alone', () => {
+    const { env, taken, ignored } = givenVariables({ ...OTHERS, PGHOST: 'x', HTTP_PROXY: 'y' }, [])
+    expect([env, taken]).toEqual([{}, []])
+    expect(ignored).toEqual(Object.keys(OTHERS).sort())
+  })
+
+  test('has none of these in the list of what is taken, whatever the functions come to read', () => {
+    for (const name of plainEnvNames()) expect(name).not.toMatch(/URL|SECRET|PASSWORD|TOKEN|PRIVATE|API_KEY/)
+  })
+
+  test('lets a program of the stack know the machine and nothing of other projects', () => {
+    process.env.HTTPS_PROXY = 'http://proxy.example.com'
+    process.env.PGHOST = 'db.example.com'
+    process.env.NODE_OPTIONS_OF_OTHERS = '1'
+    try {
+      const env = programEnv({ LC_ALL: 'C' })
+      expect(env).toMatchObject({ PATH: process.env.PATH, LC_ALL: 'C' })
+      expect(Object.keys(env).filter((name) => /PROXY|^PG|NODE|DATABASE|npm_/i.test(name))).toEqual([])
+    } finally {
+      for (const name of ['HTTPS_PROXY', 'PGHOST', 'NODE_OPTIONS_OF_OTHERS']) delete process.env[name]
+    }
+  })
+})
+
+describe('--set', () => {
+  test('takes any variable, several times, keeps every = and $ and wins over the shell', () => {
+    const settings = [
+      'RPC_URL=http://x/?a=b',
+      'ADMIN_API_KEY=a$b${HOME}',
+      'TESTNET_ONLY=',
+      'RPC_URL=http://y',
+    ]
+    const { env, ignored, taken } = givenVariables({ ...OTHERS, TESTNET_ONLY: 'true' }, settings)
+    expect(env).toEqual({ RPC_URL: 'http://y', ADMIN_API_KEY: 'a$b${HOME}', TESTNET_ONLY: '' })
+    expect([...ignored, ...taken]).not.toContain('RPC_URL')
+    expect(taken).toEqual([])
+  })
+
+  test.each(['RPC_URL', '=x', '', 'rpc_url=x', 'NODE_OPTIONS=x', 'constructor=x'])(
+    '%j is refused in one line that does not repeat a value',
+    (setting) => {
+      expect(() => givenVariables({}, [setting])).toThrow(/^--set [^\n]+$/)
+      expect(() => givenVariables({}, ['WRONG=hunter2'])).not.toThrow(/hunter2/)
+    },
+  )
+})
+
+describe('a file of variables', () => {
+  let folder: string
+  beforeAll(() => {
+    folder = mkdtempSync(join(tmpdir(), 'tidegate-env-'))
+  })
+  afterAll(() => rmSync(folder, { recursive: true, force: true }))
+
+  const readBack = (env: Record<string, string>) => {
+    const file = join(folder, 'functions.env')
+    writeFileSync(file, envFileText(env) + '\n')
+    const read = readVariables(join(folder, 'wrangler.json'), [file], {}, undefined, true)
+    return Object.fromEntries(Object.entries(read).map(([name, { value }]) => [name, value]))
+  }
+
+  test.each([
+    'pa$$word',
+    '$HOME ${PATH} \\$x \\\\$',
+    'a$A',
+    'it’s',
+    "it's",
+    'say "hi"',
+    `both ' and "`,
+    '# no comment',
+    ' spaces ',
+    'two\nlines',
+    'back\\slash\\n',
+    '{"kty":"OKP","d":"a/b+c=="}',
+    'export X=1',
+    '',
+    '\\',
+  ])('keeps %j, between other values, as wrangler reads it', (value) => {
+    const env = { A: "it's $B", X: value, B: '# `', C: "'" }
+    expect(readBack(env)).toEqual(env)
+  })
+
+  test('keeps whatever it takes, and names what it refuses without its value', () => {
+    const value = fc.string({
+      unit: fc.constantFrom(...'$\\\'"`#{}= \n', 'a', 'A', '_', ':', '-', '+', 'n', 'é'),
+      maxLength: 14,
+    })
+    fc.assert(
+      fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), (values) => {
+        const env = Object.fromEntries(values.map((each, index) => ['ABCD'[index]!, each]))
+        try {
+          envFileText(env)
+        } catch (error) {
+          expect((error as Error).message).toMatch(/^[ABCD]: [^\n]*cannot be passed/)
+          return
+        }
+        expect(readBack(env)).toEqual(env)
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+})
