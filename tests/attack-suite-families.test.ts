@@ -12,12 +12,14 @@ vi.spyOn(console, 'log').mockImplementation(() => undefined)
 vi.spyOn(console, 'error').mockImplementation(() => undefined)
 
 const JWT_SECRET = 'x'.repeat(32)
+const ADMIN_API_KEY = 'admin'.repeat(8)
 const ACCOUNT = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
 /** Enough of a configuration to come as far as the body. */
 const ENV = {
-  ...{ JWT_SECRET, RATE_LIMITS: 'off', ADMIN_API_KEY: 'admin', TESTNET_ONLY: 'true', SPOT_ENABLED: 'true' },
+  ...{ JWT_SECRET, RATE_LIMITS: 'off', ADMIN_API_KEY, TESTNET_ONLY: 'true', SPOT_ENABLED: 'true' },
   ...{ CHAIN_ID: '31337', VAULT_ADDRESS: ACCOUNT, SIGNER_ADDRESS: ACCOUNT, RPC_URL: 'http://127.0.0.1:1' },
-  ...{ AWS_REGION: 'eu-central-1', AWS_ACCESS_KEY_ID: 'id', AWS_SECRET_ACCESS_KEY: 'key', KMS_KEY_ID: 'key' },
+  ...{ AWS_REGION: 'eu-central-1', KMS_KEY_ID: 'key' },
+  ...{ AWS_ACCESS_KEY_ID: 'A'.repeat(20), AWS_SECRET_ACCESS_KEY: 'a'.repeat(40) },
   ...{
     DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/none',
     ADMIN_DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/none',
