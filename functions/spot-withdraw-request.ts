@@ -99,7 +99,7 @@ export const spotWithdrawRequest = defineEndpoint({
       domain: vaultDomainOf(env),
       push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
     }
-    const readNonce = () => readReleaseNonce(env.RPC_URL, env.VAULT_ADDRESS, caller.account)
+    const readNonce = () => readReleaseNonce(env, caller.account)
     const work = (async () => {
       const result = await reserveFunds(call.db, input, readNonce)
       authority.push(result.pushes)

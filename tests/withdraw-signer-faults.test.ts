@@ -3,6 +3,7 @@ import { checkInvariants } from '../scripts/stack/invariants.ts'
 import type { Fault } from '../scripts/stack/kms-faults.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
 import { newKey, type Client } from './support/client.ts'
+import { functionLog } from './support/function-log.ts'
 import { ownStack } from './support/own-stack.ts'
 import { until } from './support/until.ts'
 import { connectionsOfFunctions, requestWithdrawal, rowsOf } from './support/withdrawals.ts'
@@ -12,10 +13,11 @@ const KMS_TIMEOUT_MS = 3_000
 const SLOW_MS = 2_500
 let stack: Stack
 let client: Client
+let folder: string
 let stop: () => Promise<void>
 
 beforeAll(async () => {
-  ;({ stack, client, stop } = await ownStack({ KMS_TIMEOUT_MS: String(KMS_TIMEOUT_MS) }))
+  ;({ stack, client, folder, stop } = await ownStack({ KMS_TIMEOUT_MS: String(KMS_TIMEOUT_MS) }))
 })
 afterAll(async () => {
   try {
@@ -212,6 +214,28 @@ describe('other settings', () => {
     expect([refused.status, refused.body.error]).toEqual([503, 'SERVICE_BUSY'])
     expect(await client.rowCounts(fresh.account)).toBe(before)
     expect((await requestWithdrawal(client, known)).status).toBe(200)
+  })
+
+  test('a VAULT_ADDRESS that is no vault refuses with its own reason in the log, not that the chain is silent', async () => {
+    const account = await client.newAccount({ DF: '5' })
+    await stack.restartGateway({ VAULT_ADDRESS: stack.chain.tokens.DF.address })
+    try {
+      const { status, body, headers } = await requestWithdrawal(client, account)
+      expect([status, body.error, body.message]).toEqual([
+        503,
+        'SERVICE_BUSY',
+        'the vault cannot be read; nothing was reserved',
+      ])
+      const id = headers.get('x-request-id') ?? ''
+      const failure = await until(
+        async () => (await functionLog(folder)).find((line) => line.includes(id) && line.includes('causes')),
+        'the line that says why',
+      )
+      expect(failure).toContain('VAULT_ADDRESS is no vault: its contract does not answer as one')
+      expect(await rowsOf(client, account.account)).toEqual([])
+    } finally {
+      await stack.restartGateway({ VAULT_ADDRESS: stack.manifest.vault })
+    }
   })
 
   test('decimals of the token count: seven are too many for six, and the wei are exact', async () => {

@@ -92,6 +92,20 @@ const formedText = (form: Form, description: string, extra: Extra) =>
 /* @__NO_SIDE_EFFECTS__ */
 const optionalFormed = (form: Form, description: string, extra: Extra) =>
   described(orUnset(formed(form)), description, extra)
+/** Addresses of nodes, each once: where two are to agree, no node may agree with itself. */
+/* @__NO_SIDE_EFFECTS__ */
+const nodeList = (description: string) =>
+  described(
+    z.pipe(
+      z.pipe(
+        z.string(),
+        z.transform((text) => [...new Set(text.split(/[\s,]/).filter(Boolean))]),
+      ),
+      z.array(formed(isHttpUrl)).check(z.minLength(1)),
+    ),
+    description,
+    { secret: true, form: URL_FORM },
+  )
 /* @__NO_SIDE_EFFECTS__ */
 const optionalKey = (description: string) =>
   described(orUnset(keyText()), description, { secret: true, form: KEY_FORM })
@@ -152,12 +166,12 @@ export const loginEnv = {
   LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
 }
 
-/** The node that withdrawals and the cron function read. */
+/** The nodes that withdrawals and the cron function read. */
 export const rpcEnv = {
-  RPC_URL: formedText(isHttpUrl, 'JSON-RPC address of a node of the chain', {
-    secret: true,
-    form: URL_FORM,
-  }),
+  RPC_URL: nodeList(
+    'JSON-RPC addresses of nodes of the chain, with commas or blanks between them: the first that answers well is used, the others when it fails',
+  ),
+  RPC_QUORUM: wholeNumber(1, 1, 5, 'How many of these nodes must give the same answer before it counts'),
 }
 
 /** Reservations that a dead request left behind. */

@@ -157,8 +157,14 @@ export const SETTLE_REQUESTS_MAX = 44
 export const SETTLE_REQUESTS_RESERVED = 5
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
 export const SETTLE_PUSHES_MAX = 500
-/** Longest range of blocks asked for at once; a node that refuses it is asked for half. */
+/** Longest range of blocks of one eth_getLogs, and calls of one batch; a node that refuses them is asked for less. */
 export const LOG_RANGE_BLOCKS_MAX = 5_000
+export const RPC_BATCH_CALLS_MAX = 1_000
+/** Where a node takes short ranges only, so many are read before they are stored: one batch where it takes long ones. */
+export const LOG_RANGES_TOGETHER_MIN = 4
+export const LOG_RANGES_TOGETHER_MAX = 16
+/** When a node that has refused a size is asked for more again: a limit that was none costs ten minutes, one that is, one request. */
+export const NODE_LIMIT_RETRY_SECONDS = 10 * 60
 /** Blocks below the cursor that each run reads again: a node whose log index lagged answered them with nothing. */
 export const LOG_OVERLAP_BLOCKS = 500
 /** A batch holds its accounts' rows locked for about 0.2 s, well below the edge's lock_timeout of 2 s. */

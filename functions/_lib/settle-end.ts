@@ -11,13 +11,29 @@ export async function end(run: Run, startedAt: number): Promise<void> {
   const { summary } = run
   if (['ok', 'budget', 'finality_unknown'].includes(summary.outcome)) run.cleared.add('rpc_unavailable')
   if (summary.outcome === 'ok' && run.standstill) summary.outcome = run.standstill
+  await tellNodes(run)
   if (summary.outcome !== 'failed') run.cleared.add('settle_failed')
-  summary.rpc_requests = run.chain.spent.requests
-  summary.subrequests = run.chain.spent.requests + run.db.spent.roundTrips + 1
+  summary.rpc_requests = run.nodes.spent.requests
+  summary.subrequests = run.nodes.spent.requests + run.db.spent.roundTrips + 1
   summary.ms = Date.now() - startedAt
   const { open, tell } = await finishRun(run.db, summary, [...run.cleared])
   summary.alerts = open
   await tellAlerts(run.db, run.env.ALERT_WEBHOOK_URL, tell)
+}
+
+/** Nodes that failed or differed although the run went on without them: the next failure may be the last one's. */
+async function tellNodes({ db, nodes, cleared }: Run): Promise<void> {
+  if (nodes.spent.requests === 0) return
+  const [failure] = nodes.failures.values()
+  if (failure && nodes.all.length > 1) {
+    const failed = [...nodes.failures.values()].map(({ node, fault, method }) => ({ node, fault, method }))
+    await raiseAlert(db, 'node_failing', { nodes: failed })
+  } else {
+    cleared.add('node_failing')
+  }
+  const differed = nodes.disagreements.at(-1)
+  if (differed) await raiseAlert(db, 'nodes_disagree', { answer: differed.answer, nodes: differed.nodes })
+  else cleared.add('nodes_disagree')
 }
 
 /** Ends a run that broke off. Never throws: where Postgres cannot be told, a person is, and the log has both. */

@@ -1,7 +1,7 @@
 /** Gives back what the chain proves unused. The proof and its checks stand in db/ledger/expire.sql. */
 import { dueWithdrawals, expire, type DueWithdrawal } from '../../db/ledger/expire.ts'
 import { readCursor, requestRescan } from '../../db/ledger/record-logs.ts'
-import type { Block } from './chain.ts'
+import type { Block } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
 import { EXPIRE_BATCH } from './limits.ts'
 import { rescan } from './settle-logs.ts'

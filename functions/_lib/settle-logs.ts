@@ -8,11 +8,17 @@ import {
   type RawLog,
 } from '../../db/ledger/record-logs.ts'
 import { raiseAlert } from '../../db/ledger/alerts.ts'
-import type { Block, Log } from './chain.ts'
+import { RangeRefused } from './chain.ts'
+import type { Block, Log } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
-import { LOG_OVERLAP_BLOCKS, LOG_RANGE_BLOCKS_MAX } from './limits.ts'
+import {
+  LOG_OVERLAP_BLOCKS,
+  LOG_RANGE_BLOCKS_MAX,
+  LOG_RANGES_TOGETHER_MAX,
+  LOG_RANGES_TOGETHER_MIN,
+} from './limits.ts'
 import { safeHead } from './settle-head.ts'
-import { room, type Run } from './settle-run.ts'
+import { room, roomFor, type Run } from './settle-run.ts'
 
 /** Blocks a node may be behind what another one has shown before it is worth an alert. */
 const BEHIND_BLOCKS_MAX = 50
@@ -21,7 +27,7 @@ const BEHIND_BLOCKS_MAX = 50
  * Stores every log up to the safe head and moves the cursor there.
  *
  * @returns the safe head with the cursor on it; undefined when it was not reached, and the summary says why
- * @throws ChainError
+ * @throws ChainError, NodesDisagree, BudgetSpent
  */
 export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
   const safe = await safeHead(run)
@@ -51,21 +57,18 @@ async function firstCursor(run: Run, safe: Block): Promise<Cursor | undefined> {
 
 async function readRanges(run: Run, start: Block, safe: Block): Promise<Block | undefined> {
   let cursor = start
-  let size = LOG_RANGE_BLOCKS_MAX
-  // The first range begins below the cursor: a node whose log index lagged may have answered those blocks with nothing.
   for (let first = true; first || cursor.number < safe.number;) {
     if (!room(run, 3)) return undefined
-    const overlap = first ? Math.min(LOG_OVERLAP_BLOCKS, Math.floor(size / 2)) : 0
+    const most = stepBlocks(run)
+    // The first step begins below the cursor: a node whose log index lagged may have answered those blocks with nothing.
+    const overlap = first ? Math.min(LOG_OVERLAP_BLOCKS, Math.floor(most / 2)) : 0
     const from = Math.max(cursor.number + 1 - overlap, run.env.VAULT_DEPLOY_BLOCK, 0)
-    const to = Math.min(from + size - 1, safe.number)
+    const to = Math.min(from + most - 1, safe.number)
     if (from > to) break
-    const answer = await logsOrSmaller(run, from, to, [cursor.number, to], size)
-    if (typeof answer === 'number') {
-      size = answer
-      continue
-    }
-    const [seen, last] = answer.blocks as [Block, Block]
-    const result = await recordLogs(run.db, run.key, cursor.number, seen.hash, last, answer.logs)
+    const answer = await readStep(run, from, to, first ? cursor.number : undefined)
+    if (!answer) continue
+    const { seen = cursor, last, logs } = answer
+    const result = await recordLogs(run.db, run.key, cursor.number, seen.hash, last, logs)
     if (result.outcome !== 'moved') {
       run.summary.outcome = result.outcome
       return undefined
@@ -74,62 +77,87 @@ async function readRanges(run: Run, start: Block, safe: Block): Promise<Block | 
     run.summary.cursor = last.number
     cursor = last
     first = false
-    size = Math.min(size * 2, LOG_RANGE_BLOCKS_MAX)
   }
   return cursor.hash === safe.hash ? cursor : undefined
 }
 
 /** Reads once more what somebody asked for: a part each run, as far as the budget goes. */
 export async function rescan(run: Run): Promise<void> {
-  let size = LOG_RANGE_BLOCKS_MAX
   while (room(run, 4)) {
     const cursor = await readCursor(run.db, run.key)
     if (!cursor || cursor.rescanFrom === null) return
-    const to = Math.min(cursor.rescanFrom + size - 1, cursor.number)
-    const answer = await logsOrSmaller(run, cursor.rescanFrom, to, [], size)
-    if (typeof answer === 'number') {
-      size = answer
-      continue
-    }
-    const result = await recordRescan(run.db, run.key, cursor.rescanFrom, to, answer.logs)
+    const to = Math.min(cursor.rescanFrom + stepBlocks(run) - 1, cursor.number)
+    const answer = await readStep(run, cursor.rescanFrom, to, undefined)
+    if (!answer) continue
+    const result = await recordRescan(run.db, run.key, cursor.rescanFrom, answer.last.number, answer.logs)
     if (result.outcome !== 'moved') return
     run.summary.logs += result.stored
   }
 }
 
-/** The range's logs, or the smaller size to ask for next. @throws ChainError when one block is too much, or the node is down */
-async function logsOrSmaller(
+/** Blocks of one step: ranges as long as the node takes them, as many as make one batch, and a few where batches are small. */
+function stepBlocks(run: Run): number {
+  const { blocks, together } = run.chain.rangeSize()
+  const ranges = Math.min(Math.max(together - 2, LOG_RANGES_TOGETHER_MIN), LOG_RANGES_TOGETHER_MAX)
+  return Math.min(blocks * ranges, LOG_RANGE_BLOCKS_MAX)
+}
+
+interface Step {
+  /** The block that was asked for beside it. */
+  seen: Block | undefined
+  /** The last one whose logs these are: `to`, or an earlier one where the logs' blocks were too many to ask for. */
+  last: Block
+  logs: RawLog[]
+}
+
+/** Undefined when the node wants smaller ranges. @throws ChainError when one block is too much, or the node is down */
+async function readStep(
   run: Run,
   from: number,
   to: number,
-  alongside: number[],
-  size: number,
-): Promise<{ logs: RawLog[]; blocks: Block[] } | number> {
+  beside: number | undefined,
+): Promise<Step | undefined> {
+  const { blocks: size } = run.chain.rangeSize()
+  const ranges: [number, number][] = []
+  for (let at = from; at <= to; at += size) ranges.push([at, Math.min(at + size - 1, to)])
   try {
-    const { logs, blocks } = await run.chain.logs(from, to, alongside)
-    return { logs: await timed(run, logs, blocks), blocks }
+    const { logs, blocks } = await run.chain.logs(ranges, beside === undefined ? [to] : [to, beside])
+    const [last, seen] = blocks as [Block, Block | undefined]
+    return { seen, ...(await timed(run, logs, last, blocks)) }
   } catch (error) {
-    const mayHelp = error instanceof ChainError && error.method === 'eth_getLogs' && size > 1
-    if (mayHelp && error.fault === 'refused') return Math.floor(size / 2)
-    if (mayHelp && error.fault === 'slow') return Math.max(1, Math.floor(size / 16))
+    if (error instanceof RangeRefused) return undefined
     throw error
   }
 }
 
 /**
  * Gives each log its block's time, and refuses logs of another fork than the blocks the node shows, or of two forks: an event
- * is known by its transaction and not by its block, and a transaction is in one block.
+ * is known by its transaction and not by its block, and a transaction is in one block. Where logs bring no time and
+ * are in more blocks than may be asked for, the step ends with the last that may.
  */
-async function timed(run: Run, logs: Log[], known: Block[]): Promise<RawLog[]> {
+async function timed(
+  run: Run,
+  logs: Log[],
+  end: Block,
+  known: Block[],
+): Promise<Pick<Step, 'last' | 'logs'>> {
   const blocks = new Map(known.map((block) => [block.number, block]))
   const unknown = logs.filter((log) => log.block_timestamp === undefined && !blocks.has(log.block_number))
   const missing = [...new Set(unknown.map((log) => log.block_number))]
-  if (missing.length > 0) for (const block of await run.chain.blocks(missing)) blocks.set(block.number, block)
+  // One request is left for storing what was read.
+  const most = Math.max(1, roomFor(run) - 1) * run.chain.rangeSize().together
+  const asked = missing.slice(0, most)
+  if (asked.length > 0) for (const block of await run.chain.blocks(asked)) blocks.set(block.number, block)
+  const last = asked.length < missing.length ? (blocks.get(asked.at(-1) ?? 0) ?? end) : end
+  const within = logs.filter((log) => log.block_number <= last.number)
   const homes = new Map(logs.map((log) => [log.tx_hash, log.block_hash]))
-  return logs.map((log) => {
-    if (homes.get(log.tx_hash) !== log.block_hash) throw new ChainError('nonsense', 'eth_getLogs')
-    const block = blocks.get(log.block_number)
-    if (block && block.hash !== log.block_hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
-    return { ...log, block_timestamp: block?.timestamp ?? log.block_timestamp ?? 0 }
-  })
+  return {
+    last,
+    logs: within.map((log) => {
+      if (homes.get(log.tx_hash) !== log.block_hash) throw new ChainError('nonsense', 'eth_getLogs')
+      const block = blocks.get(log.block_number)
+      if (block && block.hash !== log.block_hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
+      return { ...log, block_timestamp: block?.timestamp ?? log.block_timestamp ?? 0 }
+    }),
+  }
 }

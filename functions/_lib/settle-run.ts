@@ -12,17 +12,19 @@ import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
 import { connectChain, type Chain } from './chain.ts'
-import { ChainError } from './chain-fault.ts'
+import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
 import {
   RELEASE_BATCH,
   SETTLE_DATABASE_TIMEOUT_MS,
+  SETTLE_RPC_TIMEOUT_MS,
   SETTLE_EVENTS_BATCH,
   SETTLE_PUSHES_MAX,
   SETTLE_REQUESTS_MAX,
   SETTLE_REQUESTS_RESERVED,
 } from './limits.ts'
 import { logFailure } from './log.ts'
+import { connectNodes, type Nodes } from './nodes.ts'
 import { end, failed } from './settle-end.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
@@ -38,6 +40,7 @@ export type Outcome =
   | 'ok'
   | 'failed'
   | 'rpc_unavailable'
+  | 'nodes_disagree'
   | 'wrong_chain_id'
   | 'finality_unknown'
   | 'node_behind'
@@ -70,6 +73,7 @@ export interface Run {
   readonly env: SettleEnv
   readonly key: VaultKey
   readonly db: Database
+  readonly nodes: Nodes
   readonly chain: Chain
   readonly summary: Summary
   readonly pushes: Push[]
@@ -79,10 +83,13 @@ export interface Run {
   readonly cleared: Set<string>
 }
 
+/** How many more requests the budget has room for. */
+export const roomFor = ({ nodes, db }: Pick<Run, 'nodes' | 'db'>): number =>
+  SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED - nodes.spent.requests - db.spent.roundTrips
+
 /** Is there room in the budget for so many more requests? */
 export function room(run: Run, requests: number): boolean {
-  const used = run.chain.spent.requests + run.db.spent.roundTrips
-  if (used + requests <= SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED) return true
+  if (roomFor(run) >= requests) return true
   if (run.summary.outcome === 'ok') run.summary.outcome = 'budget'
   return false
 }
@@ -138,11 +145,16 @@ function begin(env: SettleEnv): Run {
     ...{ logs: 0, confirmed: 0, deposited: 0, expired: 0, released: 0, quarantined: 0, alerts: 0 },
     ...{ safe_head: null, cursor: null, subrequests: 0, rpc_requests: 0, ms: 0 },
   }
+  const db = connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS)
+  const spent = { requests: 0 }
+  const mayAsk = () => roomFor({ nodes, db }) > 0
+  const nodes = connectNodes(env, { timeoutMs: SETTLE_RPC_TIMEOUT_MS, spent, mayAsk })
   return {
     env,
     key: { chainId: env.CHAIN_ID, vault: env.VAULT_ADDRESS },
-    db: connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS),
-    chain: connectChain(env.RPC_URL, env.VAULT_ADDRESS),
+    db,
+    nodes,
+    chain: connectChain(nodes, env.VAULT_ADDRESS),
     summary,
     pushes: [],
     standstill: undefined,
@@ -155,10 +167,20 @@ async function followed<T>(run: Run, step: () => Promise<T>): Promise<T | undefi
   try {
     return await step()
   } catch (error) {
-    if (!(error instanceof ChainError)) throw error
+    if (error instanceof BudgetSpent) {
+      if (run.summary.outcome === 'ok') run.summary.outcome = 'budget'
+      return undefined
+    }
+    if (!(error instanceof ChainError || error instanceof NodesDisagree)) throw error
     logFailure('settle', error)
+    if (error instanceof NodesDisagree) {
+      run.summary.outcome = 'nodes_disagree'
+      await raiseAlert(run.db, 'nodes_disagree', { answer: error.answer, nodes: error.nodes })
+      return undefined
+    }
     run.summary.outcome = 'rpc_unavailable'
-    await raiseAlert(run.db, 'rpc_unavailable', { fault: error.fault, method: error.method })
+    const { fault, method, node } = error
+    await raiseAlert(run.db, 'rpc_unavailable', { fault, method, node })
     return undefined
   }
 }
@@ -199,7 +221,11 @@ async function checkVault(run: Run, safe: BlockMark): Promise<void> {
   const { block, holdings } = await run.chain.holdings(contracts, safe.number)
   if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
-  const held = due.map(({ symbol, contract }) => ({ token: symbol, in_wei: holdings.get(contract) ?? '0' }))
+  // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
+  const held = due.flatMap(({ symbol, contract }) => {
+    const inWei = holdings.get(contract)
+    return inWei === undefined ? [] : [{ token: symbol, in_wei: inWei }]
+  })
   await checkSolvency(run.db, run.key, safe.number, held, pause)
 }
 

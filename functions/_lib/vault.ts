@@ -1,8 +1,11 @@
 /** The vault contract as the request side of withdrawals knows it: what is signed, and the account's counter. */
-import { createClient, http, type Address, type Hex } from 'viem'
-import { decodeFunctionResult, encodeFunctionData, hashTypedData } from 'viem/utils'
+import type { Address, Hex } from 'viem'
+import { hashTypedData } from 'viem/utils'
 import { OwnError } from '../../db/errors.ts'
+import { ChainError } from './chain-fault.ts'
 import { RPC_TIMEOUT_MS } from './limits.ts'
+import { connectNodes, type NodesEnv } from './nodes.ts'
+import { readVaultCalls, vaultCalls } from './vault-calls.ts'
 
 export interface VaultDomain {
   name: string
@@ -35,16 +38,6 @@ export const RELEASE_TYPES = {
   ],
 } as const
 
-const RELEASE_NONCES_ABI = [
-  {
-    type: 'function',
-    name: 'releaseNonces',
-    stateMutability: 'view',
-    inputs: [{ name: 'account', type: 'address' }],
-    outputs: [{ name: 'nonce', type: 'uint256' }],
-  },
-] as const
-
 /** What the vault lets `account` take. */
 export interface Release {
   account: string
@@ -73,21 +66,40 @@ export function releaseDigest(domain: VaultDomain, release: Release): Hex {
   })
 }
 
-/**
- * The nonce of the account's next release, as the newest block has it.
- *
- * @throws Error without the node's address, which may carry a key, when the node does not answer or has no such vault.
- */
-export async function readReleaseNonce(rpcUrl: string, vault: Address, account: string): Promise<number> {
-  const client = createClient({ transport: http(rpcUrl, { timeout: RPC_TIMEOUT_MS, retryCount: 0 }) })
-  // One raw call: viem's `readContract` would bring 12 KB of code for reads this function never makes.
-  const data = encodeFunctionData({ abi: RELEASE_NONCES_ABI, args: [account as Address] })
-  try {
-    const result = await client.request({ method: 'eth_call', params: [{ to: vault, data }, 'latest'] })
-    const nonce = decodeFunctionResult({ abi: RELEASE_NONCES_ABI, data: result })
-    if (nonce > BigInt(Number.MAX_SAFE_INTEGER)) throw new RangeError('beyond any real vault')
-    return Number(nonce)
-  } catch (error) {
-    throw new OwnError(`releaseNonces could not be read: ${error instanceof Error ? error.name : 'unknown'}`)
+/** What stands at VAULT_ADDRESS is no vault: no contract, or one that does not answer as a vault does. */
+export class NotAVault extends OwnError {
+  constructor(code: boolean) {
+    super(
+      `VAULT_ADDRESS is no vault: ${code ? 'its contract does not answer as one' : 'there is no contract'}`,
+    )
+    this.name = 'NotAVault'
   }
+}
+
+/**
+ * The nonce of the account's next release, as the newest block has it: one call, answered within RPC_TIMEOUT_MS in all.
+ *
+ * @throws NotAVault; ChainError, NodesDisagree without the nodes' addresses, which may carry a key
+ */
+export async function readReleaseNonce(
+  env: NodesEnv & { CHAIN_ID: number; VAULT_ADDRESS: Address },
+  account: string,
+): Promise<number> {
+  // What may be asked one after another shares the time.
+  const turns = Math.max(1, env.RPC_URL.length - env.RPC_QUORUM + 1)
+  const options = {
+    timeoutMs: Math.floor(RPC_TIMEOUT_MS / turns),
+    spent: { requests: 0 },
+    mayAsk: () => true,
+  }
+  const data = vaultCalls(env.VAULT_ADDRESS, [['releaseNonces', account]])
+  const { code, word } = await connectNodes(env, options).agree('counters', async (node) => {
+    const [raw] = await node.ask([{ method: 'eth_call', params: [{ data }, 'latest'] }])
+    const answers = readVaultCalls(raw, 1)
+    if (answers?.chainId !== BigInt(env.CHAIN_ID)) throw new ChainError('nonsense', 'eth_call')
+    return { code: answers.code, word: answers.words[0]?.toString() }
+  })
+  const nonce = Number(word)
+  if (!Number.isSafeInteger(nonce)) throw new NotAVault(code)
+  return nonce
 }

@@ -16,7 +16,7 @@ import { ApiError } from './errors.ts'
 import { SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
 import { logFailure } from './log.ts'
 import { SignerError, type Signer } from './signer.ts'
-import { releaseDigest, type VaultDomain } from './vault.ts'
+import { NotAVault, releaseDigest, type VaultDomain } from './vault.ts'
 
 export interface Authority {
   db: Database
@@ -37,10 +37,8 @@ export async function reserveFunds(
   const first = await reserve(db, { ...input, nextOnChain: undefined })
   if (first.outcome !== 'nonce_unknown') return first
   const nextOnChain = await readNonce().catch((cause: unknown) => {
-    throw new ApiError('SERVICE_BUSY', 'the chain does not answer; nothing was reserved', {
-      headers: RETRY_AFTER,
-      cause,
-    })
+    const what = cause instanceof NotAVault ? 'the vault cannot be read' : 'the chain does not answer'
+    throw new ApiError('SERVICE_BUSY', `${what}; nothing was reserved`, { headers: RETRY_AFTER, cause })
   })
   const second = await reserve(db, { ...input, nextOnChain })
   if (second.outcome === 'nonce_unknown') throw new OwnError('the nonce just written is unknown')
