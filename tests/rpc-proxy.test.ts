@@ -1,6 +1,7 @@
 import { encodeFunctionData, toHex } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
+import { BATCH_REFUSALS, REFUSALS } from '../scripts/stack/rpc-limits.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import * as v from './support/vault.ts'
 
@@ -102,6 +103,91 @@ test('a range over the limit is refused as real nodes do, one at the limit is an
   expect((await logs(head - 3, head)).error?.code).toBeLessThan(-32000)
   expect((await logs(head - 3, 'latest')).error).toBeDefined()
   expect(proxy.counters().faults).toEqual({ maxLogRange: 2 })
+})
+
+test('a batch over the limit is refused in each way that is about, and one at the limit or alone is answered', async () => {
+  const ids = [7, 8, 9, 10]
+  const batch = (n: number) => ids.slice(0, n).map((id) => call('eth_chainId', [], id))
+  const seen: string[] = []
+  for (const at of BATCH_REFUSALS.keys()) {
+    proxy.setFaults({ maxBatch: 3, batchRefusal: at + 1 })
+    const ok = (await (await post(batch(3))).json()) as Answer[]
+    expect(ok.map(({ result }) => result)).toEqual(Array(3).fill(toHex(31337)))
+    const refused = await post(batch(4))
+    seen.push(`${refused.status} ${await refused.text()}`)
+  }
+  expect(new Set(seen).size).toBe(BATCH_REFUSALS.length)
+  expect(new Set(seen.map((text) => text.slice(0, 3)))).toEqual(
+    new Set(['200', '400', '413', '429', '500', '503']),
+  )
+  // In part: three answers, and for the fourth an error or nothing.
+  const results = (text: string | undefined) => (JSON.parse(text?.slice(4) ?? '') as Answer[]).map(({ id, error }) => [id, error?.code]) // prettier-ignore
+  expect(results(seen.at(-2))).toEqual([[7, undefined], [8, undefined], [9, undefined], [10, -32005]]) // prettier-ignore
+  expect(results(seen.at(-1))).toEqual([[7, undefined], [8, undefined], [9, undefined]]) // prettier-ignore
+  proxy.setFaults({ maxBatch: 1 })
+  expect((await ask('eth_chainId')).result).toBe(toHex(31337))
+})
+
+test('a range, too many logs or too large an answer may end the whole request, in each of those ways', async () => {
+  const range = call('eth_getLogs', [
+    { address: stage.chain.vault, fromBlock: toHex(head - 3), toBlock: toHex(head) },
+  ])
+  for (const [at, way] of REFUSALS.entries()) {
+    const { status } = way([range])
+    for (const faults of [{ maxLogRange: 3 }, { maxAnswerBytes: 90 }]) {
+      proxy.setFaults({ ...faults, rangeRefusal: at + 1 })
+      expect((await post([call('eth_chainId'), range])).status).toBe(status)
+      expect((await ask('eth_chainId')).result).toBe(toHex(31337))
+    }
+  }
+  proxy.setFaults({ maxLogs: 1 })
+  expect((await logs(0, head)).error?.code).toBeLessThan(0)
+  expect((await logs(head, head)).result).toHaveLength(1)
+})
+
+test('heads are not level, numbered blocks are unknown, and old states are gone', async () => {
+  const latest = async () => Number(((await ask('eth_getBlockByNumber', ['latest', false])).result as { number: string }).number) // prettier-ignore
+  await stage.client.mine({ blocks: 25 })
+  const now = await latest()
+  proxy.setFaults({ unlevelHead: 0.5 }, 3)
+  const heads: number[] = []
+  for (let n = 0; n < 12; n += 1) heads.push(await latest())
+  expect(new Set(heads)).toEqual(new Set([now, now - 20]))
+  proxy.setFaults({ unknownBlocks: 1 })
+  expect((await ask('eth_getBlockByNumber', [toHex(now - 1), false])).result).toBeNull()
+  expect(await latest()).toBe(now)
+  proxy.setFaults({ keptStates: 10 })
+  const balance = async (block: number) => await ask('eth_getBalance', [stage.chain.vault, toHex(block)])
+  expect((await balance(now - 10)).result).toBe('0x1')
+  expect((await balance(now - 11)).error?.code).toBeLessThan(0)
+  expect((await ask('eth_getBlockByNumber', [toHex(now - 11), false])).result).not.toBeNull()
+  proxy.setFaults({ frozenHead: now - 5 })
+  expect(await latest()).toBe(now - 5)
+  // The log index is further back than the head: [] for blocks that the node has.
+  proxy.setFaults({ indexLag: now - head + 1 })
+  expect([(await logs(head, now)).result, await latest()]).toEqual([[], now])
+  proxy.setFaults({ indexLag: now - head })
+  expect((await logs(head, now)).result).toHaveLength(1)
+})
+
+test('answers arrive with text ids, in any order, in capitals, with nulls or not at all', async () => {
+  const batch = [1, 2, 3].map((id) => call('eth_getBlockByNumber', [toHex(head), false], id))
+  const play = async (faults: object) => {
+    proxy.setFaults(faults, 5)
+    return (await (await post(batch)).json()) as { id: unknown; result: Record<string, string> | null }[]
+  }
+  expect((await play({ textIds: 1 })).map(({ id }) => id)).toEqual(['1', '2', '3'])
+  const orders = new Set<string>()
+  proxy.setFaults({ shuffledBatch: 1 }, 5)
+  for (let n = 0; n < 9; n += 1)
+    orders.add(((await (await post(batch)).json()) as Answer[]).map(({ id }) => id).join(''))
+  expect(orders.size).toBeGreaterThan(1)
+  const [first] = await play({ upperCase: 1 })
+  expect(first?.result?.hash).toMatch(/^0x[0-9A-F]{64}$/)
+  expect((await play({ nullAnswer: 1 })).filter(({ result }) => result === null)).toHaveLength(1)
+  const nulls = (await play({ nullField: 1 })).flatMap(({ result }) => Object.values(result ?? {}))
+  expect(nulls.filter((value) => value === null)).toHaveLength(1)
+  expect(await play({ missingAnswer: 1 })).toHaveLength(2)
 })
 
 test('the same seed plays the same faults in the same order', async () => {

@@ -1,6 +1,6 @@
 /** Which blocks count: what is not final is never settled, whatever a node says or does not say. */
 import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from 'vitest'
-import { FINALIZED_ANSWERS } from '../scripts/stack/rpc-faults.ts'
+import { FINALIZED_ANSWERS } from '../scripts/stack/rpc-head-faults.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 let s: SettleStage

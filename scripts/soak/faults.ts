@@ -1,5 +1,6 @@
 /** What goes wrong, one thing after another, chosen by the seed; the node goes wrong beside all of it. */
-import { FINALIZED_ANSWERS, type RpcFaults } from '../stack/rpc-faults.ts'
+import type { RpcFaults } from '../stack/rpc-faults.ts'
+import { FINALIZED_ANSWERS } from '../stack/rpc-head-faults.ts'
 import type { Stack } from '../stack/stack.ts'
 import { count, pause } from './books.ts'
 import { below, between, oneOf, seedFrom, weighted, type Random } from './random.ts'

@@ -1,4 +1,5 @@
 /** What nodes do to the logs they answer with, each of which means the same events. Chances are per answer, from 0 to 1. */
+import { upperCase } from './rpc-answer-faults.ts'
 import type { FaultContext, RpcReply } from './rpc-faults.ts'
 
 export interface LogFaults {
@@ -8,6 +9,10 @@ export interface LogFaults {
   repeatedLogs: number
   /** Of logs that say the same in one transaction, the first is missing. */
   hiddenTwins: number
+  /** The answer is cut to its first three logs. */
+  cutLogs: number
+  /** Logs do not bring the time of their block. */
+  untimedLogs: number
   /** The logs are in any order. */
   unsortedLogs: number
   /** Hex digits are in upper case. */
@@ -21,6 +26,8 @@ export const NO_LOG_FAULTS: Readonly<LogFaults> = {
   renumberedLogs: 0,
   repeatedLogs: 0,
   hiddenTwins: 0,
+  cutLogs: 0,
+  untimedLogs: 0,
   unsortedLogs: 0,
   upperCaseLogs: 0,
   removedLogs: 0,
@@ -33,6 +40,7 @@ interface NodeLog {
   logIndex: string
   topics: string[]
   data: string
+  blockTimestamp?: string
   removed?: boolean
 }
 const UNDONE = `0x${'de'.repeat(32)}`
@@ -43,6 +51,8 @@ const DISTORTIONS: Record<keyof LogFaults, Distortion> = {
   renumberedLogs: renumbered,
   hiddenTwins: (logs) =>
     logs.filter((log, at) => !logs.some((other, later) => later > at && contentOf(other) === contentOf(log))),
+  cutLogs: (logs) => logs.slice(0, 3),
+  untimedLogs: (logs) => logs.map(({ blockTimestamp: _time, ...log }) => log),
   removedLogs: (logs) => logs.flatMap((log) => [{ ...log, blockHash: UNDONE, removed: true }, log]),
   forkedLogs: (logs) => [{ ...logs[0]!, blockHash: UNDONE }, ...logs],
   repeatedLogs: (logs) => [...logs, ...logs.map((log) => ({ ...log }))],
@@ -77,8 +87,4 @@ async function renumbered(logs: NodeLog[], { upstream }: FaultContext): Promise<
 
 function contentOf({ transactionHash, address, topics, data }: NodeLog): string {
   return JSON.stringify([transactionHash, address, topics, data])
-}
-
-function upperCase(_key: string, value: unknown): unknown {
-  return typeof value === 'string' && value.startsWith('0x') ? `0x${value.slice(2).toUpperCase()}` : value
 }

@@ -1,14 +1,16 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
+import { distortAnswers } from './rpc-answer-faults.ts'
 import {
   answerCall,
-  NO_FAULTS,
+  checkFaults,
   type FaultContext,
   type RpcCall,
   type RpcFaults,
   type RpcReply,
 } from './rpc-faults.ts'
+import { limitAnswer, limitBatch, RefusedRequest } from './rpc-limits.ts'
 
 export interface RpcCounters {
   /** HTTP requests, control requests left out. A batch is one. */
@@ -89,10 +91,19 @@ async function handle(state: ProxyState, request: IncomingMessage, response: Ser
   }
   if (failTransport(state, request, response)) return
   const context = contextOf(state)
-  const answer = Array.isArray(calls)
-    ? await Promise.all(calls.map(async (call) => await answerCall(call, context)))
-    : await answerCall(calls, context)
-  sendJson(response, 200, answer)
+  try {
+    const { answered, rest } = limitBatch([calls].flat(), context)
+    const given = await Promise.all(answered.map(async (call) => await answerCall(call, context)))
+    const replies = distortAnswers([...given, ...rest], context)
+    const answer = Array.isArray(calls) ? replies : replies[0]
+    limitAnswer([calls].flat(), answer, context)
+    sendJson(response, 200, answer ?? null)
+  } catch (error) {
+    if (!(error instanceof RefusedRequest)) throw error
+    const { status, body } = error.refused
+    if (typeof body !== 'string') sendJson(response, status, body)
+    else response.writeHead(status, { 'content-type': 'text/html' }).end(body)
+  }
 }
 
 /** One throw of the dice per fault and request, always in this order, so that a seed means the same run. */
@@ -160,25 +171,6 @@ function control(
 function setFaults(state: ProxyState, faults: Partial<RpcFaults>, seed?: number): void {
   state.faults = checkFaults(faults)
   if (seed !== undefined) state.random = seededRandom(seed)
-}
-
-function checkFaults(faults: Partial<RpcFaults>): RpcFaults {
-  const counts: readonly string[] = [
-    'slowMs',
-    'staleHead',
-    'maxLogRange',
-    'finalizedAnswer',
-    'finalizedAbove',
-    'frozenHead',
-    'frozenFinal',
-  ]
-  for (const [name, value] of Object.entries(faults)) {
-    if (!(name in NO_FAULTS)) throw new Error(`unknown fault ${name}: ${Object.keys(NO_FAULTS).join(', ')}`)
-    const good = counts.includes(name) ? Number.isSafeInteger(value) && value >= 0 : value >= 0 && value <= 1
-    if (!good)
-      throw new Error(`fault ${name} must be ${counts.includes(name) ? 'a whole number' : 'from 0 to 1'}`)
-  }
-  return { ...NO_FAULTS, ...faults }
 }
 
 function chance(state: ProxyState, probability: number): boolean {
