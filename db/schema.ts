@@ -271,6 +271,17 @@ export const withdrawalNonces = pgTable(
   ],
 )
 
+/** A size that a node was found to take, and from when on (unix seconds) more is tried again. */
+export interface FoundLimit {
+  size: number
+  retry_at: number
+}
+/** Calls of one batch, blocks of one eth_getLogs; what is not there was never refused. */
+export interface NodeLimit {
+  batch?: FoundLimit
+  range?: FoundLimit
+}
+
 /** How far the vault's logs have been stored. The hash detects a reorganisation below the safe head. */
 export const chainCursors = pgTable(
   'chain_cursors',
@@ -282,6 +293,10 @@ export const chainCursors = pgTable(
     blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
     /** Blocks from here up to the cursor are to be read once more; null when there is nothing to repeat. */
     rescanFrom: bigint('rescan_from', { mode: 'number' }),
+    /** Blocks that the last run left between here and the safe head. */
+    behind: bigint('behind', { mode: 'number' }).notNull().default(0),
+    /** What the nodes were found to take, in the order of RPC_URL: [{batch, range}], each {size, retry_at}. */
+    nodeLimits: jsonb('node_limits').$type<NodeLimit[]>().notNull().default([]),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.chainId, t.vault] })],

@@ -155,6 +155,30 @@ begin
   return jsonb_build_object('outcome', 'moved') || v_counts;
 end $$;
 
+-- How far reading came: what the nodes were found to take, and the distance to the safe head (null: unknown in this run).
+-- True, and an alert, when a run that was behind has left the next one further behind.
+create or replace function ledger.note_reading(p_chain_id bigint, p_vault text, p_node_limits jsonb, p_safe_block bigint)
+returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_cursor public.chain_cursors;
+  v_behind bigint;
+  v_grows boolean;
+begin
+  select * into v_cursor from public.chain_cursors c where c.chain_id = p_chain_id and c.vault = p_vault for update;
+  v_behind := coalesce(greatest(p_safe_block - v_cursor.block_number, 0), v_cursor.behind);
+  v_grows := v_cursor.behind > 0 and v_behind > v_cursor.behind;
+  if v_grows then
+    perform ledger.raise_alert('falling_behind', 'falling_behind', jsonb_build_object('chain_id', p_chain_id,
+      'cursor', v_cursor.block_number, 'safe_head', p_safe_block, 'behind', v_behind, 'before', v_cursor.behind));
+  end if;
+  update public.chain_cursors c set behind = v_behind, node_limits = p_node_limits
+    where c.chain_id = p_chain_id and c.vault = p_vault;
+  return coalesce(v_grows, false);
+end $$;
+
+revoke all on function ledger.note_reading(bigint, text, jsonb, bigint) from public;
+grant execute on function ledger.note_reading(bigint, text, jsonb, bigint) to tidegate_settle;
 revoke all on function ledger.start_cursor(bigint, text, bigint, text, bigint), ledger.request_rescan(bigint, text, bigint),
   ledger.record_logs(bigint, text, bigint, text, bigint, text, bigint, jsonb), ledger.record_rescan(bigint, text, bigint, bigint, jsonb) from public;
 grant execute on function ledger.start_cursor(bigint, text, bigint, text, bigint), ledger.request_rescan(bigint, text, bigint),

@@ -1,6 +1,6 @@
-import { and, eq, sql } from 'drizzle-orm'
+import { and, eq, inArray, sql } from 'drizzle-orm'
 import { callVerb, type Database } from '../client.ts'
-import { chainCursors } from '../schema.ts'
+import { chainCursors, chainLogs, type NodeLimit } from '../schema.ts'
 import { readTables } from '../tables.ts'
 
 export interface VaultKey {
@@ -17,6 +17,10 @@ export interface BlockMark {
 export interface Cursor extends BlockMark {
   /** From where blocks are to be read once more. */
   rescanFrom: number | null
+  /** Blocks that the last run left between here and the safe head. */
+  behind: number
+  /** What each node was found to take, in their order. */
+  nodeLimits: NodeLimit[]
 }
 export interface RawLog {
   tx_hash: string
@@ -44,6 +48,8 @@ export async function readCursor(db: Database, { chainId, vault }: VaultKey): Pr
         hash: chainCursors.blockHash,
         timestamp: chainCursors.blockTimestamp,
         rescanFrom: chainCursors.rescanFrom,
+        behind: chainCursors.behind,
+        nodeLimits: chainCursors.nodeLimits,
       })
       .from(chainCursors)
       .where(and(eq(chainCursors.chainId, chainId), eq(chainCursors.vault, vault))),
@@ -77,6 +83,39 @@ export async function recordLogs(
     sql`select ledger.record_logs(${chainId}, ${vault}, ${from}, ${seenHash}, ${to.number}, ${to.hash}, ${to.timestamp},
       ${JSON.stringify(logs)}::jsonb) as result`,
   )
+}
+
+/**
+ * Keeps what the nodes were found to take, and how far the cursor is behind.
+ *
+ * @param safe number of the safe block; undefined when this run has none
+ * @returns true, with an alert, when it falls back from run to run
+ */
+export async function noteReading(
+  db: Database,
+  { chainId, vault }: VaultKey,
+  limits: NodeLimit[],
+  safe: number | undefined,
+): Promise<boolean> {
+  return await callVerb(
+    db,
+    sql`select ledger.note_reading(${chainId}, ${vault}, ${JSON.stringify(limits)}::jsonb, ${safe ?? null}::bigint) as result`,
+  )
+}
+
+/** The times of blocks of which logs of these transactions are stored, by the block's hash. */
+export async function storedTimes(
+  db: Database,
+  { chainId }: VaultKey,
+  transactions: string[],
+): Promise<Map<string, number>> {
+  const rows = await readTables(db, (query) =>
+    query
+      .selectDistinct({ hash: chainLogs.blockHash, timestamp: chainLogs.blockTimestamp })
+      .from(chainLogs)
+      .where(and(eq(chainLogs.chainId, chainId), inArray(chainLogs.txHash, transactions))),
+  )
+  return new Map(rows.map(({ hash, timestamp }) => [hash, timestamp]))
 }
 
 /** Asks for the blocks from this one on to be read once more. */

@@ -50,6 +50,8 @@ CREATE TABLE "chain_cursors" (
 	"block_hash" text NOT NULL,
 	"block_timestamp" bigint NOT NULL,
 	"rescan_from" bigint,
+	"behind" bigint DEFAULT 0 NOT NULL,
+	"node_limits" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "chain_cursors_chain_id_vault_pk" PRIMARY KEY("chain_id","vault")
 );

@@ -154,7 +154,7 @@ export const SETTLE_RPC_TIMEOUT_MS = 10_000
 /** Requests to Postgres and node in one run: with the webhook's, below the 50 of Workers' free plan. The rest is for the next minute. */
 export const SETTLE_REQUESTS_MAX = 44
 /** Of them, kept back for the checks and for ending a run properly. */
-export const SETTLE_REQUESTS_RESERVED = 5
+export const SETTLE_REQUESTS_RESERVED = 6
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
 export const SETTLE_PUSHES_MAX = 500
 /** Longest range of blocks of one eth_getLogs, and calls of one batch; a node that refuses them is asked for less. */

@@ -4,7 +4,7 @@
  */
 import { ChainError, NodesDisagree } from './chain-fault.ts'
 import { EnvironmentError } from './env.ts'
-import { connectNode, type NodeLimits, type NodeOptions, type RpcNode } from './rpc-node.ts'
+import { connectNode, type NodeOptions, type RpcNode } from './rpc-node.ts'
 
 export interface NodesEnv {
   RPC_URL: string[]
@@ -37,10 +37,10 @@ export interface Nodes {
 }
 
 /** @throws EnvironmentError when more nodes are to agree than there are */
-export function connectNodes(env: NodesEnv, options: NodeOptions, limits: NodeLimits[] = []): Nodes {
+export function connectNodes(env: NodesEnv, options: NodeOptions): Nodes {
   const quorum = env.RPC_QUORUM
   if (quorum > env.RPC_URL.length) throw new EnvironmentError('bad or missing configuration: RPC_QUORUM')
-  const all = env.RPC_URL.map((url, at) => connectNode(at + 1, url, options, limits[at]))
+  const all = env.RPC_URL.map((url, at) => connectNode(at + 1, url, options))
   const failures = new Map<number, ChainError>()
   const disagreements: NodesDisagree[] = []
   const trusted = new Set<RpcNode>()

@@ -1,6 +1,6 @@
 /** One node, asked over JSON-RPC in batches as large as it takes. */
 import { BudgetSpent, ChainError, type ChainFault } from './chain-fault.ts'
-import { foundSize, type Found, type FoundSize } from './found-size.ts'
+import { foundSize, type FoundSize } from './found-size.ts'
 import { LOG_RANGE_BLOCKS_MAX, RPC_BATCH_CALLS_MAX } from './limits.ts'
 
 export interface RpcCall {
@@ -13,10 +13,6 @@ export interface NodeOptions {
   spent: { requests: number }
   /** Is there room for one request more? */
   mayAsk: () => boolean
-}
-export interface NodeLimits {
-  batch?: Found | undefined
-  range?: Found | undefined
 }
 export interface RpcNode {
   /** Place in RPC_URL, from 1: what a node is called where its address must not be told. */
@@ -33,13 +29,8 @@ export interface RpcNode {
   ask(calls: readonly RpcCall[]): Promise<unknown[]>
 }
 
-export function connectNode(
-  number: number,
-  url: string,
-  options: NodeOptions,
-  limits: NodeLimits = {},
-): RpcNode {
-  const batch = foundSize(RPC_BATCH_CALLS_MAX, limits.batch)
+export function connectNode(number: number, url: string, options: NodeOptions): RpcNode {
+  const batch = foundSize(RPC_BATCH_CALLS_MAX)
   let id = 0
   const post = async (calls: readonly RpcCall[]): Promise<unknown[]> => {
     if (!options.mayAsk()) throw new BudgetSpent('no room for another request')
@@ -89,9 +80,10 @@ export function connectNode(
         if (alone) throw own(alone[1])
       }
       batch.refused(part.length)
+      batch.worked(1)
     }
   }
-  return { number, batch, range: foundSize(LOG_RANGE_BLOCKS_MAX, limits.range), ask }
+  return { number, batch, range: foundSize(LOG_RANGE_BLOCKS_MAX), ask }
 }
 
 /** The parsed answer, or how there is none. The status of an answer that is JSON-RPC after all tells nothing more. */

@@ -4,6 +4,7 @@ import {
   recordLogs,
   recordRescan,
   startCursor,
+  storedTimes,
   type Cursor,
   type RawLog,
 } from '../../db/ledger/record-logs.ts'
@@ -18,6 +19,7 @@ import {
   LOG_RANGES_TOGETHER_MIN,
 } from './limits.ts'
 import { safeHead } from './settle-head.ts'
+import { adoptLimits, keepReading } from './settle-reading.ts'
 import { room, roomFor, type Run } from './settle-run.ts'
 
 /** Blocks a node may be behind what another one has shown before it is worth an alert. */
@@ -30,10 +32,21 @@ const BEHIND_BLOCKS_MAX = 50
  * @throws ChainError, NodesDisagree, BudgetSpent
  */
 export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
+  const kept = await readCursor(run.db, run.key)
+  adoptLimits(run, kept)
+  try {
+    return await readFrom(run, kept)
+  } finally {
+    await keepReading(run, kept)
+  }
+}
+
+async function readFrom(run: Run, kept: Cursor | undefined): Promise<Block | undefined> {
+  run.summary.cursor = kept?.number ?? null
   const safe = await safeHead(run)
   if (!safe) return undefined
   run.summary.safe_head = safe.number
-  const cursor = (await readCursor(run.db, run.key)) ?? (await firstCursor(run, safe))
+  const cursor = kept ?? (await firstCursor(run, safe))
   run.summary.cursor = cursor?.number ?? null
   if (!cursor || safe.number < cursor.number) {
     run.summary.outcome = 'node_behind'
@@ -123,7 +136,9 @@ async function readStep(
   try {
     const { logs, blocks } = await run.chain.logs(ranges, beside === undefined ? [to] : [to, beside])
     const [last, seen] = blocks as [Block, Block | undefined]
-    return { seen, ...(await timed(run, logs, last, blocks)) }
+    const step = await timed(run, logs, last, blocks)
+    // A step that ends within what is read again leaves the cursor where it is.
+    return { seen, ...step, last: seen && step.last.number < seen.number ? seen : step.last }
   } catch (error) {
     if (error instanceof RangeRefused) return undefined
     throw error
@@ -142,8 +157,13 @@ async function timed(
   known: Block[],
 ): Promise<Pick<Step, 'last' | 'logs'>> {
   const blocks = new Map(known.map((block) => [block.number, block]))
-  const unknown = logs.filter((log) => log.block_timestamp === undefined && !blocks.has(log.block_number))
-  const missing = [...new Set(unknown.map((log) => log.block_number))]
+  const without = logs.filter((log) => log.block_timestamp === undefined && !blocks.has(log.block_number))
+  // Most blocks that are read again are known: only the others cost a call each.
+  const transactions = [...new Set(without.map((log) => log.tx_hash))]
+  const times =
+    transactions.length > 0 ? await storedTimes(run.db, run.key, transactions) : new Map<string, number>()
+  const unknown = without.filter((log) => !times.has(log.block_hash))
+  const missing = [...new Set(unknown.map((log) => log.block_number))].sort((a, b) => a - b)
   // One request is left for storing what was read.
   const most = Math.max(1, roomFor(run) - 1) * run.chain.rangeSize().together
   const asked = missing.slice(0, most)
@@ -157,7 +177,10 @@ async function timed(
       if (homes.get(log.tx_hash) !== log.block_hash) throw new ChainError('nonsense', 'eth_getLogs')
       const block = blocks.get(log.block_number)
       if (block && block.hash !== log.block_hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
-      return { ...log, block_timestamp: block?.timestamp ?? log.block_timestamp ?? 0 }
+      return {
+        ...log,
+        block_timestamp: block?.timestamp ?? log.block_timestamp ?? times.get(log.block_hash) ?? 0,
+      }
     }),
   }
 }
