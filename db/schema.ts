@@ -208,8 +208,8 @@ export const withdrawals = pgTable(
     status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
     signature: text('signature'),
     /**
-     * Why a released row was given back: signer_unavailable, sign_failed, not_stored, paused, reservation_timeout. `nonce_used` on
-     * an expired one that a person has voided.
+     * Why a released row was given back: one of `ReleaseReason` (db/ledger/release.ts). `nonce_used` on an expired one that a
+     * person has voided.
      */
     releaseReason: text('release_reason'),
     idempotencyKey: text('idempotency_key'),
@@ -256,7 +256,10 @@ export const withdrawals = pgTable(
   ],
 )
 
-/** The vault's release counter as far as confirmed events have proved it; its row is the account's withdrawal lock. */
+/**
+ * The vault's release counter of an account as far as it is proved: by final events, or by a person who accepted it. What a
+ * node merely answered never stands here. The row is the account's withdrawal lock.
+ */
 export const withdrawalNonces = pgTable(
   'withdrawal_nonces',
   {
@@ -268,6 +271,35 @@ export const withdrawalNonces = pgTable(
   (t) => [
     primaryKey({ columns: [t.account, t.chainId, t.vault] }),
     check('withdrawal_nonces_not_negative', sql`${t.nextOnChain} >= 0`),
+  ],
+)
+
+/**
+ * What the chain said of an account's counter and the ledger could not explain. While one that `blocks` is open, nothing is
+ * signed for the account. Settle closes what a final block explains, a person the rest; a closed row stays for the record.
+ */
+export const counterDoubts = pgTable(
+  'counter_doubts',
+  {
+    id: uuid('id').primaryKey(),
+    account: evmAddress('account').notNull(),
+    chainId: bigint('chain_id', { mode: 'number' }).notNull(),
+    vault: evmAddress('vault').notNull(),
+    /** What the vault's counter was said to be. */
+    counter: bigint('counter', { mode: 'number' }).notNull(),
+    /** True: the chain has used a nonce that no signature of the ledger explains. False: the node said less than is proved. */
+    blocks: boolean('blocks').notNull(),
+    createdAt: at('created_at').notNull(),
+    lastSeenAt: at('last_seen_at').notNull(),
+    clearedAt: at('cleared_at'),
+    clearedWhy: text('cleared_why'),
+  },
+  (t) => [
+    uniqueIndex('counter_doubts_one_open_an_account')
+      .on(t.account, t.chainId, t.vault)
+      .where(sql`${t.clearedAt} is null`),
+    check('counter_doubts_not_negative', sql`${t.counter} >= 0`),
+    check('counter_doubts_cleared_has_a_reason', sql`(${t.clearedAt} is null) = (${t.clearedWhy} is null)`),
   ],
 )
 

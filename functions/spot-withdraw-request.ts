@@ -1,4 +1,5 @@
 import * as z from 'zod/mini'
+import { reserve } from '../db/ledger/reserve.ts'
 import { parseAccount } from './_lib/accounts.ts'
 import { amountFault } from './_lib/amount.ts'
 import { serve } from './_lib/app.ts'
@@ -22,7 +23,7 @@ import {
 } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
 import { readReleaseNonce, vaultDomainOf } from './_lib/vault.ts'
-import { authorize, reserveFunds } from './_lib/withdrawal.ts'
+import { authorize } from './_lib/withdrawal.ts'
 
 export const spotWithdrawRequest = defineEndpoint({
   method: 'POST',
@@ -30,7 +31,7 @@ export const spotWithdrawRequest = defineEndpoint({
   tag: 'Withdrawals',
   summary: 'Reserve funds and get the signature that lets the vault pay them',
   description:
-    'Freezes the amount, signs with KMS, stores the signature, then answers. The caller’s own account sends it to the vault: ' +
+    'Freezes the amount, signs with KMS while the vault’s counter is read, stores the signature, then answers. The caller’s own account sends it to the vault: ' +
     '`withdraw(token, amount_in_wei, deadline, signature)` pays `msg.sender`, and the vault takes an account’s signatures in nonce order. ' +
     'Unused past its deadline, the amount comes back. Safe to repeat with an Idempotency-Key; a lost answer is also at GET /spot/withdrawals/:id.',
   access: 'session',
@@ -65,7 +66,7 @@ export const spotWithdrawRequest = defineEndpoint({
     'API Key permission denied': 'the caller used an API key',
     'spot subsystem disabled': '`SPOT_ENABLED` is not true',
     WITHDRAWALS_PAUSED:
-      'an operator or the solvency check has paused signing, or an event of the account is being looked at',
+      'an operator or the solvency check has paused signing, or what the chain says of the account is being looked at',
     UNSUPPORTED_TOKEN: 'the token is not enabled for withdrawals',
     INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
     AMOUNT_NON_POSITIVE: 'zero or negative',
@@ -76,6 +77,8 @@ export const spotWithdrawRequest = defineEndpoint({
     LIMIT_REACHED: `the account has ${WITHDRAWALS_OPEN_MAX} open withdrawals`,
     WITHDRAWAL_IN_PROGRESS: 'another withdrawal of this account is being signed right now',
     SIGNER_UNAVAILABLE: 'KMS did not answer in time; the funds are back, retry with backoff',
+    CHAIN_UNAVAILABLE:
+      'the vault’s counter of the account could not be read; the funds are back, retry with backoff',
     'sign failed': 'KMS answered, but not with a signature of the configured signer; the funds are back',
   },
   internal: 'internal',
@@ -97,11 +100,11 @@ export const spotWithdrawRequest = defineEndpoint({
       db: call.db,
       signer: signerOf(env),
       domain: vaultDomainOf(env),
+      readCounter: (account: string) => readReleaseNonce(env, account),
       push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
     }
-    const readNonce = () => readReleaseNonce(env, caller.account)
     const work = (async () => {
-      const result = await reserveFunds(call.db, input, readNonce)
+      const result = await reserve(call.db, input)
       authority.push(result.pushes)
       if (result.outcome === 'replayed') return replayable({ ...result, replayed: true })
       return await authorize(authority, result.reservation)

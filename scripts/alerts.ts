@@ -8,6 +8,7 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- retry <tx hash> [<log>] --why "…"        process a quarantined log again
        npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
        npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
+       npm run alerts -- accept-counter <account> <n> --why "…"   its nonces below n are booked, or another system's
        npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
        npm run alerts -- settle-debt <debt id> --why "…"          what was paid on chain and given back has been made good
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
@@ -91,6 +92,14 @@ async function decide(
     )
     if (!row?.result.voided) throw new Error(`not voided: ${row?.result.reason}`)
     return row.result.reason
+  }
+  if (verb === 'accept-counter' && first && /^\d{1,15}$/.test(second ?? '')) {
+    const [row] = await query<{ done: boolean }>(
+      'select ledger.accept_counter(lower($1), chain_id, vault, $2, $3) as done from chain_cursors order by updated_at desc limit 1',
+      [first, second, why],
+    )
+    if (!row?.done) throw new Error('not accepted: a payment above it was settled, or settle has never run')
+    return `the next withdrawal of ${first.toLowerCase()} has nonce ${second} at least`
   }
   if (verb === 'rescan' && /^\d+$/.test(first ?? '')) {
     await query('select ledger.request_rescan(chain_id, vault, $1) from chain_cursors', [first])

@@ -45,14 +45,16 @@ afterAll(async () => await stage.stop())
 
 async function reserved(ttlSeconds: number): Promise<string> {
   const idempotency = { key: randomBytes(8).toString('hex'), requestHash: randomBytes(32).toString('hex') }
-  const place = { ...key, account, recipient: account, nextOnChain: 0 }
+  const place = { ...key, account, recipient: account }
   const result = await reserve(stage.edge, { ...place, token, amount: '1', ttlSeconds, idempotency })
   if (result.outcome !== 'reserved') throw new Error(result.outcome)
   return result.reservation.id
 }
 async function signed(ttlSeconds: number): Promise<string> {
   const id = await reserved(ttlSeconds)
-  await storeSignature(stage.edge, id, `0x${'11'.repeat(65)}`)
+  const [proved] = await sql('select next_on_chain::int as next from withdrawal_nonces')
+  const counter = (proved as { next: number }).next
+  await storeSignature(stage.edge, id, `0x${'11'.repeat(65)}`, counter)
   return id
 }
 const everything = async () =>

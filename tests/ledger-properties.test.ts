@@ -60,7 +60,7 @@ describe('an account at the limit of what a balance holds', () => {
       const huge = { account: 0, token: 'FINE', amount: '90000000000000000000', key: null } as const
       const steps: Step[] = [
         { verb: 'credit', ...huge },
-        { verb: 'reserve', ...huge, chain: 0, ttl: 60 },
+        { verb: 'reserve', ...huge, ttl: 60 },
         { verb: 'credit', ...huge },
         { verb: 'release', pick: 0 },
       ]

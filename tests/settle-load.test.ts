@@ -16,8 +16,8 @@ test(`${DUE} due withdrawals come back in one run, within its budget of requests
       for i in 1..${DUE} loop
         v_account := '0x' || left(md5(i::text) || md5('x' || i), 40);
         perform ledger.credit(v_account, 'DF', 10, null, 'load', null, null);
-        v_result := ledger.reserve(v_account, 'DF', 10, v_account, ${s.stack.manifest.chainId}, '${s.vault}', 1, 0, null, null);
-        perform ledger.store_signature((v_result -> 'reservation' ->> 'id')::uuid, '0x' || repeat('ab', 65));
+        v_result := ledger.reserve(v_account, 'DF', 10, v_account, ${s.stack.manifest.chainId}, '${s.vault}', 1, null, null);
+        perform ledger.store_signature((v_result -> 'reservation' ->> 'id')::uuid, '0x' || repeat('ab', 65), 0);
       end loop;
     end $$`)
   await s.mineAt(Math.max(await s.now(), Math.floor(Date.now() / 1000)) + 100)

@@ -90,7 +90,7 @@ describe('an account’s socket is told', () => {
     const account = await client.newAccount({ DF: '5' })
     const stream = await subscribed(account.token, 'DF')
     const [row] = await client.sql<{ result: { reservation: { id: string } } }>(
-      `select ledger.reserve($1, 'DF', 2, $1, $2, $3, 3600, 0, null, null) as result`,
+      `select ledger.reserve($1, 'DF', 2, $1, $2, $3, 3600, null, null) as result`,
       [account.account, stack.manifest.chainId, stack.manifest.vault.toLowerCase()],
     )
     await client.sql(`update withdrawals set requested_at = now() - interval '121 seconds' where id = $1`, [

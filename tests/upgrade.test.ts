@@ -202,7 +202,7 @@ describe('a ledger with money in it, brought up to date', () => {
     await owner.query(`select ledger.credit('${ALICE}', 'USDT', 100, null, null, null, null)`)
     await owner.query(`select ledger.transfer('${ALICE}', 'USDT', 'spot_to_perp', 40.5, null, null)`)
     await owner.query(
-      `select ledger.reserve('${ALICE}', 'USDT', 7, '${ALICE}', 31337, '${VAULT}', 600, 0, null, null)`,
+      `select ledger.reserve('${ALICE}', 'USDT', 7, '${ALICE}', 31337, '${VAULT}', 600, null, null)`,
     )
     before = await contents()
     await checkout.editVerbs('core.sql', (text) => `${text}\n-- renewed\n`)

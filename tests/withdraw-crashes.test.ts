@@ -153,12 +153,6 @@ describe('the database is lost', () => {
   test.each(matrix)(
     '%s: the answer claims no more than is known, and the same key ends in exactly one withdrawal',
     async (_what, cuts, faults, [status, error], row, balance) => {
-      // The first withdrawal's extra turns would let a fault strike a call that moves nothing.
-      await client.sql('insert into withdrawal_nonces values ($1, $2, $3, 0)', [
-        account.account,
-        stack.manifest.chainId,
-        stack.manifest.vault.toLowerCase(),
-      ])
       cut(...cuts)
       stack.kms.control({ faults })
       const answer = await request()

@@ -2,7 +2,15 @@ import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type Push } from '../client.ts'
 
 export type ReleaseReason =
-  'signer_unavailable' | 'sign_failed' | 'not_stored' | 'paused' | 'reservation_timeout'
+  | 'signer_unavailable'
+  | 'sign_failed'
+  | 'chain_unavailable'
+  | 'chain_behind'
+  | 'counter_unexplained'
+  | 'counter_contradicted'
+  | 'not_stored'
+  | 'paused'
+  | 'reservation_timeout'
 
 export interface ReleaseResult {
   /** False when the row was not `reserved`: nothing moved. */

@@ -4,9 +4,10 @@
 -- table; what the edge could not read comes as null and is refused in its turn, so that one round trip keeps that order.
 -- The deadline is by this clock, as requested_at is. It needs no agreement with the chain's: a wrong one gives the user
 -- more or less time to use the signature, and expiry is only ever decided on chain time.
+-- The nonce follows from what is proved alone; what the chain says of it now is asked while the signer works.
 create or replace function ledger.reserve(
   p_account text, p_token text, p_amount numeric, p_recipient text, p_chain_id bigint, p_vault text,
-  p_ttl_seconds integer, p_next_on_chain bigint, p_key text, p_request_hash bytea
+  p_ttl_seconds integer, p_key text, p_request_hash bytea
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -54,10 +55,8 @@ begin
     perform ledger.refuse('TG015');
   end if;
 
-  if p_next_on_chain is not null then
-    insert into public.withdrawal_nonces (account, chain_id, vault, next_on_chain)
-      values (p_account, p_chain_id, p_vault, p_next_on_chain) on conflict do nothing;
-  end if;
+  insert into public.withdrawal_nonces (account, chain_id, vault, next_on_chain)
+    values (p_account, p_chain_id, p_vault, 0) on conflict do nothing;
   select n.next_on_chain into v_next from public.withdrawal_nonces n
     where n.account = p_account and n.chain_id = p_chain_id and n.vault = p_vault for update;
 
@@ -65,9 +64,6 @@ begin
   if not exists (select from public.balances b
       where b.account = p_account and b.wallet = 'spot' and b.token = p_token and b.available >= p_amount) then
     perform ledger.refuse('TG004');
-  end if;
-  if v_next is null then
-    return json_build_object('outcome', 'nonce_unknown', 'pushes', '[]'::json);
   end if;
   if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
       and w.account = p_account and w.status = 'reserved') then
@@ -108,13 +104,15 @@ begin
     'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
 end $$;
 
--- Is signing paused, for everybody or (an event of the account could not be processed) for this account?
+-- Is signing paused, for everybody or (an event of the account could not be processed, or the vault's counter could not be
+-- explained) for this account?
 create or replace function ledger.withdrawals_paused(p_account text) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from public.switches s where s.name = 'withdrawals_paused' and s.engaged)
-    or exists (select from public.chain_logs l where l.account = p_account and l.status = 'quarantined');
+    or exists (select from public.chain_logs l where l.account = p_account and l.status = 'quarantined')
+    or exists (select from public.counter_doubts d where d.account = p_account and d.blocks and d.cleared_at is null);
 end $$;
 
-revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) from public;
-grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, bigint, text, bytea) to tidegate_edge;
+revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) from public;
+grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) to tidegate_edge;

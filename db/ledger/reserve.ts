@@ -14,8 +14,6 @@ export interface ReserveInput {
   vault: string
   /** How long the vault shall take the signature. */
   ttlSeconds: number
-  /** The vault's counter for the account, once `nonce_unknown` has asked for it. */
-  nextOnChain: number | undefined
   idempotency: IdempotencyInput | undefined
 }
 
@@ -34,12 +32,10 @@ export interface Reservation {
 /**
  * - `reserved`: the funds are frozen; sign, then store or release.
  * - `replayed`: the key's first answer again; nothing moved.
- * - `nonce_unknown`: the account's first withdrawal from this vault; nothing moved, call again with `nextOnChain`.
  */
 export type ReserveResult =
   | { outcome: 'reserved'; reservation: Reservation; pushes: Push[] }
   | { outcome: 'replayed'; answer: SignedWithdrawal; pushes: Push[] }
-  | { outcome: 'nonce_unknown'; pushes: Push[] }
 
 /**
  * Freezes the amount and fixes nonce and deadline, in one transaction and one round trip.
@@ -52,7 +48,7 @@ export async function reserve(db: Database, input: ReserveInput): Promise<Reserv
   return await callVerb(
     db,
     sql`select ledger.reserve(${input.account}, ${input.token}, ${input.amount}::numeric, ${input.recipient},
-      ${input.chainId}, ${input.vault}, ${input.ttlSeconds}, ${input.nextOnChain ?? null},
+      ${input.chainId}, ${input.vault}, ${input.ttlSeconds},
       ${input.idempotency?.key ?? null}, decode(${input.idempotency?.requestHash ?? null}, 'hex')) as result`,
   )
 }

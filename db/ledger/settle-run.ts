@@ -2,8 +2,14 @@ import { sql } from 'drizzle-orm'
 import { callVerb, type Database } from '../client.ts'
 import type { Alert } from './alerts.ts'
 
-/** Makes the next months' partitions and forgets rows that can no longer matter. */
-export async function upkeep(db: Database): Promise<{ partitions: number; pruned: number }> {
+export interface Upkeep {
+  partitions: number
+  pruned: number
+  doubts: boolean
+}
+
+/** Makes the next months' partitions, forgets rows that can no longer matter, and says whether counters are in doubt. */
+export async function upkeep(db: Database): Promise<Upkeep> {
   return await callVerb(db, sql`select ledger.upkeep() as result`)
 }
 

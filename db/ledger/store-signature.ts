@@ -1,5 +1,5 @@
 import { sql } from 'drizzle-orm'
-import { callVerb, type Database, type VerbResult } from '../client.ts'
+import { callVerb, type Database, type Push } from '../client.ts'
 
 /** The answer of a withdrawal request. */
 export interface SignedWithdrawal {
@@ -18,8 +18,20 @@ export interface SignedWithdrawal {
 }
 
 /**
- * reserved → signed. Only what this returns may leave the process. The same call again gives the same answer.
+ * - `signed`: only this answer may leave the process.
+ * - `unexplained`: the chain has used a nonce that the ledger knows no signature of. Nothing changed: ask the chain once more,
+ *   then call `refuseCounter`.
+ * - `behind`: the node knows less of the vault than the ledger. The funds are back.
+ */
+export type StoreResult =
+  | { outcome: 'signed'; answer: SignedWithdrawal; pushes: Push[] }
+  | { outcome: 'unexplained'; pushes: Push[] }
+  | { outcome: 'behind'; pushes: Push[] }
+
+/**
+ * reserved → signed. The same call again gives the same answer.
  *
+ * @param counter the vault's counter for the account, asked after the reservation was made
  * @throws LedgerRefusal reservation_gone: the funds are back, throw the signature away. withdrawals_paused: still
  *   reserved, give it back.
  */
@@ -27,6 +39,10 @@ export async function storeSignature(
   db: Database,
   id: string,
   signature: string,
-): Promise<VerbResult<SignedWithdrawal>> {
-  return await callVerb(db, sql`select ledger.store_signature(${id}::uuid, ${signature}) as result`)
+  counter: number,
+): Promise<StoreResult> {
+  return await callVerb(
+    db,
+    sql`select ledger.store_signature(${id}::uuid, ${signature}, ${counter}::bigint) as result`,
+  )
 }

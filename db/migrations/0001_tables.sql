@@ -79,6 +79,21 @@ CREATE TABLE "chain_logs" (
 	CONSTRAINT "chain_logs_quarantine_has_a_reason" CHECK ("chain_logs"."status" <> 'quarantined' or "chain_logs"."reason" is not null)
 );
 --> statement-breakpoint
+CREATE TABLE "counter_doubts" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"account" "evm_address" NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"vault" "evm_address" NOT NULL,
+	"counter" bigint NOT NULL,
+	"blocks" boolean NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	"last_seen_at" timestamp with time zone NOT NULL,
+	"cleared_at" timestamp with time zone,
+	"cleared_why" text,
+	CONSTRAINT "counter_doubts_not_negative" CHECK ("counter_doubts"."counter" >= 0),
+	CONSTRAINT "counter_doubts_cleared_has_a_reason" CHECK (("counter_doubts"."cleared_at" is null) = ("counter_doubts"."cleared_why" is null))
+);
+--> statement-breakpoint
 CREATE TABLE "debts" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"account" text NOT NULL,
@@ -303,6 +318,7 @@ CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--
 CREATE INDEX "api_keys_live_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST) WHERE "api_keys"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" in ('quarantined', 'resolved');--> statement-breakpoint
+CREATE UNIQUE INDEX "counter_doubts_one_open_an_account" ON "counter_doubts" USING btree ("account","chain_id","vault") WHERE "counter_doubts"."cleared_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "debts_once_an_event" ON "debts" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint

@@ -41,6 +41,7 @@ export const ERROR_STATUS = {
   WITHDRAWALS_PAUSED: 503,
   SIGNER_UNAVAILABLE: 503,
   ISSUER_UNAVAILABLE: 503,
+  CHAIN_UNAVAILABLE: 503,
 } as const
 export type ErrorCode = keyof typeof ERROR_STATUS
 

@@ -68,7 +68,7 @@ export const BUSY_RETRY_AFTER_SECONDS = 1
 /** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
 export const KMS_TIMEOUT_MS_DEFAULT = 3_000
 
-/** The one chain read of an account's first withdrawal. */
+/** A read of the chain within a request: below KMS's limit, beside which it runs. */
 export const RPC_TIMEOUT_MS = 2_500
 
 /** What a caller should wait when KMS or the chain did not answer. */
@@ -83,7 +83,7 @@ export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
  */
 export const WITHDRAWALS_OPEN_MAX = 50
 
-/** Longer than a request that has reserved can go on: signing, storing twice and giving back stay below 20 s. */
+/** Longer than a request that has reserved can go on: signing, storing twice, asking the chain again and giving back stay below 25 s. */
 export const RESERVATION_TTL_SECONDS_DEFAULT = 120
 /** Live keys of an account: one for each tool is plenty, and the list stays one short answer. */
 export const API_KEYS_PER_ACCOUNT_MAX = 30
@@ -173,6 +173,8 @@ export const SETTLE_EVENTS_BATCH = 250
 export const EXPIRE_BATCH = 1_250
 /** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
 export const COUNTERS_PER_CALL = 500
+/** Doubted counters one run looks at: four calls to the node in one request. */
+export const COUNTER_DOUBTS_MAX = 2_000
 export const RELEASE_BATCH = 500
 /** A head that is older has stopped; chains that are well make a block every few seconds. */
 export const HEAD_AGE_SECONDS_MAX = 15 * 60

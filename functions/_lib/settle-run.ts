@@ -25,6 +25,7 @@ import {
 } from './limits.ts'
 import { logFailure } from './log.ts'
 import { connectNodes, type Nodes } from './nodes.ts'
+import { settleDoubts } from './settle-counters.ts'
 import { end, failed } from './settle-end.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
@@ -121,11 +122,14 @@ export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<v
  */
 async function steps(run: Run): Promise<void> {
   await releaseDead(run)
-  const unkept = await upkeep(run.db).then(() => undefined, rolledBack)
+  const kept = await upkeep(run.db).catch(rolledBack)
+  const unkept = kept instanceof DatabaseError ? kept : undefined
   const safe = await followed(run, async () => await readUpToSafeHead(run))
   const settled = await settleStored(run)
   // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
   if (safe && settled) {
+    if (kept instanceof DatabaseError || kept.doubts)
+      await followed(run, async () => await settleDoubts(run, safe))
     await followed(run, async () => await expireDue(run, safe))
     await followed(run, async () => await checkVault(run, safe))
   }

@@ -81,4 +81,5 @@ export const API_ERRORS = {
   'spot subsystem disabled': 'internal_server_error',
   WITHDRAWALS_PAUSED: 'internal_server_error',
   SIGNER_UNAVAILABLE: 'internal_server_error',
+  CHAIN_UNAVAILABLE: 'internal_server_error',
 } as const satisfies Record<ErrorCode, SignedErrorId>

@@ -7,9 +7,10 @@
  * only for a row that is still `reserved`, and a released row never is again.
  */
 import { ungated, type Database, type Push } from '../../db/client.ts'
-import { DatabaseError, LedgerRefusal, OwnError } from '../../db/errors.ts'
+import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
+import { refuseCounter } from '../../db/ledger/counter.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
-import { reserve, type Reservation, type ReserveInput, type ReserveResult } from '../../db/ledger/reserve.ts'
+import type { Reservation } from '../../db/ledger/reserve.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
 import { reportWrongKey } from '../../db/ledger/wrong-key.ts'
 import { ApiError } from './errors.ts'
@@ -22,67 +23,96 @@ export interface Authority {
   db: Database
   signer: Signer
   domain: VaultDomain
+  /** The vault's counter for an account, as the newest block has it. */
+  readCounter: (account: string) => Promise<number>
   /** Tells the account's stream what was committed. */
   push: (pushes: Push[]) => void
 }
 
 const RETRY_AFTER = { 'Retry-After': String(SIGNER_RETRY_AFTER_SECONDS) }
-
-/** Reserves; the first withdrawal of an account asks the vault for its counter and takes a second turn. */
-export async function reserveFunds(
-  db: Database,
-  input: Omit<ReserveInput, 'nextOnChain'>,
-  readNonce: () => Promise<number>,
-): Promise<Exclude<ReserveResult, { outcome: 'nonce_unknown' }>> {
-  const first = await reserve(db, { ...input, nextOnChain: undefined })
-  if (first.outcome !== 'nonce_unknown') return first
-  const nextOnChain = await readNonce().catch((cause: unknown) => {
-    const what = cause instanceof NotAVault ? 'the vault cannot be read' : 'the chain does not answer'
-    throw new ApiError('SERVICE_BUSY', `${what}; nothing was reserved`, { headers: RETRY_AFTER, cause })
-  })
-  const second = await reserve(db, { ...input, nextOnChain })
-  if (second.outcome === 'nonce_unknown') throw new OwnError('the nonce just written is unknown')
-  return second
-}
+const chainUnavailable = (message: string, cause?: unknown) =>
+  new ApiError('CHAIN_UNAVAILABLE', message, { headers: RETRY_AFTER, cause })
 
 /**
- * Signs a reservation and stores the signature; when either fails, gives the funds back.
+ * Signs a reservation and stores the signature; when either fails, gives the funds back. The chain is asked while the signer
+ * works: by then the account's other signatures are fixed, and a counter that they do not explain means that the ledger has
+ * forgotten one.
  *
- * @throws ApiError SIGNER_UNAVAILABLE, `sign failed`, WITHDRAWALS_PAUSED, internal; its message says whether the funds are back
+ * @throws ApiError SIGNER_UNAVAILABLE, CHAIN_UNAVAILABLE, `sign failed`, WITHDRAWALS_PAUSED, internal; its message says
+ *   whether the funds are back
  */
 export async function authorize(authority: Authority, reservation: Reservation): Promise<SignedWithdrawal> {
-  const digest = releaseDigest(authority.domain, reservation)
-  let signature: string
+  const { id, account } = reservation
+  const counted = settled(authority.readCounter(account))
+  const signed = await settled(authority.signer.signDigest(releaseDigest(authority.domain, reservation)))
+  if (!('value' in signed)) throw await notSigned(authority, id, signed.cause)
+  const counter = await counted
+  if (!('value' in counter)) throw await notCounted(authority, id, counter.cause)
+  const stored = await storeOrRepeat(authority.db, id, signed.value, counter.value).catch(
+    async (cause: unknown) => {
+      throw await notStored(authority, id, cause)
+    },
+  )
+  if (stored.outcome === 'signed') return stored.answer
+  if (stored.outcome === 'unexplained') throw await unexplained(authority, reservation, counter.value)
+  authority.push(stored.pushes)
+  throw chainUnavailable('the node knows less than was settled already; the funds are back')
+}
+
+type Settled<T> = { value: T } | { cause: unknown }
+const settled = async <T>(work: Promise<T>): Promise<Settled<T>> =>
+  await work.then(
+    (value) => ({ value }),
+    (cause: unknown) => ({ cause }),
+  )
+
+async function notSigned(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
+  if (cause instanceof SignerError && cause.reason === 'wrong_key')
+    await reportWrongKey(authority.db, id).catch((error: unknown) => logFailure('wrong key', error))
+  const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
+  const back = await giveBack(authority, id, unavailable ? 'signer_unavailable' : 'sign_failed')
+  return unavailable
+    ? new ApiError('SIGNER_UNAVAILABLE', `no signature was made; ${back.words}`, {
+        headers: RETRY_AFTER,
+        cause,
+      })
+    : new ApiError('sign failed', `no usable signature was made; ${back.words}`, { cause })
+}
+
+async function notCounted(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
+  const back = await giveBack(authority, id, 'chain_unavailable')
+  const what = cause instanceof NotAVault ? 'the vault cannot be read' : 'the chain could not be asked'
+  return chainUnavailable(`${what}; ${back.words}`, cause)
+}
+
+/** One wrong answer of a node must not block anybody: only what it says twice does, and the lower one counts. */
+async function unexplained(
+  authority: Authority,
+  { id, account }: Reservation,
+  counter: number,
+): Promise<ApiError> {
   try {
-    signature = await authority.signer.signDigest(digest)
+    const again = await authority.readCounter(account)
+    const { outcome, pushes } = await refuseCounter(ungated(authority.db), id, Math.min(counter, again))
+    authority.push(pushes)
+    return outcome === 'blocked'
+      ? new ApiError(
+          'WITHDRAWALS_PAUSED',
+          'the vault has paid what is not booked here: somebody looks at it; the funds are back',
+        )
+      : chainUnavailable('the node contradicts itself; the funds are back')
   } catch (cause) {
-    if (cause instanceof SignerError && cause.reason === 'wrong_key')
-      await reportWrongKey(authority.db, reservation.id).catch((error: unknown) =>
-        logFailure('wrong key', error),
-      )
-    const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
-    const back = await giveBack(authority, reservation.id, unavailable ? 'signer_unavailable' : 'sign_failed')
-    throw unavailable
-      ? new ApiError('SIGNER_UNAVAILABLE', `no signature was made; ${back.words}`, {
-          headers: RETRY_AFTER,
-          cause,
-        })
-      : new ApiError('sign failed', `no usable signature was made; ${back.words}`, { cause })
-  }
-  try {
-    return (await storeOrRepeat(authority.db, reservation.id, signature)).answer
-  } catch (cause) {
-    throw await notStored(authority, reservation.id, cause)
+    return await notCounted(authority, id, cause)
   }
 }
 
 /** Repeats once a store whose answer did not come: the verb takes the same signature twice and answers the same. */
-async function storeOrRepeat(db: Database, id: string, signature: string) {
+async function storeOrRepeat(db: Database, id: string, signature: string, counter: number) {
   try {
-    return await storeSignature(db, id, signature)
+    return await storeSignature(db, id, signature, counter)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
-    return await storeSignature(db, id, signature)
+    return await storeSignature(db, id, signature, counter)
   }
 }
 

@@ -29,8 +29,8 @@ async function makeDue({ manifest }: Stage, rows: number): Promise<void> {
   try {
     const account = `'0x' || lpad(to_hex(n), 40, '0')`
     await client.query(
-      `select ledger.store_signature((ledger.reserve(${account}, 'DF', 10, ${account}, $1, lower($2), 1, null, null, null)
-        -> 'reservation' ->> 'id')::uuid, '0x' || repeat('ab', 65)) from generate_series(1, ${rows}) n`,
+      `select ledger.store_signature((ledger.reserve(${account}, 'DF', 10, ${account}, $1, lower($2), 1, null, null)
+        -> 'reservation' ->> 'id')::uuid, '0x' || repeat('ab', 65), 0) from generate_series(1, ${rows}) n`,
       [manifest.chainId, manifest.vault],
     )
     await client.query('vacuum (analyze) withdrawals')

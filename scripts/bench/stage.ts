@@ -78,10 +78,9 @@ export async function openStage({ workers, accounts, measureMs, say }: Options):
 }
 
 /**
- * By the verbs, so that the ledger is as sound as after real use; half of the USDT goes to perp margin. The vault's counter
- * of each account is known, as after its first withdrawal: only that one asks the chain.
+ * By the verbs, so that the ledger is as sound as after real use; half of the USDT goes to perp margin.
  */
-async function fund({ databaseUrl, chainId, vault }: Manifest, accounts: number): Promise<void> {
+async function fund({ databaseUrl }: Manifest, accounts: number): Promise<void> {
   const client = new pg.Client({ connectionString: databaseUrl })
   await client.connect()
   try {
@@ -93,10 +92,6 @@ async function fund({ databaseUrl, chainId, vault }: Manifest, accounts: number)
       )
     await client.query(
       `select ledger.transfer(${account}, 'USDT', 'spot_to_perp', ${BALANCE}, null, null) ${each}`,
-    )
-    await client.query(
-      `insert into withdrawal_nonces (account, chain_id, vault, next_on_chain) select ${account}, $1::bigint, lower($2), 0 ${each}`,
-      [chainId, vault],
     )
     await client.query('vacuum (analyze)')
   } finally {

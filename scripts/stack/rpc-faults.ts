@@ -2,6 +2,7 @@
 import { NO_ANSWER_FAULTS, type AnswerFaults } from './rpc-answer-faults.ts'
 import { blockNumber, headFault, hex, NO_HEAD_FAULTS, reply, type HeadFaults } from './rpc-head-faults.ts'
 import { limitLogs, limitRange, NO_LIMITS, type LimitFaults } from './rpc-limits.ts'
+import { counterFault } from './rpc-counter-faults.ts'
 import { distortLogs, NO_LOG_FAULTS, type LogFaults } from './rpc-log-faults.ts'
 
 /** Each chance is the probability per HTTP request, or per call, from 0 to 1. */
@@ -22,6 +23,10 @@ export interface RpcFaults extends HeadFaults, LimitFaults, LogFaults, AnswerFau
   emptyLogs: number
   /** Of the newest so many blocks `eth_getLogs` knows no logs, and does not say so. */
   indexLag: number
+  /** The vault's counter of an account is answered this much too high, as by a node with other state. */
+  counterAhead: number
+  /** Only that many answers are, then the node is well again; 0 means all of them. */
+  counterAheadCalls: number
 }
 export interface RpcCall {
   jsonrpc?: string
@@ -51,11 +56,12 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   ...NO_HEAD_FAULTS,
   ...NO_LIMITS,
   ...NO_LOG_FAULTS,
+  ...{ counterAhead: 0, counterAheadCalls: 0 },
   ...NO_ANSWER_FAULTS,
 }
 /** Whole numbers; the others are chances. */
 const COUNTS = new Set<string>([
-  ...['slowMs', 'indexLag'],
+  ...['slowMs', 'indexLag', 'counterAhead', 'counterAheadCalls'],
   ...Object.keys(NO_HEAD_FAULTS).filter((name) => name !== 'unlevelHead' && name !== 'unknownBlocks'),
   ...Object.keys(NO_LIMITS),
 ])
@@ -78,7 +84,12 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
     hit('wrongChainId')
     return reply(call, call.method === 'eth_chainId' ? '0x1' : '1')
   }
-  if (call.method !== 'eth_getLogs') return (await headFault(call, context)) ?? (await context.upstream(call))
+  if (call.method !== 'eth_getLogs') {
+    const answer = (await headFault(call, context)) ?? (await context.upstream(call))
+    return faults.counterAhead > 0 && call.method === 'eth_call'
+      ? counterFault(call, answer, context)
+      : answer
+  }
   if (chance(faults.emptyLogs)) {
     hit('emptyLogs')
     return reply(call, [])

@@ -27,6 +27,8 @@ export type ChainStep =
   | { verb: 'rescan'; blocks: number; forms: Form[] }
   | { verb: 'settle'; limit: number }
   | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' | 'twice' }
+  /** The counters in doubt, read at a block. */
+  | { verb: 'counters'; at: 'cursor' | 'older' }
   | { verb: 'releaseStale'; ttl: number; limit: number }
   | { verb: 'check'; short: string | null; pause: boolean }
   /** A person. */
@@ -82,6 +84,7 @@ const honest: Weighted[] = [
     at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older', 'ahead', 'forked'),
     rows: fc.constantFrom('due', 'every', 'twice'),
   }),
+  of(3, 'counters', { at: fc.constantFrom('cursor', 'cursor', 'older') }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
   of(1, 'check', {
     short: fc.constantFrom(null, null, 'FINE', 'CENT'),
@@ -109,10 +112,9 @@ const reserve = fc.record({
   token: fc.constantFrom('FINE' as const, 'CENT' as const),
   amount: fc.constantFrom('1' as const, '2.5' as const, 'half' as const),
   key: fc.constant(null),
-  chain: fc.constant(0 as const),
   ttl: fc.constantFrom(60 as const, 600 as const),
 })
-const store = { verb: 'store', pick: 0, signature: '11' } as const
+const store = { verb: 'store', pick: 0, signature: '11', node: 'true' } as const
 const release = { verb: 'release', pick: 0 } as const
 const pay = { verb: 'pay', pick: 0 } as const
 const record = { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' } satisfies AnyStep

@@ -36,6 +36,7 @@ const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
 
 export class ChainModel extends LedgerModel {
   cursor: BlockMark
+  readonly startedAt: number
   rescanFrom: number | null = null
   switchedOff = false
   /** By what names an event: `<tx hash> <hash of what it says>-<the how-manieth>`. */
@@ -55,6 +56,7 @@ export class ChainModel extends LedgerModel {
   ) {
     super(tokens, relations)
     this.cursor = start
+    this.startedAt = start.timestamp
   }
 
   /** Does anybody owe what a payment of something given back left unpaid? */
@@ -144,6 +146,42 @@ export class ChainModel extends LedgerModel {
     return done({ expired, unproved: unproved.sort(), pushed: expired })
   }
 
+  /** `chain.counterOf` at that block. */
+  counters(at: BlockMark, counterOf: (account: string) => number) {
+    // Longer than any run takes: the clock of the doubts is the machine's, the chain's jumps to deadlines.
+    const later = this.cursor.timestamp > this.startedAt + 30
+    if (at.number === this.cursor.number && at.hash === this.cursor.hash)
+      for (const account of [...this.doubts.keys()]) {
+        const counter = counterOf(account)
+        this.#correct(account, counter)
+        if (!later || !this.explains(account, counter)) continue
+        this.doubts.delete(account)
+        this.alerts.delete(`counter_unexplained 31337 ${this.vault} ${account}`)
+      }
+    return done({ blocked: [...this.doubts].filter(([, { blocks }]) => blocks).map(([account]) => account).sort() }) // prettier-ignore
+  }
+
+  #correct(account: string, counter: number): void {
+    const proved = this.nonces.get(account) ?? 0
+    if (proved <= counter) return
+    // Each event that is stored and settled, whatever became of it, proves its nonce; one that waits has not yet.
+    const used = [...this.logs.values()].flatMap(({ log, status }) =>
+      log.account === account && log.name === 'withdrawal' && !log.malformed && status !== 'pending'
+        ? [log.nonce + 1]
+        : [],
+    )
+    const least = Math.max(counter, ...used)
+    this.nonces.set(account, Math.min(proved, least))
+    this.alerts.add(
+      `counter_${least === counter ? 'corrected' : 'contradicted'} 31337 ${this.vault} ${account}`,
+    )
+  }
+
+  protected override doubt(account: string, counter: number, blocks: boolean): void {
+    super.doubt(account, counter, blocks)
+    if (blocks) this.alerts.add(`counter_unexplained 31337 ${this.vault} ${account}`)
+  }
+
   releaseStale(ttlSeconds: number, limit: number) {
     // An hour is longer than any run: nothing is that old.
     const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
@@ -182,6 +220,7 @@ export class ChainModel extends LedgerModel {
   protected override paused(account: string): boolean {
     return (
       this.switchedOff ||
+      super.paused(account) ||
       [...this.logs.values()].some(({ log, status }) => log.account === account && status === 'quarantined')
     )
   }

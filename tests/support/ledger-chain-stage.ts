@@ -24,6 +24,16 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   await stage.owner.query('update alerts set resolved_at = now() where resolved_at is null')
   await releaseStale(stage.settle, 0, 1000)
   await startCursor(stage.settle, key, chain.head)
+  // Two of them used the vault before this ledger knew it.
+  for (const [account, counter] of [...counters].filter(([, counter]) => counter > 0)) {
+    await stage.owner.query(`select ledger.accept_counter($1, $2, $3, $4, 'another system''s')`, [
+      account,
+      CHAIN_ID,
+      vault,
+      counter,
+    ])
+    model.nonces.set(account, counter)
+  }
   const gifts = cast.slice(0, 3).flatMap((account) => ['FINE', 'CENT'].map((token) => ({ account, token })))
   await Promise.all(
     gifts.map(async ({ account, token }) => {
@@ -51,6 +61,7 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
     `select concat_ws(' ', 'withdrawal', id, status, nonce, deadline) as fact from withdrawals where vault = $1
      union all select concat_ws(' ', 'log', tx_hash, ledger.log_name(content_hash, ordinal), block_hash, status, reason) from chain_logs where vault = $1
      union all select concat_ws(' ', 'nonce', account, next_on_chain) from withdrawal_nonces where vault = $1
+     union all select concat_ws(' ', 'doubt', account, counter, blocks) from counter_doubts where vault = $1 and cleared_at is null
      union all select concat_ws(' ', 'cursor', block_number, block_hash, block_timestamp, rescan_from) from chain_cursors where vault = $1
      union all select concat_ws(' ', 'debt', tx_hash, ledger.log_name(content_hash, ordinal), trim_scale(amount)) from debts
        where withdrawal_id in (select id from withdrawals where vault = $1)
@@ -65,6 +76,9 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
       ['log', name, log.raw.block_hash, status, ...(reason === null ? [] : [reason])].join(' '),
     ),
     ...[...model.nonces].map(([account, next]) => `nonce ${account} ${next}`),
+    ...[...model.doubts].map(
+      ([account, { counter, blocks }]) => `doubt ${account} ${counter} ${blocks ? 't' : 'f'}`,
+    ),
     ['cursor', number, hash, timestamp, ...(model.rescanFrom === null ? [] : [model.rescanFrom])].join(' '),
     ...[...model.debts].map(([name, units]) => `debt ${name} ${textOf(units)}`),
     ...[...model.alerts].map((alert) => `alert ${alert}`),

@@ -2,7 +2,7 @@
 import type { AnyStep, ChainStep } from './ledger-chain-draw.ts'
 import { forged } from './ledger-chain.ts'
 import type { Step } from './ledger-draw.ts'
-import { check, giveBack, record, askRescan, rescan, settle, stale } from './ledger-settle-steps.ts'
+import { check, counters, giveBack, record, askRescan, rescan, settle, stale } from './ledger-settle-steps.ts'
 import { TOKENS } from './ledger-stage.ts'
 import { actOf, heard, type Act } from './ledger-steps.ts'
 import type { Of, Played, World } from './ledger-world.ts'
@@ -49,6 +49,8 @@ export function anyActOf(step: AnyStep, world: World): Act {
         return settle(step, world)
       case 'expire':
         return giveBack(step, world)
+      case 'counters':
+        return counters(step, world)
       case 'releaseStale':
         return stale(step, world)
       case 'check':
@@ -64,7 +66,15 @@ export function anyActOf(step: AnyStep, world: World): Act {
     : { text: JSON.stringify(step), ...play(step), effects: () => [] }
 }
 
-const MONEY = new Set(['credit', 'transfer', 'subaccountTransfer', 'reserve', 'store', 'release'])
+const MONEY = new Set([
+  'credit',
+  'transfer',
+  'subaccountTransfer',
+  'reserve',
+  'store',
+  'release',
+  'refuseCounter',
+])
 const isMoney = (step: AnyStep): step is Step => MONEY.has(step.verb)
 
 function deposit(step: Of<'deposit'>, { cast, chain }: World): Played {

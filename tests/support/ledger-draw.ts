@@ -36,6 +36,9 @@ const key = fc.option(
 const wallet = fc.constantFrom<Wallet>('perp', 'spot')
 export const pick = fc.nat({ max: 5 })
 
+/** What the node says of the account's counter. */
+const node = fc.constantFrom('true', 'true', 'true', 'true', 'true', 'less', 'more')
+
 export const step = fc.oneof(
   { weight: 3, arbitrary: fc.record({ verb: fc.constant('credit' as const), account, token, amount, key }) },
   {
@@ -70,7 +73,6 @@ export const step = fc.oneof(
       token,
       amount,
       key,
-      chain: fc.constantFrom(undefined, 0, 7, 7),
       ttl: fc.constantFrom(60, 600),
     }),
   },
@@ -80,8 +82,10 @@ export const step = fc.oneof(
       verb: fc.constant('store' as const),
       pick,
       signature: fc.constantFrom('11', '22'),
+      node,
     }),
   },
+  { weight: 1, arbitrary: fc.record({ verb: fc.constant('refuseCounter' as const), pick, node }) },
   { weight: 2, arbitrary: fc.record({ verb: fc.constant('release' as const), pick }) },
 )
 export type Step = typeof step extends fc.Arbitrary<infer S> ? S : never

@@ -51,8 +51,10 @@ export class LedgerModel {
   readonly withdrawals: ModelWithdrawal[] = []
   readonly #keys = new Map<string, { hash: string; answer: object | null }>()
   readonly #messages = new Set<string>()
-  /** The next nonce on chain, as far as the ledger knows it. */
+  /** The next nonce on chain, as far as it is proved. */
   readonly nonces = new Map<string, number>()
+  /** Accounts whose counter was said to be what the ledger cannot explain; `blocks` stops signing. */
+  readonly doubts = new Map<string, { counter: number; blocks: boolean }>()
 
   constructor(
     readonly tokens: readonly ModelToken[],
@@ -119,9 +121,24 @@ export class LedgerModel {
     return done({})
   }
 
-  /** Nothing here stops signing: what does is in ledger-chain-model.ts. */
-  protected paused(_account: string): boolean {
-    return false
+  /** What stops signing for everybody is in ledger-chain-model.ts. */
+  protected paused(account: string): boolean {
+    return this.doubts.get(account)?.blocks === true
+  }
+
+  protected doubt(account: string, counter: number, blocks: boolean): void {
+    this.doubts.set(account, { counter, blocks: blocks || this.doubts.get(account)?.blocks === true })
+  }
+
+  /** Each nonce below the counter was used by a payment: of one that is settled, or of a signature that is out. */
+  protected explains(account: string, counter: number): boolean {
+    const proved = this.nonces.get(account) ?? 0
+    const used = Array.from({ length: Math.max(counter - proved, 0) }, (_, at) => proved + at)
+    return used.every((nonce) =>
+      this.withdrawals.some(
+        (w) => w.account === account && w.nonce === nonce && ['signed', 'confirmed'].includes(w.status),
+      ),
+    )
   }
 
   /** `made` is what the database says of the withdrawal it made; looked at only when the model makes one too. */
@@ -129,7 +146,6 @@ export class LedgerModel {
     account: string,
     symbol: string,
     amount: string,
-    next: number | undefined,
     key: Key | undefined,
     made: Pick<ModelWithdrawal, 'id' | 'requestedAt' | 'deadline'>,
   ) {
@@ -147,8 +163,7 @@ export class LedgerModel {
     if (!account.startsWith('0x')) return refused('unsupported_account')
     const row = this.row(account, 'spot', symbol)
     if (row.available < checked) return refused('insufficient_balance')
-    const chain = this.nonces.get(account) ?? next
-    if (chain === undefined) return done({ outcome: 'nonce_unknown', nonce: -1 })
+    const chain = this.nonces.get(account) ?? 0
     const live = this.withdrawals.filter((w) => w.account === account && LIVE.has(w.status))
     if (live.some((w) => w.status === 'reserved')) return refused('withdrawal_in_progress')
     this.nonces.set(account, chain)
@@ -168,14 +183,29 @@ export class LedgerModel {
     return done({ outcome: 'reserved', nonce })
   }
 
-  store(withdrawal: ModelWithdrawal, signature: string): Outcome {
-    if (withdrawal.status === 'signed' && withdrawal.signature === signature) return done({})
+  store(withdrawal: ModelWithdrawal, signature: string, counter: number): Outcome<{ outcome: string }> {
+    const { account } = withdrawal
+    if (withdrawal.status === 'signed' && withdrawal.signature === signature)
+      return done({ outcome: 'signed' })
     if (withdrawal.status !== 'reserved') return refused('reservation_gone')
-    if (this.paused(withdrawal.account)) return refused('withdrawals_paused')
+    if (this.paused(account)) return refused('withdrawals_paused')
+    if (counter < (this.nonces.get(account) ?? 0)) {
+      this.release(withdrawal)
+      this.doubt(account, counter, false)
+      return done({ outcome: 'behind' })
+    }
+    if (!this.explains(account, counter)) return done({ outcome: 'unexplained' })
     Object.assign(withdrawal, { status: 'signed', signature })
     const record = this.#keys.get(`${withdrawal.account} withdraw ${withdrawal.key}`)
     if (record && withdrawal.key !== undefined) record.answer = {}
-    return done({})
+    return done({ outcome: 'signed' })
+  }
+
+  refuseCounter(withdrawal: ModelWithdrawal, counter: number) {
+    const explained = !withdrawal.account || this.explains(withdrawal.account, counter)
+    const { released } = this.release(withdrawal) as { released: boolean }
+    if (!explained) this.doubt(withdrawal.account, counter, true)
+    return done({ outcome: explained ? 'contradicted' : 'blocked', released })
   }
 
   release(withdrawal: ModelWithdrawal): Outcome<{ released: boolean }> {

@@ -1,4 +1,5 @@
 /** Settle's steps, carried out by its real verbs under its own login, and by the model. */
+import { doubtedAccounts, settleCounters } from '../../db/ledger/counter.ts'
 import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
 import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
@@ -107,6 +108,22 @@ export function giveBack(step: Of<'expire'>, { key, chain, model }: World): Play
       const due = model.due(asked[0].timestamp).map(({ id }) => id)
       return { due, ...model.expire(...asked) }
     },
+  }
+}
+
+export function counters({ at }: Of<'counters'>, { key, chain, model }: World): Played {
+  let asked: Parameters<ChainModel['counters']>
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        const cursor = (await readCursor(settle, key))!.number
+        const block = chain.blocks[Math.max(at === 'older' ? cursor - 1 : cursor, 0)]!
+        asked = [block, (account) => chain.counterOf(account, block)]
+        const accounts = await doubtedAccounts(settle, key, 1000)
+        const rows = accounts.map((account) => ({ account, counter: String(asked[1](account)) }))
+        return { pushes: [], blocked: await settleCounters(settle, key, block, rows) }
+      }),
+    model: () => model.counters(...asked),
   }
 }
 

@@ -2,6 +2,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { type Push } from '../../db/client.ts'
 import { LedgerRefusal } from '../../db/errors.ts'
+import { refuseCounter } from '../../db/ledger/counter.ts'
 import { credit } from '../../db/ledger/credit.ts'
 import { release } from '../../db/ledger/release.ts'
 import { reserve } from '../../db/ledger/reserve.ts'
@@ -63,7 +64,8 @@ function amountOf(model: LedgerModel, text: string, owner: string, from: Wallet,
 
 export function actOf(step: Step, model: LedgerModel, cast: readonly string[], run: Run): Act {
   const text = JSON.stringify(step)
-  if (step.verb === 'store' || step.verb === 'release') return withdrawalAct(step, text, model, run)
+  if (step.verb === 'store' || step.verb === 'release' || step.verb === 'refuseCounter')
+    return withdrawalAct(step, text, model, run)
   const owner = cast[step.account]!
   const given = step.key ? { key: `${run.id} ${step.key.key}`, hash: hex(step.key.body) } : undefined
   const from: Wallet =
@@ -135,12 +137,11 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
         chainId: CHAIN_ID,
         vault: run.vault,
       }
-      const next = () => (step.chain === undefined ? undefined : (run.counterOf?.(owner) ?? step.chain))
       return {
         text,
         database: ({ edge }) =>
           heard(async () => {
-            const result = await reserve(edge, { ...input, ttlSeconds: step.ttl, nextOnChain: next() })
+            const result = await reserve(edge, { ...input, ttlSeconds: step.ttl })
             const made = result.outcome === 'reserved' ? result.reservation : undefined
             const deadline = made?.deadline ?? 0
             return {
@@ -150,7 +151,7 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
               made: { id: made?.id ?? '', requestedAt: deadline - step.ttl, deadline },
             }
           }),
-        model: (said) => model.reserve(owner, step.token, sum, next(), given, madeIn(said)),
+        model: (said) => model.reserve(owner, step.token, sum, given, madeIn(said)),
         effects: (said) => {
           if (said.outcome !== 'reserved') return []
           const [made, amount] = [madeIn(said), unitsOf(sum)!]
@@ -172,7 +173,7 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
 }
 
 function withdrawalAct(
-  step: Extract<Step, { verb: 'store' | 'release' }>,
+  step: Extract<Step, { verb: 'store' | 'release' | 'refuseCounter' }>,
   text: string,
   model: LedgerModel,
   run: Run,
@@ -180,28 +181,51 @@ function withdrawalAct(
   // The newest first: the older ones have mostly come to their end.
   const known = model.withdrawals.at(-1 - (step.pick % Math.max(model.withdrawals.length, 1)))
   const target = known ?? ({ id: uuid(), status: 'released' } as ModelWithdrawal)
+  const cameBack = (said: Said): Effect[] =>
+    said.released === true ? [[`${target.account} spot ${target.token}`, target.amount, -target.amount]] : []
   if (step.verb === 'release')
     return {
       text,
       database: ({ edge }) =>
         heard(async () => ({ ...(await release(edge, target.id, 'signer_unavailable')) })),
       model: () => model.release(target),
-      effects: (said) =>
-        said.released === true
-          ? [[`${target.account} spot ${target.token}`, target.amount, -target.amount]]
-          : [],
+      effects: cameBack,
+    }
+  const counter = counterOf(target, step.node, model, run)
+  if (step.verb === 'refuseCounter')
+    return {
+      text,
+      database: ({ edge }) => heard(async () => ({ ...(await refuseCounter(edge, target.id, counter())) })),
+      model: () => model.refuseCounter(target, counter()),
+      effects: cameBack,
     }
   const signature = `0x${step.signature.repeat(65)}`
   return {
     text,
     database: ({ edge }) =>
       heard(async () => {
-        const { pushes } = await storeSignature(edge, target.id, signature)
-        run.signatureLeft?.(target)
-        return { pushes }
+        const { outcome, pushes } = await storeSignature(edge, target.id, signature, counter())
+        if (outcome === 'signed') run.signatureLeft?.(target)
+        return { outcome, pushes, released: outcome === 'behind' && pushes.length > 0 }
       }),
-    model: () => model.store(target, signature),
-    effects: () => [],
+    model: () => model.store(target, signature, counter()),
+    effects: cameBack,
+  }
+}
+
+/** What the node says when the step is carried out, asked once: the database and the model must hear the same. */
+function counterOf(
+  { account, nonce }: ModelWithdrawal,
+  node: string,
+  model: LedgerModel,
+  run: Run,
+): () => number {
+  let said: number | undefined
+  return () => {
+    const truth = run.counterOf?.(account) ?? model.nonces.get(account) ?? 0
+    const more = Math.max(truth, (nonce ?? 0) + 1)
+    said ??= node === 'more' ? more : node === 'less' ? Math.max(truth - 1, 0) : truth
+    return said
   }
 }
 

@@ -78,7 +78,6 @@ export async function settleStage() {
       chainId: manifest.chainId,
       vault,
       ttlSeconds: 3600,
-      nextOnChain: 0,
       idempotency: undefined,
     })
     if (result.outcome !== 'reserved') throw new Error(result.outcome)
@@ -94,9 +93,16 @@ export async function settleStage() {
     const row = await reserved(holder.id, amount, ttl)
     const wei = BigInt(row.amount_in_wei)
     const signature = await authorize(holder.wallet.address, df, wei, row.nonce, row.deadline)
-    await storeSignature(edge, row.id, signature)
+    const counter = await counterOf(holder.wallet.address)
+    const stored = await storeSignature(edge, row.id, signature, counter)
+    if (stored.outcome !== 'signed') throw new Error(stored.outcome)
     return { ...row, wallet: holder.wallet, contract: df, wei, signature }
   }
+  /** The vault's own, as the newest block has it. */
+  const counterOf = async (to: Address) =>
+    Number(
+      await chain.readContract({ address: vault, abi: vaultAbi, functionName: 'releaseNonces', args: [to] }),
+    )
   const authorize = async (to: Address, token: Address, value: bigint, nonce: number, deadline: number) =>
     await signer.signTypedData({
       domain: { name: DOMAIN_NAME, version: '1', chainId: manifest.chainId, verifyingContract: vault },

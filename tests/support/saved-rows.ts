@@ -1,0 +1,41 @@
+/** The rows of one account as they were, to be put back as a database that is restored would have them. */
+import pg from 'pg'
+import type { Client } from './client.ts'
+
+const TABLES = {
+  balances: 'account',
+  entries: 'account',
+  transfers: 'from_account',
+  withdrawals: 'account',
+  withdrawal_nonces: 'account',
+  idempotency_keys: 'account',
+} as const
+
+export async function savedRows(client: Client, account: string): Promise<{ restore(): Promise<void> }> {
+  const saved = new Map<string, string>()
+  for (const [table, column] of Object.entries(TABLES)) {
+    const [row] = await client.sql<{ rows: string }>(
+      `select coalesce(json_agg(t), '[]')::text as rows from ${table} t where ${column} = $1`,
+      [account],
+    )
+    saved.set(table, row?.rows ?? '[]')
+  }
+  const restore = async () => {
+    const owner = new pg.Client({ connectionString: client.manifest.databaseUrl })
+    await owner.connect()
+    try {
+      // History is append-only for everybody but who restores it.
+      await owner.query('set session_replication_role = replica')
+      for (const [table, column] of Object.entries(TABLES)) {
+        await owner.query(`delete from ${table} where ${column} = $1`, [account])
+        await owner.query(
+          `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`,
+          [saved.get(table)],
+        )
+      }
+    } finally {
+      await owner.end()
+    }
+  }
+  return { restore }
+}
