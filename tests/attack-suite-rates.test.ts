@@ -39,26 +39,23 @@ const named = (wanted: (listed: Listed) => boolean) =>
   endpoints.filter(wanted).map((listed) => [listed.name, listed] as const)
 const counting = (rate: RateName) => named(({ endpoint }) => ratesOf(endpoint).includes(rate))
 
-/** Somebody with a good credential of whatever kind the endpoint asks for. */
+/** Somebody with a good credential of whatever kind the endpoint asks for: each call has a session of its own. */
 interface Somebody {
   wallet: Wallet
-  token: string
 }
-const somebody = async (): Promise<Somebody> => {
-  const wallet = newSolana()
-  return { wallet, token: await client.sessionFor(wallet.address) }
-}
+const somebody = async (): Promise<Somebody> => ({ wallet: newSolana() })
 async function call(listed: Listed, ip: string, who: Somebody | 'nobody'): Promise<Answer> {
   const { endpoint, path } = listed
   const isGood = who !== 'nobody'
   const account = isGood ? who.wallet.address : newSolana().address
   const signed = endpoint.access === 'signature' && isGood ? SIGNED_SAMPLES[path] : undefined
+  const token = isGood ? await client.sessionFor(account) : 'guess'
   const body = isGood && signed ? await signed(who.wallet, client) : sampleBody(listed, account)
   const credentials =
     endpoint.access === 'admin'
       ? { 'X-API-Key': isGood ? client.manifest.adminApiKey : 'guess' }
       : endpoint.access === 'session' || endpoint.access === 'read'
-        ? { Authorization: `Bearer ${isGood ? who.token : 'guess'}` }
+        ? { Authorization: `Bearer ${token}` }
         : {}
   return await client.call(filledPath(path, account), {
     method: endpoint.method,
