@@ -80,6 +80,8 @@ describe('a node that cannot be relied on', () => {
     s.stack.rpc.setFaults({ maxLogRange: 3 })
     for (let runs = 0; runs < 5 && (await states()).includes('signed'); runs += 1) await s.run()
     expect(await states()).toEqual(['confirmed', 'expired'])
+    // What was found is kept; the tests below have a node without limits.
+    await s.client.sql(`update chain_cursors set node_limits = '[]'`)
   })
 
   test('that leaves out logs: the paid withdrawal stays frozen, never comes back, and is found by the vault’s counter', async () => {

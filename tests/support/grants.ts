@@ -33,6 +33,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'ensure_partitions',
     'expire',
     'finish_run',
+    'note_reading',
     'raise_alert',
     'record_logs',
     'record_rescan',
