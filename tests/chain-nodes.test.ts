@@ -115,7 +115,9 @@ test.each([
   'http://',
   'https://a.example; https://b.example x',
 ])('RPC_URL that is %j stops the function by its name, not by its value', (RPC_URL) => {
-  expect(() => envOf({ RPC_URL })).toThrow(/^bad or missing configuration: RPC_URL$/)
+  expect(() => envOf({ RPC_URL })).toThrow(
+    /^bad or missing configuration: RPC_URL \(an https: URL without user and password\)$/,
+  )
 })
 
 describe('a VAULT_ADDRESS that is no vault is said to be that', () => {

@@ -14,6 +14,9 @@ import { CHAIN_ID, type LedgerStage } from './ledger-stage.ts'
 import { textOf, unitsOf, type Units } from './ledger-units.ts'
 import type { Step } from './ledger-draw.ts'
 
+/** An address that is neither the vault's nor a token's. */
+const ELSEWHERE = `0x${'be'.repeat(20)}`
+
 /** What the database said, in the shape the model says it. */
 export interface Said {
   refused: string | null
@@ -133,7 +136,7 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
     case 'reserve': {
       const input = {
         ...shared,
-        recipient: owner.startsWith('0x') ? owner : run.vault,
+        recipient: owner.startsWith('0x') ? owner : ELSEWHERE,
         chainId: CHAIN_ID,
         vault: run.vault,
       }
