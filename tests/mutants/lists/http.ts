@@ -125,8 +125,8 @@ export const http: Area = {
     },
     {
       file: 'functions/_lib/pages.ts',
-      from: 'PAGE_SIZE_DEFAULT,\n    ),',
-      to: '1,\n    ),',
+      from: '        PAGE_SIZE_DEFAULT,',
+      to: '        1,',
       why: 'a page without a limit has one item',
       tests: ['tests/history.test.ts', 'tests/withdraw-reads.test.ts'],
     },
