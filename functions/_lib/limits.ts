@@ -151,8 +151,8 @@ export const AGENTS_MAX = 20
 export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
 /** A node that is slower than this is as good as down; the next minute asks again. */
 export const SETTLE_RPC_TIMEOUT_MS = 10_000
-/** Requests to Postgres and node in one run: with the webhook's, below the 50 of Workers' free plan. The rest is for the next minute. */
-export const SETTLE_REQUESTS_MAX = 44
+/** Requests to Postgres and node in one run: with the webhook's, no more than the 50 of Workers' free plan. The rest is for the next minute. */
+export const SETTLE_REQUESTS_MAX = 46
 /** Of them, kept back for the checks and for ending a run properly. */
 export const SETTLE_REQUESTS_RESERVED = 6
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
