@@ -158,7 +158,11 @@ describe('a stream that cannot be told', () => {
       headers,
       body: JSON.stringify(body),
     })
-    const response = await worker.fetch(request, { ...stack.env, RATE_LIMITS: 'off', STREAM: broken }, context)
+    const response = await worker.fetch(
+      request,
+      { ...stack.env, RATE_LIMITS: 'off', STREAM: broken },
+      context,
+    )
     await Promise.all(after)
     return response.status
   }
