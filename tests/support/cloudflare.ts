@@ -65,7 +65,7 @@ export async function ownCloudflare(options: Partial<StandInOptions> = {}) {
     upload: async (name: string, code: string, metadata: object = {}, query = '') =>
       await call('PUT', `scripts/${name}${query}`, formOf(code, metadata)),
     /** What a browser gets from the edge at this host and path. */
-    get: async (path: string, host = HOST) => await getAt((await cloudflare.edge()).url, path, host),
+    get: async (path: string, host = HOST) => await getAt(cloudflare.edgeUrl, path, host),
     /** The real wrangler, as this account's owner runs it. */
     wrangler: async (...args: string[]) =>
       await wrangler(args, {

@@ -20,11 +20,6 @@ export interface EdgeConfig {
   files: { name: string; content: Buffer | string }[]
 }
 
-export interface Addresses {
-  edge: string
-  control: string
-}
-
 const limiterOf = (namespace: string): string => `rate-limit-${namespace}`
 const quoted = (text: string): string => JSON.stringify(text)
 const list = (items: readonly string[]): string => `[${items.join(', ')}]`
@@ -32,7 +27,7 @@ const list = (items: readonly string[]): string => `[${items.join(', ')}]`
 const OWN_DATE = '2026-01-01'
 
 /** `objects` is the folder of Durable Objects. */
-export function edgeConfig(account: Account, own: OwnWorkers, at: Addresses, objects: string): EdgeConfig {
+export function edgeConfig(account: Account, own: OwnWorkers, objects: string): EdgeConfig {
   const served = [...account.scripts.values()].flatMap((script) => {
     const version = deployedVersion(script)
     return version ? [{ script, version }] : []
@@ -62,8 +57,8 @@ export function edgeConfig(account: Account, own: OwnWorkers, at: Addresses, obj
     `(name = "objects", disk = (path = ${quoted(objects)}, writable = true))`,
   ]
   const sockets = [
-    `(name = "edge", address = ${quoted(at.edge)}, http = (), service = "edge")`,
-    `(name = "control", address = ${quoted(at.control)}, http = (), service = (name = "edge", entrypoint = "Control"))`,
+    '(name = "edge", address = "127.0.0.1:0", http = (), service = "edge")',
+    '(name = "control", address = "127.0.0.1:0", http = (), service = (name = "edge", entrypoint = "Control"))',
   ]
   return {
     text: `using Workerd = import "/workerd/workerd.capnp";

@@ -1,10 +1,10 @@
-/** Serves what is deployed: every Worker's deployed version on workerd, behind the routes of the zones. */
+/** Serves what is deployed when it is started: every Worker's deployed version on workerd, behind the routes of the zones. */
 import { build } from 'esbuild'
 import { mkdir, rm, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
 import { startWorkerd } from '../raw-workerd.ts'
 import type { Account } from './account.ts'
-import { edgeConfig, type Addresses, type OwnWorkers } from './edge-config.ts'
+import { edgeConfig, type OwnWorkers } from './edge-config.ts'
 
 export interface EdgeOptions {
   account: Account
@@ -15,10 +15,8 @@ export interface EdgeOptions {
 }
 
 export interface Edge {
-  /** Any host of the zones is reached here, by its name in the `Host` header. */
-  url: string
-  /** Serves what is deployed now. */
-  refresh(): Promise<void>
+  /** Any host of the zones is reached at this port, by its name in the `Host` header. */
+  port: number
   /** Runs the scheduled handler of a Worker, as its cron would. @throws Error where it has no such schedule */
   runCron(script: string, cron: string): Promise<{ outcome: string }>
   stop(): Promise<void>
@@ -31,29 +29,19 @@ export async function startEdge({ account, folder, onOutput }: EdgeOptions): Pro
   const own = await ownWorkers()
   const objects = join(folder, 'objects')
   await mkdir(objects, { recursive: true })
-  const start = async (addresses: Addresses) => {
-    const config = edgeConfig(account, own, addresses, objects)
-    // The variables hold the Workers' secrets.
-    const files = [...config.files, { name: CONFIG, content: config.text }]
-    for (const { name, content } of files) await writeFile(join(folder, name), content, { mode: 0o600 })
-    return await startWorkerd({ folder, config: CONFIG, sockets: ['edge', 'control'], onOutput })
-  }
-  let workerd = await start({ edge: '127.0.0.1:0', control: '127.0.0.1:0' })
-  const addresses: Addresses = {
-    edge: `127.0.0.1:${workerd.ports.edge}`,
-    control: `127.0.0.1:${workerd.ports.control}`,
-  }
+  const config = edgeConfig(account, own, objects)
+  // The variables hold the Workers' secrets.
+  const files = [...config.files, { name: CONFIG, content: config.text }]
+  for (const { name, content } of files) await writeFile(join(folder, name), content, { mode: 0o600 })
+  const workerd = await startWorkerd({ folder, config: CONFIG, sockets: ['edge', 'control'], onOutput })
+  const { edge: port = 0, control = 0 } = workerd.ports
   return {
-    url: `http://${addresses.edge}`,
-    async refresh() {
-      await workerd.stop()
-      workerd = await start(addresses)
-    },
+    port,
     async runCron(name, cron) {
       const script = account.scripts.get(name)
       if (!script?.schedules.some((one) => one.cron === cron))
         throw new Error(`${name} has no schedule ${cron}`)
-      const response = await fetch(`http://${addresses.control}/${name}?cron=${encodeURIComponent(cron)}`)
+      const response = await fetch(`http://127.0.0.1:${control}/${name}?cron=${encodeURIComponent(cron)}`)
       if (!response.ok) throw new Error(`the cron of ${name} failed: ${await response.text()}`)
       return (await response.json()) as { outcome: string }
     },

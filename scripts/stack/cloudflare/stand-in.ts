@@ -3,9 +3,10 @@
  * wrangler talks to it with `CLOUDFLARE_API_BASE_URL`.
  */
 import { mkdir } from 'node:fs/promises'
+import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { newId, type Account, type Zone } from './account.ts'
 import { startApiServer, type ApiServer } from './api-server.ts'
-import { startEdge, type Edge } from './edge.ts'
+import { startEdge, type Edge, type EdgeOptions } from './edge.ts'
 
 export interface StandInOptions {
   zones: Pick<Zone, 'name' | 'hosts'>[]
@@ -20,8 +21,10 @@ export interface CloudflareStandIn {
   account: Account
   token: string
   api: ApiServer
-  /** Serves what is deployed; it is started by the first call and follows each change. */
-  edge(): Promise<Edge>
+  /** Any host of the zones is reached here, by its name in the `Host` header: it serves what is deployed now. */
+  edgeUrl: string
+  /** Runs the scheduled handler of a Worker, as its cron would. @throws Error where it has no such schedule */
+  runCron(script: string, cron: string): Promise<{ outcome: string }>
   stop(): Promise<void>
 }
 
@@ -34,23 +37,67 @@ export async function startCloudflare(options: StandInOptions): Promise<Cloudfla
     scripts: new Map(),
     subdomain: undefined,
   }
-  let edge: Edge | undefined
-  let stale = false
   const token = newId()
-  const api = await startApiServer({ account, token, allZones, onChange: () => (stale = true) })
+  const edge = followingEdge({ account, folder, onOutput })
+  const api = await startApiServer({ account, token, allZones, onChange: edge.changed })
+  const front = await startFront(async () => (await edge.now()).port)
   return {
     account,
     token,
     api,
-    async edge() {
-      if (edge && stale) await edge.refresh()
-      edge ??= await startEdge({ account, folder, onOutput })
-      stale = false
-      return edge
-    },
+    edgeUrl: `http://127.0.0.1:${front.port}`,
+    runCron: async (script, cron) => await (await edge.now()).runCron(script, cron),
     async stop() {
       await api.stop()
-      await edge?.stop()
+      await front.stop()
+      await edge.stop()
+    },
+  }
+}
+
+/** An edge that is started anew for whoever comes after a change. */
+function followingEdge(options: EdgeOptions) {
+  let running: Promise<Edge> | undefined
+  let stale = false
+  const now = async (): Promise<Edge> => {
+    if (!running || stale) {
+      const old = running
+      stale = false
+      running = (async () => {
+        await (await old)?.stop()
+        return await startEdge(options)
+      })()
+    }
+    return await running
+  }
+  return { now, changed: () => void (stale = true), stop: async () => await (await running)?.stop() }
+}
+
+/** Hands each connection on, whatever it speaks: the edge behind it changes, the address does not. */
+async function startFront(
+  portNow: () => Promise<number>,
+): Promise<{ port: number; stop: () => Promise<void> }> {
+  const sockets = new Set<Socket>()
+  const handOn = async (caller: Socket) => {
+    const behind = connect(await portNow(), '127.0.0.1')
+    sockets.add(caller)
+    for (const socket of [caller, behind]) {
+      socket.on('error', () => {})
+      socket.on('close', () => {
+        sockets.delete(caller)
+        caller.destroy()
+        behind.destroy()
+      })
+    }
+    caller.pipe(behind).pipe(caller)
+  }
+  const server = createServer((caller) => void handOn(caller).catch(() => caller.destroy()))
+  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  return {
+    port: (server.address() as AddressInfo).port,
+    stop: async () => {
+      for (const socket of sockets) socket.destroy()
+      await new Promise((resolve) => server.close(resolve))
     },
   }
 }

@@ -1,0 +1,91 @@
+/** What Cloudflare knows of the deployment: reads that wrangler has no command for, and the removal of single routes. */
+import { MESSAGE } from './upload.ts'
+import type { Deployment } from './settings.ts'
+
+export interface DeployedWorker {
+  /** Of the deployed version, where it was deployed by us and nothing was changed by hand since. */
+  mark: string | undefined
+  bundle: string | undefined
+  vars: Record<string, string>
+  secrets: string[]
+  crons: string[]
+  observed: boolean
+}
+
+export interface Route {
+  id: string
+  pattern: string
+  script: string | null
+}
+
+export interface CloudflareReads {
+  /** Names of all Workers of the account. */
+  workers(): Promise<string[]>
+  worker(name: string): Promise<DeployedWorker>
+  routes(): Promise<Route[]>
+  removeRoute(id: string): Promise<void>
+}
+
+interface Version {
+  annotations?: Record<string, string>
+  resources: { bindings?: { type: string; name: string; text?: string }[] }
+}
+
+const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
+const LIMIT_MS = 30_000
+
+export function cloudflareReads({ settings, apiToken }: Deployment): CloudflareReads {
+  const base = process.env.CLOUDFLARE_API_BASE_URL ?? CLOUDFLARE
+  const scripts = `/accounts/${settings.account}/workers/scripts`
+  const routes = `/zones/${settings.zone}/workers/routes`
+
+  /** @throws Error with Cloudflare's words */
+  async function ask<T>(path: string, method = 'GET'): Promise<T> {
+    const response = await fetch(base + path, {
+      method,
+      headers: { authorization: `Bearer ${apiToken}` },
+      signal: AbortSignal.timeout(LIMIT_MS),
+    })
+    const body = (await response.json().catch(() => ({}))) as {
+      success?: boolean
+      result: T
+      errors?: { code: number; message: string }[]
+    }
+    if (body.success) return body.result
+    const said = body.errors?.map(({ code, message }) => `${message} [code: ${code}]`).join('; ')
+    throw new Error(`Cloudflare: ${method} ${path}: ${said ?? `HTTP ${response.status}`}`)
+  }
+
+  return {
+    workers: async () => (await ask<{ id: string }[]>(scripts)).map(({ id }) => id),
+    async worker(name) {
+      const { deployments } = await ask<{ deployments: { versions: { version_id: string }[] }[] }>(
+        `${scripts}/${name}/deployments`,
+      )
+      const { schedules } = await ask<{ schedules: { cron: string }[] }>(`${scripts}/${name}/schedules`)
+      const { observability } = await ask<{ observability?: { enabled?: boolean } }>(
+        `${scripts}/${name}/script-settings`,
+      )
+      const versions = deployments[0]?.versions ?? []
+      const only = versions.length === 1 ? versions[0]?.version_id : undefined
+      const version =
+        only === undefined ? undefined : await ask<Version>(`${scripts}/${name}/versions/${only}`)
+      const bindings = version?.resources.bindings ?? []
+      const message = version?.annotations?.['workers/message'] ?? ''
+      return {
+        mark: message.startsWith(MESSAGE) ? message.slice(MESSAGE.length) : undefined,
+        bundle: version?.annotations?.['workers/tag'],
+        vars: Object.fromEntries(
+          bindings.flatMap(({ type, name, text }) => (type === 'plain_text' ? [[name, text ?? '']] : [])),
+        ),
+        secrets: bindings.flatMap(({ type, name }) => (type === 'secret_text' ? [name] : [])),
+        crons: schedules.map(({ cron }) => cron),
+        observed: observability?.enabled === true,
+      }
+    },
+    routes: async () => await ask<Route[]>(routes),
+    async removeRoute(id) {
+      await ask(`${routes}/${id}`, 'DELETE')
+    },
+  }
+}

@@ -1,0 +1,159 @@
+/** `npm run deploy -- kms`: the signing key in AWS KMS, the one user who may sign with it, and its address. */
+import { execFileSync, type ExecFileSyncOptions } from 'node:child_process'
+import { publicKeyToAddress } from 'viem/accounts'
+
+export interface KmsOptions {
+  region: string
+  /** Without `alias/`. */
+  alias: string
+  user: string
+  /** Runs the commands; without it they are printed. */
+  run: boolean
+}
+
+/**
+ * The key's policy. The account may look after the key and never sign: no policy that somebody else in it has can grant
+ * that. The one user signs digests, and reads the public half.
+ */
+export function keyPolicy(account: string, user: string): object {
+  const care = [
+    'Describe*',
+    'List*',
+    'Get*',
+    'Enable*',
+    'Disable*',
+    'Put*',
+    'Update*',
+    'CreateAlias',
+    'Delete*',
+    'Revoke*',
+  ]
+  const end = ['TagResource', 'UntagResource', 'ScheduleKeyDeletion', 'CancelKeyDeletion']
+  const signer = { AWS: `arn:aws:iam::${account}:user/${user}` }
+  return {
+    Version: '2012-10-17',
+    Statement: [
+      {
+        Sid: 'Care',
+        Effect: 'Allow',
+        Principal: { AWS: `arn:aws:iam::${account}:root` },
+        Action: [...care, ...end].map((action) => `kms:${action}`),
+        Resource: '*',
+      },
+      {
+        Sid: 'Sign',
+        Effect: 'Allow',
+        Principal: signer,
+        Action: 'kms:Sign',
+        Resource: '*',
+        Condition: {
+          StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256', 'kms:MessageType': 'DIGEST' },
+        },
+      },
+      { Sid: 'Read', Effect: 'Allow', Principal: signer, Action: 'kms:GetPublicKey', Resource: '*' },
+    ],
+  }
+}
+
+/**
+ * Address of a public key as KMS gives it: base64 of a DER SubjectPublicKeyInfo of secp256k1.
+ * @throws Error where it is something else
+ */
+export function addressOfPublicKey(base64: string): `0x${string}` {
+  const der = Buffer.from(base64.trim(), 'base64')
+  const prefix = '3056301006072a8648ce3d020106052b8104000a03420004'
+  if (der.length !== 88 || !der.toString('hex').startsWith(prefix))
+    throw new Error('this is no public key of ECC_SECG_P256K1 as `aws kms get-public-key` prints it')
+  return publicKeyToAddress(`0x${der.subarray(-65).toString('hex')}`)
+}
+
+const shown = (args: readonly string[]): string =>
+  ['aws', ...args]
+    .map((arg) => (/^[\w./:=-]+$/.test(arg) ? arg : `'${arg.replaceAll("'", `'\\''`)}'`))
+    .join(' ')
+
+type Aws = (...args: string[]) => string
+
+/** The AWS CLI with the person's own credentials. */
+export function awsCli(region: string): Aws {
+  const options: ExecFileSyncOptions = { stdio: ['ignore', 'pipe', 'pipe'], encoding: 'utf8' }
+  return (...args) => {
+    try {
+      return String(execFileSync('aws', ['--region', region, ...args], options)).trim()
+    } catch (error) {
+      const { code, stderr } = error as NodeJS.ErrnoException & { stderr?: unknown }
+      if (code === 'ENOENT')
+        throw new Error('there is no AWS CLI here: leave out --run, and run what is printed')
+      throw new Error(`${shown(args)}: ${String(stderr).trim()}`)
+    }
+  }
+}
+
+const CREATE_KEY = ['kms', 'create-key', '--key-spec', 'ECC_SECG_P256K1', '--key-usage', 'SIGN_VERIFY']
+const KEY_ID = ['--query', 'KeyMetadata.KeyId', '--output', 'text']
+const DESCRIPTION = ['--description', 'Tidegate withdrawal signer']
+
+/** The commands in their order, for a person who runs them. */
+export function kmsCommands({ region, alias, user }: Omit<KmsOptions, 'run'>): string {
+  const policy = JSON.stringify(keyPolicy('ACCOUNT', user), null, 2)
+  const create = shown([...CREATE_KEY, ...DESCRIPTION, '--policy', 'file://key-policy.json', ...KEY_ID])
+  return `export AWS_REGION=${region}
+# 1. The one user who will sign.
+aws iam create-user --user-name ${user}
+aws iam wait user-exists --user-name ${user}
+# 2. The key, with its policy.
+ACCOUNT=$(aws sts get-caller-identity --query Account --output text)
+sed "s|ACCOUNT|$ACCOUNT|" > key-policy.json <<'POLICY'
+${policy}
+POLICY
+KEY_ID=$(${create})
+# 3. Its alias: "keyId" in deploy.json.
+aws kms create-alias --alias-name alias/${alias} --target-key-id "$KEY_ID"
+# 4. AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY for .deploy.secrets.json. The secret is shown once.
+aws iam create-access-key --user-name ${user}
+# 5. SIGNER_ADDRESS: "address" in deploy.json.
+aws kms get-public-key --key-id "$KEY_ID" --query PublicKey --output text | npm run --silent deploy -- kms --address`
+}
+
+export interface MadeSigner {
+  keyId: string
+  address: `0x${string}`
+  accessKeyId: string
+  secretAccessKey: string
+}
+
+/**
+ * Makes user, key, alias and access key. What is there under its name already is kept, so that it can be run again after a
+ * failure; the access key is made anew each time.
+ */
+export function makeSigner({ alias, user }: KmsOptions, aws: Aws, say: (line: string) => void): MadeSigner {
+  const hasUser = optional(() => aws('iam', 'get-user', '--user-name', user)) !== undefined
+  if (!hasUser) aws('iam', 'create-user', '--user-name', user)
+  aws('iam', 'wait', 'user-exists', '--user-name', user)
+  say(`user ${user}: ${hasUser ? 'was there' : 'made'}`)
+  const account = aws('sts', 'get-caller-identity', '--query', 'Account', '--output', 'text')
+  const policy = JSON.stringify(keyPolicy(account, user))
+  const keyId = `alias/${alias}`
+  const known = optional(() => aws('kms', 'describe-key', '--key-id', keyId, ...KEY_ID))
+  const key = known ?? aws(...CREATE_KEY, ...DESCRIPTION, '--policy', policy, ...KEY_ID)
+  if (known === undefined) aws('kms', 'create-alias', '--alias-name', keyId, '--target-key-id', key)
+  else aws('kms', 'put-key-policy', '--key-id', key, '--policy-name', 'default', '--policy', policy)
+  say(`key ${keyId}: ${known === undefined ? 'made' : 'was there'} (${key})`)
+  const publicKey = aws('kms', 'get-public-key', '--key-id', key, '--query', 'PublicKey', '--output', 'text')
+  const address = addressOfPublicKey(publicKey)
+  const made = JSON.parse(aws('iam', 'create-access-key', '--user-name', user, '--output', 'json')) as {
+    AccessKey: { AccessKeyId: string; SecretAccessKey: string }
+  }
+  const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = made.AccessKey
+  return { keyId, address, accessKeyId, secretAccessKey }
+}
+
+/** undefined where AWS says that there is no such thing. @throws every other failure */
+function optional(ask: () => string): string | undefined {
+  try {
+    return ask()
+  } catch (error) {
+    if (/NotFoundException|NoSuchEntity/.test((error as Error).message)) return undefined
+    throw error
+  }
+}

@@ -1,0 +1,61 @@
+/**
+ * The functions' logins. Their passwords follow from the deploy key, so that the same key gives the same connection strings
+ * whenever and wherever the command runs, and nobody has to keep them. A new key means new passwords.
+ */
+import { createHmac } from 'node:crypto'
+import pg from 'pg'
+import { verifiedConnection } from '../../db/operate/connection.ts'
+import { EDGE_ROLES, setRolePasswords, type EdgeRole } from '../stack/database.ts'
+import { LOGIN_OF, type Deployment } from './settings.ts'
+
+export function passwordOf({ deployKey, environment }: Deployment, role: EdgeRole): string {
+  return createHmac('sha256', deployKey)
+    .update(`login ${environment ?? ''} ${role}`)
+    .digest('hex')
+}
+
+/** Variable → connection string of its login on the pooled host. */
+export function connectionStrings(deployment: Deployment): Map<string, string> {
+  const { ownerUrl, settings } = deployment
+  return new Map(
+    Object.entries(LOGIN_OF).map(([variable, role]) => {
+      const url = new URL(ownerUrl)
+      url.host = settings.pooledHost ?? pooledHostOf(url)
+      url.username = role
+      url.password = passwordOf(deployment, role)
+      return [variable, url.href]
+    }),
+  )
+}
+
+/** `ep-cool-1.eu-central-1.aws.neon.tech` → `ep-cool-1-pooler.eu-central-1.aws.neon.tech` */
+const pooledHostOf = (url: URL): string => url.host.replace(/^([^.]+)\./, '$1-pooler.')
+
+/** Sets the passwords that are not what they should be. Answers the logins that were changed. */
+export async function setLogins(deployment: Deployment): Promise<EdgeRole[]> {
+  const stale: EdgeRole[] = []
+  for (const role of EDGE_ROLES) if (!(await canLogIn(deployment, role))) stale.push(role)
+  if (stale.length > 0) {
+    const passwords = EDGE_ROLES.map((role) => [role, passwordOf(deployment, role)] as const)
+    await setRolePasswords(deployment.ownerUrl, Object.fromEntries(passwords) as Record<EdgeRole, string>)
+  }
+  return stale
+}
+
+/** @throws Error where the database does not answer */
+async function canLogIn(deployment: Deployment, role: EdgeRole): Promise<boolean> {
+  const url = new URL(deployment.ownerUrl)
+  url.username = role
+  url.password = passwordOf(deployment, role)
+  const client = new pg.Client({ connectionString: verifiedConnection(url.href) })
+  try {
+    await client.connect()
+    return true
+  } catch (error) {
+    // 28P01: a wrong password, or none is set.
+    if ((error as { code?: string }).code === '28P01') return false
+    throw error
+  } finally {
+    await client.end()
+  }
+}

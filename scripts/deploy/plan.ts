@@ -1,0 +1,135 @@
+/** What a run would change: what is wanted against what Cloudflare has. It holds no secret, so it can be shown. */
+import type { CloudflareReads, DeployedWorker, Route } from './cloudflare.ts'
+import type { Deployment } from './settings.ts'
+import { markOf, type Bundled } from './upload.ts'
+import type { Wanted, WantedWorker } from './wanted.ts'
+
+export interface Step {
+  worker: WantedWorker
+  bundle: Bundled
+  /** Lines for a person; empty where nothing changes. */
+  changes: string[]
+  /** Is a new version needed, or are only routes too many? */
+  upload: boolean
+  /** Names of secrets that the Worker has and should not. */
+  surplusSecrets: string[]
+  surplusRoutes: Route[]
+}
+
+export interface Plan {
+  steps: Step[]
+  /** Workers of this deployment that the code no longer has. */
+  strangers: string[]
+}
+
+const AT_ONCE = 4
+
+/** @throws Error with one line for each route that leads to somebody else's Worker */
+export async function planFor(
+  deployment: Deployment,
+  { chosen: workers, known }: Wanted,
+  bundles: ReadonlyMap<string, Bundled>,
+  reads: CloudflareReads,
+): Promise<Plan> {
+  const there = new Set(await reads.workers())
+  const strangers = strangersAmong([...there], known, deployment)
+  refuseBothWays(known, strangers, deployment.environment)
+  const routes = await reads.routes()
+  const taken = workers.flatMap(({ name, routes: wanted }) =>
+    routes
+      .filter(({ pattern, script }) => wanted.includes(pattern) && script !== name)
+      .map(
+        ({ pattern, script }) => `${pattern} leads to ${script ?? 'no Worker'} already, and not to ${name}`,
+      ),
+  )
+  if (taken.length > 0) throw new Error(taken.join('\n'))
+  const queue = [...workers.entries()]
+  const steps: Step[] = []
+  const work = async () => {
+    for (let next = queue.shift(); next; next = queue.shift()) {
+      const [at, worker] = next
+      const now = there.has(worker.name) ? await reads.worker(worker.name) : undefined
+      const bundle = bundles.get(worker.fn) as Bundled
+      steps[at] = stepFor(deployment, worker, bundle, now, routes)
+    }
+  }
+  await Promise.all(Array.from({ length: AT_ONCE }, work))
+  return { steps, strangers }
+}
+
+/** One Worker for everything beside Workers for each function: two crons, and whose route wins is nobody's intention. */
+function refuseBothWays(
+  known: readonly string[],
+  strangers: readonly string[],
+  environment: string | undefined,
+): void {
+  const gateway = environment === undefined ? 'tidegate' : `tidegate-${environment}`
+  const isGateway = (name: string) => name === gateway
+  const single = known.some((name) => isGateway(name))
+  const others = strangers.filter((name) => isGateway(name) !== single)
+  if (others.length === 0) return
+  throw new Error(
+    `${others.join(', ')} ${others.length === 1 ? 'is' : 'are'} deployed ${single ? 'one by one' : 'as one Worker for everything'}: ` +
+      'delete that first, with `npx wrangler delete --name <Worker>`',
+  )
+}
+
+export function stepFor(
+  deployment: Deployment,
+  worker: WantedWorker,
+  bundle: Bundled,
+  now: DeployedWorker | undefined,
+  routes: readonly Route[],
+): Step {
+  const own = routes.filter(({ script }) => script === worker.name)
+  const newRoutes = worker.routes.filter((pattern) => !own.some((route) => route.pattern === pattern))
+  const surplusRoutes = own.filter(({ pattern }) => !worker.routes.includes(pattern))
+  const surplusSecrets = now?.secrets.filter((name) => !(name in worker.secrets)) ?? []
+  const version = now ? versionChanges(deployment, worker, bundle, now) : ['new']
+  const changes = [
+    ...version,
+    ...surplusSecrets.map((name) => `- secret ${name}`),
+    ...newRoutes.map((pattern) => `+ route ${pattern}`),
+    ...surplusRoutes.map(({ pattern }) => `- route ${pattern}`),
+  ]
+  const upload = version.length + newRoutes.length + surplusSecrets.length > 0
+  return { worker, bundle, changes, upload, surplusSecrets, surplusRoutes }
+}
+
+function versionChanges(
+  deployment: Deployment,
+  worker: WantedWorker,
+  bundle: Bundled,
+  now: DeployedWorker,
+): string[] {
+  const { vars, crons } = worker
+  const names = [...new Set([...Object.keys(vars), ...Object.keys(now.vars)])].sort()
+  const changes = [
+    ...(now.bundle === bundle.hash.slice(0, 12) ? [] : ['~ bundle']),
+    ...names.flatMap((name) => {
+      if (vars[name] === now.vars[name]) return []
+      return [`${name in vars ? (name in now.vars ? '~' : '+') : '-'} variable ${name}`]
+    }),
+    ...(now.observed ? [] : ['+ observability']),
+    ...(crons.join() === now.crons.join() ? [] : [`~ cron ${crons.join(', ') || 'none'}`]),
+  ]
+  if (changes.length > 0 || now.mark === markOf(deployment, worker, bundle)) return changes
+  return [now.mark === undefined ? '~ changed by hand since' : '~ secrets or bindings']
+}
+
+/** Named like ours, in this environment, and none of what is wanted. */
+function strangersAmong(
+  there: readonly string[],
+  known: readonly string[],
+  { environment, environments }: Deployment,
+): string[] {
+  const ofOthers = environments.filter((other) => other !== environment).map((other) => `-${other}`)
+  const suffix = environment === undefined ? '' : `-${environment}`
+  return there.filter(
+    (name) =>
+      /^tidegate(-|$)/.test(name) &&
+      name.endsWith(suffix) &&
+      !(environment === undefined && ofOthers.some((end) => name.endsWith(end))) &&
+      !known.includes(name),
+  )
+}

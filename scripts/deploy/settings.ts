@@ -1,0 +1,165 @@
+/**
+ * `deploy.json`: what a deployment is, for one or more environments, and nothing secret. It is read whole: every mistake in
+ * it, in the variables that the functions read and in the secrets is told at once, before anything is touched.
+ */
+import { EDGE_ROLES, type EdgeRole } from '../stack/database.ts'
+import * as z from 'zod/mini'
+import { checked, FileProblems, readJson } from './checked-json.ts'
+import { readSecrets, type SecretSource } from './secret-values.ts'
+
+const id = z.string().check(z.regex(/^[0-9a-f]{32}$/, 'must be 32 hex digits, as the dashboard shows it'))
+const address = z.string().check(z.regex(/^0x[0-9a-fA-F]{40}$/, 'must be 0x and 40 hex digits'))
+const text = z.string().check(z.minLength(1))
+const secretName = z.string().check(z.regex(/^[A-Z][A-Z0-9_]*$/, 'must be the name of a secret'))
+
+const shape = {
+  /** Id of the Cloudflare account, and of the zone that the host is in. */
+  account: id,
+  zone: id,
+  host: z
+    .string()
+    .check(
+      z.regex(
+        /^(?=.{1,253}$)[a-z0-9-]+(\.[a-z0-9-]+)+$/,
+        'must be a host name in lower case, without a path',
+      ),
+    ),
+  /** Near whom the functions run; `smart` is near the database. */
+  placement: z._default(z.enum(['smart', 'off']), 'smart'),
+  chain: z.strictObject({
+    id: z.int().check(z.minimum(1)),
+    vault: address,
+    vaultDeployBlock: z.int().check(z.minimum(0)),
+  }),
+  signer: z.strictObject({ region: text, keyId: text, address }),
+  /** Host of the pooled connections; on Neon it is known from the owner's. */
+  pooledHost: z.optional(text),
+  /** Further plain variables of the functions. */
+  variables: z._default(z.record(z.string(), z.string()), {}),
+  /** Names of the secrets whose values are given. */
+  secrets: z._default(z.array(secretName), []),
+  /** Functions that are not deployed. */
+  leaveOut: z._default(z.array(text), []),
+  tokens: z.optional(text),
+  /** Added to the ids of the rate-limit namespaces: environments of one account would count together. */
+  rateLimitOffset: z._default(z.int().check(z.minimum(0), z.maximum(1_000_000)), 0),
+}
+
+const Environment = z.strictObject(shape)
+export type DeploySettings = z.output<typeof Environment>
+
+const optional = <S extends z.ZodMiniType>(schema: S) => z.optional(schema)
+const Overrides = z.strictObject(
+  Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, optional(schema)])),
+)
+const DeployFile = z.strictObject({
+  ...shape,
+  environments: z._default(z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,15}$/)), Overrides), {}),
+})
+
+export interface Deployment {
+  settings: DeploySettings
+  /** `staging`; undefined for what stands at the top of the file. */
+  environment: string | undefined
+  /** Of the whole file. */
+  environments: string[]
+  secrets: Map<string, string>
+  /** Connection string of the database's owner, on the direct host. */
+  ownerUrl: string
+  /** Passwords of the logins and marks of what is deployed are made with it. */
+  deployKey: string
+  apiToken: string
+}
+
+/** Which login stands behind which connection string. */
+export const LOGIN_OF: Readonly<Record<string, EdgeRole>> = {
+  DATABASE_URL: 'tidegate_edge',
+  ADMIN_DATABASE_URL: 'tidegate_admin',
+  SETTLE_DATABASE_URL: 'tidegate_settle',
+}
+const unused = EDGE_ROLES.find((role) => !Object.values(LOGIN_OF).includes(role))
+if (unused) throw new Error(`no connection string is for the login ${unused}`)
+
+/** What the deploy command itself needs, beside the functions' secrets. */
+const OWN_SECRETS = ['OWNER_DATABASE_URL', 'DEPLOY_KEY', 'CLOUDFLARE_API_TOKEN'] as const
+
+/** @throws FileProblems with everything that is wrong with the file and the secrets it names */
+export function readDeployment(
+  file: string,
+  environment: string | undefined,
+  source: SecretSource,
+): Deployment {
+  const settings = readDeploySettings(file, environment)
+  const { environments = {} } = readJson(file) as { environments?: object }
+  const { values, problems } = readSecrets([...OWN_SECRETS, ...settings.secrets], source)
+  const own = (name: (typeof OWN_SECRETS)[number]): string => values.get(name) ?? ''
+  const all = [
+    ...problems,
+    ...(values.has('OWNER_DATABASE_URL') ? ownerProblems(own('OWNER_DATABASE_URL'), settings) : []),
+    ...(values.has('DEPLOY_KEY') && own('DEPLOY_KEY').length < 32
+      ? ['DEPLOY_KEY must have at least 32 characters: openssl rand -hex 32']
+      : []),
+  ]
+  if (all.length > 0) throw new FileProblems(file, all)
+  const ofFunctions = settings.secrets.flatMap((name) => {
+    const value = values.get(name)
+    return value === undefined ? [] : [[name, value] as const]
+  })
+  return {
+    settings,
+    environment,
+    environments: Object.keys(environments),
+    secrets: new Map(ofFunctions),
+    ownerUrl: own('OWNER_DATABASE_URL'),
+    deployKey: own('DEPLOY_KEY'),
+    apiToken: own('CLOUDFLARE_API_TOKEN'),
+  }
+}
+
+/** @throws FileProblems with everything that is wrong with the file */
+export function readDeploySettings(file: string, environment: string | undefined): DeploySettings {
+  const { environments, ...top } = checked(file, DeployFile, readJson(file))
+  if (environment !== undefined && !Object.hasOwn(environments, environment))
+    throw new FileProblems(file, [`environments has no "${environment}"`])
+  const overrides = environment === undefined ? {} : (environments[environment] ?? {})
+  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
+  const settings = checked(file, Environment, { ...top, ...given })
+  const clash =
+    environment !== undefined && settings.account === top.account
+      ? [
+          ...(settings.host === top.host
+            ? [`environments.${environment}.host: is the host of the top, too`]
+            : []),
+          ...(settings.rateLimitOffset === top.rateLimitOffset
+            ? [
+                `environments.${environment}.rateLimitOffset: is that of the top, so their calls count together`,
+              ]
+            : []),
+        ]
+      : []
+  const twice = settings.secrets.filter((name, at) => settings.secrets.indexOf(name) !== at)
+  const derived = settings.secrets.filter((name) => name in LOGIN_OF || OWN_SECRETS.includes(name as never))
+  const problems = [
+    ...clash,
+    ...twice.map((name) => `secrets: ${name} is in the list twice`),
+    ...derived.map((name) => `secrets: ${name} is made or read by the command itself: leave it out`),
+  ]
+  if (problems.length > 0) throw new FileProblems(file, problems)
+  return settings
+}
+
+function ownerProblems(ownerUrl: string, { pooledHost }: DeploySettings): string[] {
+  let url: URL
+  try {
+    url = new URL(ownerUrl)
+  } catch {
+    return ['OWNER_DATABASE_URL is no connection string']
+  }
+  if (!/^postgres(ql)?:$/.test(url.protocol))
+    return ['OWNER_DATABASE_URL is no connection string of Postgres']
+  if (/-pooler\./.test(url.hostname))
+    return ['OWNER_DATABASE_URL is on the pooled host: migrations need the direct one']
+  if (pooledHost === undefined && !url.hostname.endsWith('.neon.tech'))
+    return ['pooledHost: must be given where the database is not on neon.tech']
+  return []
+}
