@@ -112,6 +112,10 @@ describe('deploy.json', () => {
     ).toContain('no function reads WISH')
   })
 
+  it('misses a secret that a function is never deployed without', async () => {
+    expect(await problemsOf({ environment: 'staging' })).toBe('ADMIN_API_KEY is missing: name it in secrets')
+  })
+
   it('takes JWT_PRIVATE_KEY alone', async () => {
     const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
     const key = JSON.stringify({ kty: 'OKP', crv: 'Ed25519', d, x })
@@ -207,7 +211,12 @@ describe('a function', () => {
   })
 
   it('of an environment has its name, its classes’ owner and rate limits of its own', async () => {
-    const { chosen } = await wanted({ environment: 'staging', settings: { variables: SETTINGS.variables } })
+    const { chosen, deployment: made } = await wanted({
+      environment: 'staging',
+      settings: { secrets: [...SETTINGS.secrets, 'ADMIN_API_KEY'] },
+      secrets: { ADMIN_API_KEY: 'a'.repeat(64) },
+    })
+    expect(made.settings.variables).toEqual({ FINALITY: 'finalized', TESTNET_ONLY: 'true' })
     const transfer = named(chosen, 'spot-transfer').config
     expect(transfer.name).toBe('tidegate-spot-transfer-staging')
     expect(transfer.durable_objects.bindings).toMatchObject([{ script_name: 'tidegate-stream-staging' }])

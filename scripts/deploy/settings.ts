@@ -48,13 +48,13 @@ const shape = {
 const Environment = z.strictObject(shape)
 export type DeploySettings = z.output<typeof Environment>
 
-const optional = <S extends z.ZodMiniType>(schema: S) => z.optional(schema)
-const Overrides = z.strictObject(
-  Object.fromEntries(Object.entries(shape).map(([key, schema]) => [key, optional(schema)])),
-)
+/** Of an environment only what differs stands in the file; it is judged together with the top. */
 const DeployFile = z.strictObject({
   ...shape,
-  environments: z._default(z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,15}$/)), Overrides), {}),
+  environments: z._default(
+    z.record(z.string().check(z.regex(/^[a-z][a-z0-9-]{0,15}$/)), z.record(z.string(), z.unknown())),
+    {},
+  ),
 })
 
 export interface Deployment {
@@ -118,12 +118,18 @@ export function readDeployment(
 
 /** @throws FileProblems with everything that is wrong with the file */
 export function readDeploySettings(file: string, environment: string | undefined): DeploySettings {
-  const { environments, ...top } = checked(file, DeployFile, readJson(file))
+  const raw = readJson(file)
+  const { environments, ...top } = checked(file, DeployFile, raw)
   if (environment !== undefined && !Object.hasOwn(environments, environment))
     throw new FileProblems(file, [`environments has no "${environment}"`])
-  const overrides = environment === undefined ? {} : (environments[environment] ?? {})
-  const given = Object.fromEntries(Object.entries(overrides).filter(([, value]) => value !== undefined))
-  const settings = checked(file, Environment, { ...top, ...given })
+  const settings =
+    environment === undefined
+      ? top
+      : checked(
+          `${file} (${environment})`,
+          Environment,
+          overridden(raw as Raw, environments[environment] ?? {}),
+        )
   const clash =
     environment !== undefined && settings.account === top.account
       ? [
@@ -146,6 +152,14 @@ export function readDeploySettings(file: string, environment: string | undefined
   ]
   if (problems.length > 0) throw new FileProblems(file, problems)
   return settings
+}
+
+type Raw = Record<string, unknown>
+
+/** Variables are added to those of the top; everything else takes the place of what is there. */
+function overridden({ environments: _environments, ...top }: Raw, own: Raw): Raw {
+  const variables = { ...(top.variables as Raw | undefined), ...(own.variables as Raw | undefined) }
+  return { ...top, ...own, variables }
 }
 
 function ownerProblems(ownerUrl: string, { pooledHost }: DeploySettings): string[] {

@@ -19,7 +19,11 @@ export function plainVariables({ chain, signer, variables }: DeploySettings): Re
 }
 
 /** One line for each variable or secret that is missing, malformed or nobody's. No line has a secret in it. */
-export function valueProblems({ settings, secrets }: Deployment, declared: readonly Declared[]): string[] {
+export function valueProblems(
+  { settings, secrets }: Deployment,
+  declared: readonly Declared[],
+  required: readonly string[],
+): string[] {
   const schemas = Object.assign({}, ...declared.map(({ variables }) => variables)) as Declared['variables']
   const secretNames = new Set(declared.flatMap((one) => one.secrets))
   const values = plainVariables(settings)
@@ -29,13 +33,14 @@ export function valueProblems({ settings, secrets }: Deployment, declared: reado
     const isSecret = secretNames.has(name)
     const value = isSecret ? secrets.get(name) : values[name]
     const result = z.safeParse(schema, value, { error: z.locales.en().localeError })
-    if (result.success) return []
+    const isThere = value !== undefined || !required.includes(name)
+    if (result.success && isThere) return []
     if (value === undefined)
       return [`${name} is missing: ${isSecret ? 'name it in secrets' : 'give it in variables'}`]
     return [
       isSecret
         ? `${name} has not the form it must have`
-        : `variables.${name}: ${result.error.issues[0]?.message}`,
+        : `variables.${name}: ${result.error?.issues[0]?.message}`,
     ]
   })
   return [

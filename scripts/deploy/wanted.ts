@@ -49,7 +49,7 @@ export async function wantedWorkers(file: string, deployment: Deployment, choice
     ...(choice.only === undefined || left.includes(choice.only)
       ? []
       : [`there is no function ${choice.only} to deploy: ${left.join(', ')}`]),
-    ...valueProblems(deployment, [...declared.values()]),
+    ...valueProblems(deployment, [...declared.values()], left.flatMap(requiredOf)),
     ...(settings.tokens !== undefined && !existsSync(settings.tokens)
       ? [`tokens: there is no ${settings.tokens}`]
       : []),
@@ -61,6 +61,8 @@ export async function wantedWorkers(file: string, deployment: Deployment, choice
   const chosen = choice.only === undefined ? all : all.filter(({ fn }) => fn === choice.only)
   return { chosen, known: all.map(({ name }) => name) }
 }
+
+const requiredOf = (fn: string): string[] => resolvedConfig(fn).secrets?.required ?? []
 
 /** The faucet answers nothing but on a test chain. */
 const isOpen = (fn: string, { variables }: DeploySettings): boolean =>
