@@ -245,8 +245,7 @@ describe('the edge', () => {
   })
 })
 
-// wrangler 4.164 deploys through /workers/workers, which the stand-in does not have yet: it must learn that first.
-describe.skip('the real wrangler', () => {
+describe('the real wrangler', () => {
   it('is refused with 10070 where a function inherits the migrations, and accepted as wrangler.toml is', async () => {
     const file = join(cf.folder, 'wrangler.toml')
     const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')

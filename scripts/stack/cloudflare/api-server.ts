@@ -4,12 +4,20 @@ import type { AddressInfo } from 'node:net'
 import type { Account } from './account.ts'
 import type { ApiEndpoint, ApiRequest } from './endpoint.ts'
 import { Refusal } from './refusal.ts'
+import { secretsApi } from './secrets-api.ts'
+import { servicesApi } from './services-api.ts'
 import { settingsApi } from './settings-api.ts'
 import { uploadsApi } from './uploads-api.ts'
 import { zonesApi } from './zones-api.ts'
 
 const PREFIX = '/client/v4'
-const ENDPOINTS: readonly ApiEndpoint[] = [...uploadsApi, ...settingsApi, ...zonesApi]
+const ENDPOINTS: readonly ApiEndpoint[] = [
+  ...uploadsApi,
+  ...servicesApi,
+  ...secretsApi,
+  ...settingsApi,
+  ...zonesApi,
+]
 
 /** How the API can fail, whoever is right: `refuse` before anything is done, `cut` after all of it is. */
 export interface ApiFault {

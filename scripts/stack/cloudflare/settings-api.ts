@@ -1,107 +1,19 @@
-/** What belongs to a Worker beside its uploads: secrets, settings, schedules, the workers.dev address, who binds it. */
+/** What belongs to a Worker beside its uploads and secrets: settings, schedules, the workers.dev address, who binds it. */
 import {
-  deployedVersion,
   latestVersion,
   newId,
   now,
   scriptNamed,
   type Account,
-  type Binding,
   type Script,
   type ScriptSettings,
 } from './account.ts'
 import { jsonOf, type ApiEndpoint, type ApiRequest } from './endpoint.ts'
 import { badRequest, Refusal } from './refusal.ts'
-import { randomUUID } from 'node:crypto'
-import { bindingsShown, deployAll } from './uploads-api.ts'
+import { bindingsShown } from './uploads-api.ts'
 
 const SCRIPT = '/accounts/:account/workers/scripts/:script'
 const script = (request: ApiRequest): Script => scriptNamed(request.account, request.params.script ?? '')
-
-/** A changed secret is a new version that is deployed at once. @throws Refusal 10215 where that would deploy more */
-function changeSecrets(script: Script, change: (bindings: Binding[]) => Binding[]): void {
-  const latest = latestVersion(script)
-  if (!latest || latest !== deployedVersion(script))
-    throw badRequest(10215, 'the latest version of the Worker is not deployed')
-  const version = {
-    ...latest,
-    id: randomUUID(),
-    number: script.versions.length + 1,
-    createdOn: now(),
-    annotations: { 'workers/triggered_by': 'secret' },
-    bindings: change(latest.bindings),
-    source: 'secret',
-  }
-  script.versions.push(version)
-  deployAll(script, version)
-}
-
-interface Secret {
-  name: string
-  text: string
-}
-
-function putSecret(request: ApiRequest): unknown {
-  const { name, text } = jsonOf(request) as Secret
-  changeSecrets(script(request), (bindings) => withSecret(bindings, { name, text }))
-  return { name, type: 'secret_text' }
-}
-
-function withSecret(bindings: readonly Binding[], { name, text }: Secret): Binding[] {
-  const taken = bindings.find((binding) => binding.name === name)
-  if (taken && taken.type !== 'secret_text')
-    throw badRequest(
-      10053,
-      `Binding name '${name}' already in use. Please use a different name and try again.`,
-    )
-  return [...bindings.filter((binding) => binding.name !== name), { type: 'secret_text', name, text }]
-}
-
-function deleteSecret(request: ApiRequest): unknown {
-  const name = decodeURIComponent(request.params.secret ?? '')
-  changeSecrets(script(request), (bindings) => {
-    if (!bindings.some((one) => one.type === 'secret_text' && one.name === name))
-      throw new Refusal(404, 10056, `Binding '${name}' not found.`)
-    return bindings.filter((one) => one.name !== name)
-  })
-  return null
-}
-
-/** `secret bulk` of older wranglers: the whole list of bindings, with `inherit` for what stays. */
-async function patchSettings(request: ApiRequest): Promise<unknown> {
-  const { body, contentType } = request
-  const form = await new Response(new Uint8Array(body), {
-    headers: { 'content-type': contentType },
-  }).formData()
-  const part = form.get('settings')
-  const text = part === null || typeof part === 'string' ? (part ?? '{}') : await part.text()
-  const { bindings: sent = [] } = JSON.parse(text) as { bindings?: (Secret & { type: string })[] }
-  changeSecrets(script(request), (bindings) => {
-    const kept = bindings.filter(({ name }) =>
-      sent.some((one) => one.name === name && one.type !== 'secret_text'),
-    )
-    return sent.filter(({ type }) => type === 'secret_text').reduce(withSecret, kept)
-  })
-  return settingsShown(script(request))
-}
-
-/** `secret bulk` of newer wranglers: names with a value, or with null to be deleted. */
-function patchSecrets(request: ApiRequest): unknown {
-  const sent = jsonOf(request) as Record<string, { text?: string } | null>
-  changeSecrets(script(request), (bindings) => {
-    const kept = bindings.filter(({ name }) => !(name in sent))
-    const set = Object.entries(sent).flatMap(([name, value]) =>
-      value?.text === undefined ? [] : [{ name, text: value.text }],
-    )
-    return set.reduce(withSecret, kept)
-  })
-  return secretsShown(script(request))
-}
-
-const secretsShown = (script: Script): object[] =>
-  (latestVersion(script)?.bindings ?? []).flatMap(({ name, type }) =>
-    type === 'secret_text' ? [{ name, type }] : [],
-  )
 
 function settingsShown(script: Script): object {
   const version = latestVersion(script)
@@ -123,18 +35,23 @@ function putSchedules(request: ApiRequest): unknown {
   return { schedules: own.schedules }
 }
 
+/** The Worker as the newer API shows it: by name or id, and with nothing of its versions. */
+function workerShown({ name, tag, createdOn, settings, subdomain }: Script): object {
+  return { id: tag, name, created_on: createdOn, ...settings, subdomain }
+}
+
 const workersDev = ({ subdomain }: Account): { subdomain: string } => {
   if (subdomain === undefined) throw new Refusal(404, 10007, 'the account has no workers.dev subdomain')
   return { subdomain }
 }
 
 export const settingsApi: readonly ApiEndpoint[] = [
-  { method: 'GET', path: `${SCRIPT}/secrets`, handle: (request) => secretsShown(script(request)) },
-  { method: 'PUT', path: `${SCRIPT}/secrets`, handle: putSecret },
-  { method: 'PATCH', path: `${SCRIPT}/secrets-bulk`, handle: patchSecrets },
-  { method: 'DELETE', path: `${SCRIPT}/secrets/:secret`, handle: deleteSecret },
+  {
+    method: 'GET',
+    path: '/accounts/:account/workers/workers/:script',
+    handle: (request) => workerShown(script(request)),
+  },
   { method: 'GET', path: `${SCRIPT}/settings`, handle: (request) => settingsShown(script(request)) },
-  { method: 'PATCH', path: `${SCRIPT}/settings`, handle: patchSettings },
   { method: 'GET', path: `${SCRIPT}/script-settings`, handle: (request) => script(request).settings },
   {
     method: 'PATCH',

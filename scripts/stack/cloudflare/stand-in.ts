@@ -3,10 +3,10 @@
  * wrangler talks to it with `CLOUDFLARE_API_BASE_URL`.
  */
 import { mkdir } from 'node:fs/promises'
-import { connect, createServer, type AddressInfo, type Socket } from 'node:net'
 import { newId, type Account, type Zone } from './account.ts'
 import { startApiServer, type ApiServer } from './api-server.ts'
 import { startEdge, type Edge, type EdgeOptions } from './edge.ts'
+import { startFront } from './front.ts'
 
 export interface StandInOptions {
   zones: Pick<Zone, 'name' | 'hosts'>[]
@@ -71,33 +71,4 @@ function followingEdge(options: EdgeOptions) {
     return await running
   }
   return { now, changed: () => void (stale = true), stop: async () => await (await running)?.stop() }
-}
-
-/** Hands each connection on, whatever it speaks: the edge behind it changes, the address does not. */
-async function startFront(
-  portNow: () => Promise<number>,
-): Promise<{ port: number; stop: () => Promise<void> }> {
-  const sockets = new Set<Socket>()
-  const handOn = async (caller: Socket) => {
-    const behind = connect(await portNow(), '127.0.0.1')
-    sockets.add(caller)
-    for (const socket of [caller, behind]) {
-      socket.on('error', () => {})
-      socket.on('close', () => {
-        sockets.delete(caller)
-        caller.destroy()
-        behind.destroy()
-      })
-    }
-    caller.pipe(behind).pipe(caller)
-  }
-  const server = createServer((caller) => void handOn(caller).catch(() => caller.destroy()))
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
-  return {
-    port: (server.address() as AddressInfo).port,
-    stop: async () => {
-      for (const socket of sockets) socket.destroy()
-      await new Promise((resolve) => server.close(resolve))
-    },
-  }
 }

@@ -6,7 +6,6 @@ import {
   newScript,
   now,
   scriptNamed,
-  type Account,
   type Script,
   type Version,
 } from './account.ts'
@@ -98,7 +97,7 @@ export function etagOf(version: Version): string {
   return hash.digest('hex')
 }
 
-function scriptShown(script: Script): object {
+export function scriptShown(script: Script): object {
   const version = latestVersion(script)
   return {
     id: script.name,
@@ -152,24 +151,9 @@ function postDeployment(request: ApiRequest): unknown {
   return deployVersion(script, versions, annotations)
 }
 
-const serviceShown = (script: Script): object => ({
-  id: script.name,
-  default_environment: { environment: 'production', script: scriptShown(script) },
-})
-
 const script = (request: ApiRequest): Script => scriptNamed(request.account, request.params.script ?? '')
 
 export const uploadsApi: readonly ApiEndpoint[] = [
-  {
-    method: 'GET',
-    path: '/accounts/:account/workers/services/:script',
-    handle: (request) => serviceShown(script(request)),
-  },
-  {
-    method: 'DELETE',
-    path: '/accounts/:account/workers/services/:script',
-    handle: (request) => deleteScript(request.account, script(request), request.query),
-  },
   { method: 'GET', path: SCRIPTS, handle: ({ account }) => [...account.scripts.values()].map(scriptShown) },
   { method: 'PUT', path: `${SCRIPTS}/:script`, handle: putScript },
   { method: 'POST', path: `${SCRIPTS}/:script/versions`, handle: postVersion },
@@ -198,21 +182,3 @@ export const uploadsApi: readonly ApiEndpoint[] = [
   },
   { method: 'POST', path: `${SCRIPTS}/:script/deployments`, handle: postDeployment },
 ]
-
-/** A Worker that others bind goes only by force. With it go its routes, its schedules and what its objects stored. */
-function deleteScript(account: Account, { name }: Script, query: URLSearchParams): unknown {
-  const users = [...account.scripts.values()].filter(
-    (other) =>
-      other.name !== name &&
-      latestVersion(other)?.bindings.some(
-        (binding) =>
-          (binding.type === 'service' && binding.service === name) ||
-          (binding.type === 'durable_object_namespace' && binding.script_name === name),
-      ),
-  )
-  if (users.length > 0 && query.get('force') !== 'true')
-    throw badRequest(10064, `${name} is bound by ${users.map((user) => user.name).join(', ')}`)
-  account.scripts.delete(name)
-  for (const zone of account.zones) zone.routes = zone.routes.filter((route) => route.script !== name)
-  return null
-}
