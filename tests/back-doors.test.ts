@@ -1,0 +1,183 @@
+/** What Postgres itself lets every login do: somebody with a stolen connection string tries all of it. */
+import { readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import pg from 'pg'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { openBackDoors } from '../db/operate/back-doors.ts'
+import { VERBS } from '../db/operate/migrate.ts'
+import { EDGE_ROLES, type EdgeRole } from '../scripts/stack/database.ts'
+import { clientOf } from './support/client.ts'
+import { ownDatabase } from './support/own-database.ts'
+
+const api = clientOf()
+const { manifest } = api
+const urlOf: Record<EdgeRole, string> = {
+  tidegate_edge: manifest.edgeDatabaseUrl,
+  tidegate_admin: manifest.adminDatabaseUrl,
+  tidegate_settle: manifest.settleDatabaseUrl,
+}
+
+/** Straight to Postgres, past the proxy. */
+async function loginAs(role: EdgeRole): Promise<pg.Client> {
+  const url = new URL(urlOf[role])
+  url.port = new URL(manifest.databaseUrl).port
+  const client = new pg.Client({ connectionString: url.toString() })
+  await client.connect()
+  return client
+}
+const outcome = async (client: pg.Client, text: string): Promise<string> =>
+  await client.query(text).then(
+    () => 'done',
+    (error: { code?: string }) => error.code ?? String(error),
+  )
+
+const logins = {} as Record<EdgeRole, pg.Client>
+beforeAll(async () => {
+  for (const role of EDGE_ROLES) logins[role] = await loginAs(role)
+})
+afterAll(async () => {
+  for (const role of EDGE_ROLES) await logins[role].end()
+})
+
+const CLOSED = [
+  'select lo_create(0)',
+  'select lo_creat(-1)',
+  `select lo_from_bytea(0, 'x')`,
+  `select lo_put(1, 0, 'x')`,
+  'select lo_get(1)',
+  'select lo_open(1, 393216)',
+  `select lowrite(0, 'x')`,
+  'select loread(0, 1)',
+  'select lo_truncate(0, 0)',
+  'select lo_unlink(1)',
+  `select lo_import('/etc/passwd')`,
+  `select lo_export(1, '/tmp/x')`,
+  `select pg_logical_emit_message(true, 'mine', 'text')`,
+  `select pg_logical_emit_message(false, 'mine', 'bytes'::bytea)`,
+  'select pg_advisory_lock(1)',
+  'select pg_advisory_lock(1, 2)',
+  'select pg_advisory_lock_shared(1)',
+  'select pg_advisory_xact_lock(1)',
+  'select pg_try_advisory_lock(1)',
+  'select pg_try_advisory_xact_lock_shared(1, 2)',
+  'select pg_advisory_unlock_all()',
+  'select pg_sleep(0)',
+  `select pg_sleep_for('0')`,
+  'select pg_sleep_until(now())',
+  `select pg_notify('channel', 'text')`,
+  'select pg_export_snapshot()',
+  'select pg_cancel_backend(pg_backend_pid())',
+  'select pg_terminate_backend(pg_backend_pid())',
+  'select pg_log_backend_memory_contexts(pg_backend_pid())',
+  'select txid_current()',
+  'select pg_current_xact_id()',
+  'select pg_switch_wal()',
+  `select pg_create_restore_point('mine')`,
+  `select pg_create_physical_replication_slot('mine')`,
+  `select pg_create_logical_replication_slot('mine', 'test_decoding')`,
+  'select pg_stat_reset()',
+  'select pg_reload_conf()',
+  `select pg_ls_dir('/')`,
+  `select pg_read_file('/etc/passwd')`,
+  `alter system set work_mem = '1GB'`,
+  'set role tidegate_admin',
+  'set role pg_write_all_data',
+  'create temp table mine (a int)',
+  'create event trigger mine on ddl_command_start execute function ledger.refuse_change()',
+  'create extension dblink',
+  'create publication mine for all tables',
+]
+
+describe.each(EDGE_ROLES)('%s', (role) => {
+  it('writes, locks, waits and ends nothing through functions of Postgres itself', async () => {
+    const open: string[] = []
+    for (const text of CLOSED) {
+      const code = await outcome(logins[role], text)
+      if (code !== '42501') open.push(`${text}: ${code}`)
+    }
+    expect(open).toEqual([])
+  })
+
+  it('does not end or cancel another connection of its own name', async () => {
+    const other = await loginAs(role)
+    try {
+      const { rows } = await other.query<{ pid: number }>('select pg_backend_pid() as pid')
+      for (const name of ['pg_terminate_backend', 'pg_cancel_backend'])
+        expect(await outcome(logins[role], `select ${name}(${rows[0]?.pid})`)).toBe('42501')
+      expect(await outcome(other, 'select 1')).toBe('done')
+    } finally {
+      await other.end()
+    }
+  })
+
+  it('can still do what the README says that nobody can take from it, and nothing of it outlasts its connection', async () => {
+    const client = await loginAs(role)
+    try {
+      for (const text of [
+        'set statement_timeout = 0',
+        'set lock_timeout = 0',
+        `set work_mem = '64MB'`,
+        'listen channel',
+        `notify channel, 'text'`,
+        'select 1 from pg_stat_activity',
+        'select 1 from pg_settings',
+      ])
+        expect([text, await outcome(client, text)]).toEqual([text, 'done'])
+    } finally {
+      await client.end()
+    }
+    const fresh = await loginAs(role)
+    const { rows } = await fresh.query<{ statement_timeout: string }>('show statement_timeout')
+    await fresh.end()
+    expect(rows[0]?.statement_timeout).not.toBe('0')
+  })
+})
+
+/** Volatile functions that were looked at: they only look, make a value, or ask for more rights themselves. */
+const LOOKED_AT = [
+  /^(amvalidate|array_sample|array_shuffle|clock_timestamp|timeofday|gen_random_uuid|uuidv[47]|random(_normal)?|setseed)$/,
+  // Only in a server that pg_upgrade has started.
+  /^binary_upgrade_/,
+  // For whoever owns the index, the table or the sequence.
+  /^(brin_|gin_clean_|pg_(clear|restore)_(attribute|relation)_stats$|currval$|lastval$|nextval$|setval$|currtid2$|pg_sequence_last_value$)/,
+  // For a role that may replicate, or a superuser.
+  /^pg_(copy|create|drop|logical|replication|sync)_.*slots?|^pg_logical_slot_|^pg_(import_system_collations|nextoid|stop_making_pinned_objects|extension_config_dump)$/,
+  /^pg_(available|blocking|collation|control|current_wal|database|get|indexes|is|isolation|jit|last|lock|notification|partition|prepared|relation|safe|stat|table|tablespace|total|wal|xact)_/,
+  /^(txid_status|current_query|set_config|ts_rewrite|ts_stat|cursor_to_xml.*|query_to_xml.*|plpgsql_call_handler|plpgsql_validator)$/,
+]
+
+describe('the list of back doors', () => {
+  it('is all closed here, and leaves no function that nobody has looked at', async () => {
+    expect(await openBackDoors(manifest.databaseUrl)).toEqual([])
+    const rows = await api.sql<{ name: string }>(
+      `select distinct p.proname as name from pg_proc p
+       where p.pronamespace = 'pg_catalog'::regnamespace and p.provolatile = 'v' and p.prorettype <> 'trigger'::regtype
+         and p.prorettype <> 'internal'::regtype and not ('internal'::regtype = any(p.proargtypes))
+         and has_function_privilege('tidegate_edge', p.oid, 'execute')`,
+    )
+    const names = rows.map(({ name }) => name)
+    expect(names.length).toBeGreaterThan(50)
+    expect(names.filter((name) => !LOOKED_AT.some((pattern) => pattern.test(name)))).toEqual([])
+  })
+
+  it('is told where the owner is no superuser and can close none, and the verbs are applied all the same', async () => {
+    const text = readFileSync(join(VERBS, 'back-doors.sql'), 'utf8')
+    const owner = `plain_${Date.now()}`
+    const database = await ownDatabase(manifest, async (url) => {
+      const client = new pg.Client({ connectionString: url })
+      await client.connect()
+      await client.query(
+        `create role ${owner}; grant create on database ${new URL(url).pathname.slice(1)} to ${owner}`,
+      )
+      await client.query(`set role ${owner}; create schema ledger; ${text}`)
+      await client.end()
+    })
+    try {
+      const open = await openBackDoors(database.inside(manifest.databaseUrl))
+      expect(open).toEqual(expect.arrayContaining(['lo_create(oid)', 'pg_advisory_lock(bigint)']))
+    } finally {
+      await database.drop()
+      await api.sql(`drop role ${owner}`)
+    }
+  })
+})
