@@ -133,6 +133,28 @@ describe.each(EDGE_ROLES)('%s', (role) => {
   })
 })
 
+it('a new password takes back what somebody with the old one had set, here and for this database alone', async () => {
+  const settings = async (): Promise<string[]> =>
+    await api
+      .sql<{ text: string }>(
+        `select coalesce(d.datname, 'all') || ' ' || array_to_string(s.setconfig, ' ') as text
+         from pg_db_role_setting s left join pg_database d on d.oid = s.setdatabase
+         where s.setrole = 'tidegate_admin'::regrole order by 1`,
+      )
+      .then((rows) => rows.map(({ text }) => text))
+  const before = await settings()
+  const database = new URL(manifest.databaseUrl).pathname.slice(1)
+  for (const text of [
+    `alter role tidegate_admin set work_mem = '64MB'`,
+    `alter role tidegate_admin in database ${database} set work_mem = '65MB'`,
+  ])
+    expect(await outcome(logins.tidegate_admin, text)).toBe('done')
+  expect(await settings()).not.toEqual(before)
+  await api.sql('select ledger.reset_login_settings()')
+  expect(await settings()).toEqual(before)
+  expect(before).toEqual(['all statement_timeout=3s lock_timeout=2s idle_in_transaction_session_timeout=5s'])
+})
+
 /** Volatile functions that were looked at: they only look, make a value, or ask for more rights themselves. */
 const LOOKED_AT = [
   /^(amvalidate|array_sample|array_shuffle|clock_timestamp|timeofday|gen_random_uuid|uuidv[47]|random(_normal)?|setseed)$/,

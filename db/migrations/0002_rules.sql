@@ -120,26 +120,6 @@ create trigger never_truncated before truncate on public.entries_default
 --> statement-breakpoint
 insert into public.switches (name, engaged) values ('withdrawals_paused', false);
 --> statement-breakpoint
--- Waiting in line for a row is bounded here, below the edge's own time limit for a database call (functions/_lib/limits.ts),
--- so an answer that came too late belongs to a transaction that has ended.
-alter role tidegate_edge set statement_timeout = '3s';
---> statement-breakpoint
-alter role tidegate_edge set lock_timeout = '2s';
---> statement-breakpoint
-alter role tidegate_edge set idle_in_transaction_session_timeout = '5s';
---> statement-breakpoint
-alter role tidegate_admin set statement_timeout = '3s';
---> statement-breakpoint
-alter role tidegate_admin set lock_timeout = '2s';
---> statement-breakpoint
-alter role tidegate_admin set idle_in_transaction_session_timeout = '5s';
---> statement-breakpoint
-alter role tidegate_settle set statement_timeout = '20s';
---> statement-breakpoint
-alter role tidegate_settle set lock_timeout = '2s';
---> statement-breakpoint
-alter role tidegate_settle set idle_in_transaction_session_timeout = '5s';
---> statement-breakpoint
 revoke create on schema public from public;
 --> statement-breakpoint
 -- No verb makes a temporary table, and a login that cannot make one has no schema of its own to hide names in.

@@ -34,6 +34,8 @@ export async function setRolePasswords(
     for (const role of EDGE_ROLES) {
       await client.query(`alter role ${role} password ${client.escapeLiteral(passwords[role])}`)
     }
+    // Whoever had the old password may have changed what the login waits for.
+    await client.query('select ledger.reset_login_settings()')
   })
 }
 
