@@ -1,9 +1,27 @@
 /** Every list of planted faults. */
 import type { Area } from './fault.ts'
 import { amounts } from './lists/amounts.ts'
+import { defaults } from './lists/defaults.ts'
 import { http } from './lists/http.ts'
+import { limits } from './lists/limits.ts'
+import { outcome } from './lists/outcome.ts'
+import { sessions } from './lists/sessions.ts'
+import { settle } from './lists/settle.ts'
 import { signer } from './lists/signer.ts'
+import { stream } from './lists/stream.ts'
 import { verbs } from './lists/verbs.ts'
 import { wallets } from './lists/wallets.ts'
 
-export const AREAS: Area[] = [amounts, http, signer, verbs, wallets]
+export const AREAS: Area[] = [
+  amounts,
+  defaults,
+  http,
+  limits,
+  outcome,
+  sessions,
+  settle,
+  signer,
+  stream,
+  verbs,
+  wallets,
+]

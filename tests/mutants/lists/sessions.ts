@@ -1,0 +1,106 @@
+import type { Area } from '../fault.ts'
+
+/** Who is signed in, and until when. */
+export const sessions: Area = {
+  name: 'sessions',
+  faults: [
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: 'if (exp <= now ||',
+      to: 'if (exp < now ||',
+      why: 'a token is good in the second it ends',
+      tests: ['tests/session-claims.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: 'iat > now + ISSUER_CLOCK_AHEAD_SECONDS_MAX) return null',
+      to: 'iat > now + 10 * ISSUER_CLOCK_AHEAD_SECONDS_MAX) return null',
+      why: 'tokens of the future open',
+      tests: ['tests/session-claims.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: 'exp - iat > SESSION_SECONDS_MAX',
+      to: 'exp - iat > 2 * SESSION_SECONDS_MAX',
+      why: 'tokens live longer than a month',
+      tests: ['tests/session-claims.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: 'if (exp <= iat ||',
+      to: 'if (',
+      why: 'a token that ended before it began opens',
+      tests: ['tests/session-claims.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: `token.slice(0, token.lastIndexOf('.'))`,
+      to: 'token',
+      why: 'a signed-out session goes on with its signature spelt otherwise',
+      tests: ['tests/session-claims.test.ts', 'tests/sign-out.test.ts', 'tests/session-issuers.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-claims.ts',
+      from: '!isSeconds(iat) || !isSeconds(exp)',
+      to: `typeof iat !== 'number' || typeof exp !== 'number'`,
+      why: 'fractions of seconds open',
+      tests: ['tests/session-claims.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-cache.ts',
+      from: 'if (this.configuration !== configuration) return undefined',
+      to: '',
+      why: 'a token lives on after its key was changed',
+      tests: ['tests/session-cache.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-cache.ts',
+      from: 'if (found && now < found.until) return found.session',
+      to: 'if (found) return found.session',
+      why: 'a session never ends in an isolate that knows it',
+      tests: ['tests/session-cache.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-cache.ts',
+      from: 'Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS, trustedUntil)',
+      to: 'Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS)',
+      why: 'a withdrawn key opens for another minute',
+      tests: ['tests/session-cache.test.ts', 'tests/session-issuer-keys.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-cache.ts',
+      from: 'Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS, trustedUntil)',
+      to: 'Math.min(now + SESSION_CACHE_SECONDS, trustedUntil)',
+      why: 'a session outlives its end by a minute',
+      tests: ['tests/session-cache.test.ts'],
+    },
+    {
+      file: 'functions/_lib/session-cache.ts',
+      from: 'if (this.verified.size >= SESSION_CACHE_ENTRIES_MAX && !oldest.done)',
+      to: 'if (false)',
+      why: 'a flood of tokens fills the isolate',
+      tests: ['tests/session-cache.test.ts'],
+    },
+    {
+      file: 'functions/_lib/router.ts',
+      from: `if (session && error instanceof LedgerRefusal && error.reason === 'session_ended') rememberEnded(session.id)`,
+      to: '',
+      why: 'a thief’s ended session uses up its owner’s calls',
+      tests: ['tests/sign-out.test.ts', 'tests/rate-limit.test.ts'],
+    },
+    {
+      file: 'functions/_lib/ended-sessions.ts',
+      from: 'if (ended.size >= ENDED_SESSIONS_MAX && !oldest.done)',
+      to: 'if (false)',
+      why: 'ended sessions fill the isolate',
+      tests: ['tests/sign-out.test.ts', 'tests/session-cache.test.ts'],
+    },
+    {
+      file: 'db/client.ts',
+      from: '  if (!session) return client\n',
+      to: '  return client\n',
+      why: 'no function ever learns that a session has ended',
+      tests: ['tests/sign-out.test.ts'],
+    },
+  ],
+}
