@@ -3,6 +3,7 @@
  * few seconds at most, and callers without a good token cannot make us ask it more often than the limits say.
  */
 import { createLocalJWKSet, type JWK, type JWTVerifyGetKey } from 'jose'
+import { OwnError } from '../../db/errors.ts'
 import { ApiError } from './errors.ts'
 import {
   JWKS_BYTES_MAX,
@@ -13,7 +14,7 @@ import {
 } from './limits.ts'
 
 /** What is wrong with the address or with what it answered; never what it said. */
-export class IssuerFault extends Error {
+export class IssuerFault extends OwnError {
   override readonly name = 'IssuerFault'
   constructor(
     readonly code: 'unreachable' | 'timeout' | 'too_large' | 'not_json' | 'no_keys' | `status_${number}`,
