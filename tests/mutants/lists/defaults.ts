@@ -120,12 +120,5 @@ export const defaults: Area = {
       why: 'a retry with members in another order is refused',
       tests: ['tests/spot-transfer.test.ts'],
     },
-    {
-      file: 'functions/_lib/idempotency.ts',
-      from: 'header.length > IDEMPOTENCY_KEY_LENGTH_MAX ||',
-      to: '',
-      why: 'keys of any length are stored',
-      tests: ['tests/spot-transfer.test.ts', 'tests/http-rules.test.ts'],
-    },
   ],
 }
