@@ -111,3 +111,14 @@ where l.tx_hash is null;
 
 -- invariant: events that say the same in one transaction are counted from 0 without a gap
 select l.tx_hash from public.chain_logs l group by l.chain_id, l.tx_hash, l.content_hash having max(l.ordinal) + 1 <> count(*) or min(l.ordinal) <> 0;
+
+-- invariant: what a vault took in and paid out of each token is the sum of its stored events
+select coalesce(v.contract, e.contract) from public.vault_coins v
+full join (
+  select l.chain_id, l.vault, c.contract, sum(c.deposited) as deposited, sum(c.paid) as paid
+  from public.chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c group by 1, 2, 3
+) e on (e.chain_id, e.vault, e.contract) = (v.chain_id, v.vault, v.contract)
+where coalesce(v.deposited_in_wei, 0) <> coalesce(e.deposited, 0) or coalesce(v.paid_in_wei, 0) <> coalesce(e.paid, 0);
+
+-- invariant: no more was taken back of what was recorded as sent without a deposit than was recorded
+select contract from public.coin_explanations group by chain_id, vault, contract having sum(amount_in_wei) < 0;

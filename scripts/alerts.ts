@@ -10,8 +10,13 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
        npm run alerts -- accept-counter <account> <n> --why "…"   its nonces below n are booked, or another system's
        npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
+       npm run alerts -- explain <token> <amount> --why "…" [--by "…"]    so much came to the vault without a deposit
+       npm run alerts -- take-back <token> <amount> --why "…" [--by "…"]  so much of that was a deposit after all
        npm run alerts -- settle-debt <debt id> --why "…"          what was paid on chain and given back has been made good
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
+
+/** Whole tokens: as the alert says them. */
+const AMOUNT = /^(0|[1-9]\d{0,19})(\.\d{1,18})?$/
 
 type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
 
@@ -67,6 +72,7 @@ async function decide(
   query: Query,
   [verb, first, second]: string[],
   why: string,
+  by: string,
 ): Promise<string | undefined> {
   if (verb === 'resolve' && first) {
     const [row] = await query<{ done: boolean }>('select ledger.resolve_alert($1, $2) as done', [first, why])
@@ -101,6 +107,15 @@ async function decide(
     if (!row?.done) throw new Error('not accepted: a payment above it was settled, or settle has never run')
     return `the next withdrawal of ${first.toLowerCase()} has nonce ${second} at least`
   }
+  if ((verb === 'explain' || verb === 'take-back') && first && AMOUNT.test(second ?? '')) {
+    const amount = verb === 'explain' ? second : `-${second}`
+    const [row] = await query<{ result: { explained: boolean; reason: string } }>(
+      `select ledger.explain_coins($1, $2, concat_ws(' as ', $3::text, session_user), $4) as result`,
+      [first, amount, by === '' ? null : by, why],
+    )
+    if (!row?.result.explained) throw new Error(`not recorded: ${row?.result.reason}`)
+    return row.result.reason
+  }
   if (verb === 'rescan' && /^\d+$/.test(first ?? '')) {
     await query('select ledger.request_rescan(chain_id, vault, $1) from chain_cursors', [first])
     return 'the next runs read those blocks again'
@@ -109,14 +124,17 @@ async function decide(
 }
 
 await command(async () => {
-  const { values, positionals } = parseArgs({ options: { why: { type: 'string' } }, allowPositionals: true })
+  const { values, positionals } = parseArgs({
+    options: { why: { type: 'string' }, by: { type: 'string' } },
+    allowPositionals: true,
+  })
   await asOwner(async (query) => {
     if (positionals.length === 0) {
       await list(query)
       return
     }
     if (!values.why?.trim()) throw new Error(USAGE)
-    const done = await decide(query, positionals, values.why.trim())
+    const done = await decide(query, positionals, values.why.trim(), values.by?.trim() ?? '')
     if (done === undefined) throw new Error('there is no such open alert, quarantined log or debt')
     console.log(done)
   })

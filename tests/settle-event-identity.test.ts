@@ -7,9 +7,12 @@ import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
-import { storeLog, withdrawalData } from './support/stored-log.ts'
+import { depositData, storeForged, storeLog, withdrawalData } from './support/stored-log.ts'
+import type { RawLog } from '../db/ledger/record-logs.ts'
 
 const DF = 10n ** 18n
+/** A stored log as a node tells it. */
+const RAW = 'tx_hash, log_index, block_number::int, block_hash, block_timestamp::int, topics, data'
 let s: SettleStage
 let several: { abi: Abi; bytecode: Hex }
 beforeAll(async () => {
@@ -218,16 +221,12 @@ describe('a transaction that is in another block than it was', () => {
     await s.deposit(holder, s.df, 5n * DF)
     await s.finalize()
     expect(await s.run()).toMatchObject({ deposited: 1 })
-    const [log] = await s.client.sql<{ tx_hash: string }>(`select tx_hash from deposits where account = $1`, [
-      holder.id,
-    ])
+    const [log] = await s.client.sql<RawLog>(`select ${RAW} from chain_logs where account = $1`, [holder.id])
     // As a node of another fork tells it, where the token's fee was another one.
-    await s.client.sql(
-      `insert into chain_logs (chain_id, tx_hash, ordinal, vault, block_number, block_hash, block_timestamp, log_index, topics, data, event, account)
-       select chain_id, tx_hash, 0, vault, block_number + 1, tx_hash, block_timestamp, 0, topics, '0x' || repeat('0', 63) || '4', event, account
-       from chain_logs where tx_hash = $1`,
-      [log!.tx_hash],
-    )
+    const elsewhere = { block_number: log!.block_number + 1, block_hash: log!.tx_hash }
+    await storeForged(s.client.sql, s.stack.manifest.chainId, s.vault, [
+      { ...log!, ...elsewhere, data: depositData(4n) },
+    ])
     expect(await s.run()).toMatchObject({ deposited: 0, quarantined: 1 })
     expect([await s.balance(holder.id), await s.paused(), await s.alerts()]).toEqual([
       '105',
@@ -268,11 +267,8 @@ test('a quarantined log is named by its transaction, and by what it says where t
     code: 0,
     text: 'the next run processes it\n',
   })
-  await s.client.sql(
-    `insert into chain_logs (chain_id, tx_hash, ordinal, vault, block_number, block_hash, block_timestamp, log_index, topics, data, event, account)
-     select chain_id, tx_hash, 1, vault, block_number, block_hash, block_timestamp, log_index, topics, data, event, account from chain_logs where tx_hash = $1`,
-    [hash],
-  )
+  const [first] = await s.client.sql<RawLog>(`select ${RAW} from chain_logs where tx_hash = $1`, [hash])
+  await storeForged(s.client.sql, place.chainId, s.vault, [first!, { ...first!, log_index: 1 }])
   await s.run()
   const several = await alerts('resolve-log', hash)
   const names = several.text.match(/^[0-9a-f]{64}-\d$/gm)

@@ -60,8 +60,9 @@ create or replace function ledger.store_logs(p_chain_id bigint, p_vault text, p_
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_row record;
-  v_stored integer := 0;
-  v_late integer := 0;
+  v_stored integer;
+  v_late integer;
+  v_coins jsonb;
 begin
   for v_row in
     update public.chain_logs l
@@ -76,7 +77,7 @@ begin
       jsonb_build_object('from_block', v_row.from_block, 'to_block', v_row.to_block));
   end loop;
 
-  for v_row in
+  with stored as (
     insert into public.chain_logs (chain_id, tx_hash, ordinal, vault, block_number, block_hash, block_timestamp, log_index, topics,
         data, event, account)
       select p_chain_id, e.tx_hash, e.ordinal, p_vault, e.block_number, e.block_hash, e.block_timestamp, e.log_index, e.topics,
@@ -85,12 +86,16 @@ begin
       order by e.tx_hash, e.content_hash, e.ordinal
       on conflict (chain_id, tx_hash, content_hash, ordinal) do nothing
       returning *
-  loop
-    v_stored := v_stored + 1;
-    if v_row.block_number <= p_cursor_block then
-      v_late := v_late + 1;
-    end if;
-  end loop;
+  ), coins as (
+    select c.contract, sum(c.deposited) as deposited, sum(c.paid) as paid, min(s.block_number) as first_block
+    from stored s cross join lateral ledger.coins_of(s.event, s.topics, s.data) c group by c.contract
+  )
+  select (select count(*) from stored), (select count(*) from stored s where s.block_number <= p_cursor_block),
+      (select jsonb_agg(to_jsonb(c)) from coins c)
+    into v_stored, v_late, v_coins;
+  if v_coins is not null then
+    perform ledger.add_coins(p_chain_id, p_vault, v_coins);
+  end if;
   if v_late > 0 then
     perform ledger.raise_alert('logs_were_missed', 'logs_were_missed',
       jsonb_build_object('found', v_late, 'cursor', p_cursor_block, 'chain_id', p_chain_id));

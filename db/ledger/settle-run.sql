@@ -20,7 +20,7 @@ end $$;
 
 -- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and
 -- answers what the webhook must hear: open alerts not told yet, or seen again an hour after they were told.
--- A node or a run that fails now and then is told only when it failed three times in a row.
+-- A node or a run that fails now and then is told only when it failed three times in a row; so are coins whose event may only be late.
 create or replace function ledger.finish_run(p_summary jsonb, p_cleared text[]) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -38,7 +38,8 @@ begin
     from public.alerts a
     where a.resolved_at is null
       and (a.notified_at is null or (a.notified_at < v_now - interval '1 hour' and a.last_seen_at > a.notified_at + interval '1 hour'))
-      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'finality_unknown', 'node_failing', 'nodes_disagree', 'node_behind', 'falling_behind', 'settle_failed'))));
+      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'finality_unknown', 'node_failing', 'nodes_disagree', 'node_behind', 'falling_behind', 'settle_failed',
+        'vault_unexplained'))));
 end $$;
 
 revoke all on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) from public;

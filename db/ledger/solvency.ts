@@ -7,14 +7,18 @@ import { readTables } from '../tables.ts'
 /** Summing all balances may take a twentieth of the time: cheap sums are due each minute, dear ones less often. */
 const SUM_COST_FACTOR = 20
 
-/** Tokens of the chain whose solvency is due to be checked, with their contracts. */
-export async function dueForSolvency(
+/** Tokens of the chain, their contracts, and whether their solvency is due to be checked. */
+export async function tokensToCheck(
   db: Database,
   { chainId, vault }: VaultKey,
-): Promise<{ symbol: string; contract: string }[]> {
+): Promise<{ symbol: string; contract: string; due: boolean }[]> {
   const rows = await readTables(db, (query) =>
     query
-      .select({ symbol: tokens.symbol, contract: tokens.contract })
+      .select({
+        symbol: tokens.symbol,
+        contract: tokens.contract,
+        due: sql<boolean>`coalesce(now() - ${solvencyChecks.checkedAt} > make_interval(secs => ${SUM_COST_FACTOR} * ${solvencyChecks.tookMs} / 1000.0), true)`,
+      })
       .from(tokens)
       .leftJoin(
         solvencyChecks,
@@ -24,16 +28,10 @@ export async function dueForSolvency(
           eq(solvencyChecks.token, tokens.symbol),
         ),
       )
-      .where(
-        and(
-          eq(tokens.chainId, chainId),
-          isNotNull(tokens.contract),
-          sql`coalesce(now() - ${solvencyChecks.checkedAt} > make_interval(secs => ${SUM_COST_FACTOR} * ${solvencyChecks.tookMs} / 1000.0), true)`,
-        ),
-      )
+      .where(and(eq(tokens.chainId, chainId), isNotNull(tokens.contract)))
       .orderBy(asc(tokens.symbol)),
   )
-  return rows.flatMap(({ symbol, contract }) => (contract === null ? [] : [{ symbol, contract }]))
+  return rows.flatMap(({ symbol, contract, due }) => (contract === null ? [] : [{ symbol, contract, due }]))
 }
 
 /** Compares what the vault held at a block with what is owed; a breach is an alert, and pauses signing when `pause`. */

@@ -79,6 +79,19 @@ CREATE TABLE "chain_logs" (
 	CONSTRAINT "chain_logs_quarantine_has_a_reason" CHECK ("chain_logs"."status" <> 'quarantined' or "chain_logs"."reason" is not null)
 );
 --> statement-breakpoint
+CREATE TABLE "coin_explanations" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"contract" text NOT NULL,
+	"amount_in_wei" numeric(78, 0) NOT NULL,
+	"recorded_by" text NOT NULL,
+	"why" text NOT NULL,
+	"created_at" timestamp with time zone NOT NULL,
+	CONSTRAINT "coin_explanations_amount_is_one" CHECK ("coin_explanations"."amount_in_wei" <> 0 and "coin_explanations"."amount_in_wei" < 'NaN'),
+	CONSTRAINT "coin_explanations_have_a_reason" CHECK ("coin_explanations"."recorded_by" <> '' and "coin_explanations"."why" <> '')
+);
+--> statement-breakpoint
 CREATE TABLE "counter_doubts" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"account" "evm_address" NOT NULL,
@@ -266,6 +279,21 @@ CREATE TABLE "transfers" (
 	"created_at" timestamp with time zone NOT NULL
 ) PARTITION BY RANGE ("id");
 --> statement-breakpoint
+CREATE TABLE "vault_coins" (
+	"chain_id" bigint NOT NULL,
+	"vault" text NOT NULL,
+	"contract" text NOT NULL,
+	"deposited_in_wei" numeric DEFAULT '0' NOT NULL,
+	"paid_in_wei" numeric DEFAULT '0' NOT NULL,
+	"agreed_block" bigint,
+	"checked_block" bigint,
+	"unexplained_in_wei" numeric,
+	"checked_at" timestamp with time zone,
+	CONSTRAINT "vault_coins_chain_id_vault_contract_pk" PRIMARY KEY("chain_id","vault","contract"),
+	CONSTRAINT "vault_coins_not_negative" CHECK ("vault_coins"."deposited_in_wei" >= 0 and "vault_coins"."deposited_in_wei" < 'Infinity' and "vault_coins"."paid_in_wei" >= 0 and "vault_coins"."paid_in_wei" < 'Infinity'),
+	CONSTRAINT "vault_coins_looked_at_whole" CHECK (num_nulls("vault_coins"."checked_block", "vault_coins"."unexplained_in_wei", "vault_coins"."checked_at") in (0, 3))
+);
+--> statement-breakpoint
 CREATE TABLE "withdrawal_nonces" (
 	"account" text NOT NULL,
 	"chain_id" bigint NOT NULL,
@@ -318,6 +346,7 @@ CREATE UNIQUE INDEX "api_keys_by_hash" ON "api_keys" USING btree ("key_hash");--
 CREATE INDEX "api_keys_live_by_account" ON "api_keys" USING btree ("account","id" DESC NULLS LAST) WHERE "api_keys"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "chain_logs_pending" ON "chain_logs" USING btree ("chain_id","block_number","log_index") WHERE "chain_logs"."status" = 'pending';--> statement-breakpoint
 CREATE INDEX "chain_logs_quarantined" ON "chain_logs" USING btree ("account") WHERE "chain_logs"."status" in ('quarantined', 'resolved');--> statement-breakpoint
+CREATE INDEX "coin_explanations_by_coin" ON "coin_explanations" USING btree ("chain_id","vault","contract");--> statement-breakpoint
 CREATE UNIQUE INDEX "counter_doubts_one_open_an_account" ON "counter_doubts" USING btree ("account","chain_id","vault") WHERE "counter_doubts"."cleared_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "debts_once_an_event" ON "debts" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint

@@ -45,6 +45,9 @@ create trigger entries_never_truncated before truncate on public.entries
 create trigger transfers_never_truncated before truncate on public.transfers
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
+create trigger coin_explanations_append_only before update or delete or truncate on public.coin_explanations
+  for each statement execute function ledger.refuse_change();
+--> statement-breakpoint
 create trigger spot_admin_credits_append_only before update or delete or truncate on public.spot_admin_credits
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint

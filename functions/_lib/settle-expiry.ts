@@ -42,8 +42,9 @@ export async function expireDue(run: Run, safe: Block): Promise<void> {
 async function readAgain(run: Run, safe: Block, since: number): Promise<void> {
   const cursor = await readCursor(run.db, run.key)
   if (!cursor || cursor.rescanFrom !== null) return
-  await requestRescan(run.db, run.key, await blockBefore(run, safe, since - CLOCKS_APART_SECONDS_MAX))
-  await rescan(run)
+  const from = await blockBefore(run, safe, since - CLOCKS_APART_SECONDS_MAX)
+  await requestRescan(run.db, run.key, from)
+  await rescan(run, from, cursor.number)
   await settleStored(run)
 }
 

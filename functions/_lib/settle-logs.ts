@@ -17,6 +17,7 @@ import {
   LOG_RANGE_BLOCKS_MAX,
   LOG_RANGES_TOGETHER_MAX,
   LOG_RANGES_TOGETHER_MIN,
+  RESCAN_REQUESTS_MAX,
 } from './limits.ts'
 import { safeHead } from './settle-head.ts'
 import { adoptLimits, keepReading } from './settle-reading.ts'
@@ -56,7 +57,7 @@ async function readFrom(run: Run, kept: Cursor | undefined): Promise<Block | und
   }
   run.cleared.add('node_behind')
   const reached = await readRanges(run, cursor, safe)
-  if (reached) await rescan(run)
+  if (reached && cursor.rescanFrom !== null) await rescan(run, cursor.rescanFrom, reached.number)
   return reached
 }
 
@@ -94,17 +95,19 @@ async function readRanges(run: Run, start: Block, safe: Block): Promise<Block | 
   return cursor.hash === safe.hash ? cursor : undefined
 }
 
-/** Reads once more what somebody asked for: a part each run, as far as the budget goes. */
-export async function rescan(run: Run): Promise<void> {
-  while (room(run, 4)) {
-    const cursor = await readCursor(run.db, run.key)
-    if (!cursor || cursor.rescanFrom === null) return
-    const to = Math.min(cursor.rescanFrom + stepBlocks(run) - 1, cursor.number)
-    const answer = await readStep(run, cursor.rescanFrom, to, undefined)
+/**
+ * Reads once more what a person, a counter or an unexplained coin asked for, from where the last run left it: a part each run, so
+ * that what is due now never waits for it.
+ */
+export async function rescan(run: Run, from: number, upTo: number): Promise<void> {
+  const least = roomFor(run) - RESCAN_REQUESTS_MAX
+  for (let next = from; next <= upTo && roomFor(run) > Math.max(least, 2);) {
+    const answer = await readStep(run, next, Math.min(next + stepBlocks(run) - 1, upTo), undefined)
     if (!answer) continue
-    const result = await recordRescan(run.db, run.key, cursor.rescanFrom, answer.last.number, answer.logs)
+    const result = await recordRescan(run.db, run.key, next, answer.last.number, answer.logs)
     if (result.outcome !== 'moved') return
     run.summary.logs += result.stored
+    next = answer.last.number + 1
   }
 }
 

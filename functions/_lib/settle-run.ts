@@ -10,7 +10,8 @@ import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
-import { checkOpenWithdrawals, checkSolvency, dueForSolvency } from '../../db/ledger/solvency.ts'
+import { checkHoldings } from '../../db/ledger/coins.ts'
+import { checkOpenWithdrawals, tokensToCheck } from '../../db/ledger/solvency.ts'
 import { connectChain, type Chain } from './chain.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
@@ -219,18 +220,18 @@ export async function settleStored(run: Run): Promise<boolean> {
 }
 
 async function checkVault(run: Run, safe: BlockMark): Promise<void> {
-  const due = await dueForSolvency(run.db, run.key)
-  if (due.length === 0) return
-  const contracts = due.map((token) => token.contract)
+  const listed = await tokensToCheck(run.db, run.key)
+  if (listed.length === 0) return
+  const contracts = listed.map((token) => token.contract)
   const { block, holdings } = await run.chain.holdings(contracts, safe.number)
   if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
-  const held = due.flatMap(({ symbol, contract }) => {
+  const held = listed.flatMap(({ symbol, contract, due }) => {
     const inWei = holdings.get(contract)
-    return inWei === undefined ? [] : [{ token: symbol, in_wei: inWei }]
+    return inWei === undefined ? [] : [{ token: symbol, in_wei: inWei, due }]
   })
-  await checkSolvency(run.db, run.key, safe.number, held, pause)
+  await checkHoldings(run.db, run.key, safe, run.env.VAULT_DEPLOY_BLOCK, held, pause)
 }
 
 /** Each account's push is a call of its own; beyond the limit `version` tells clients to read again. */

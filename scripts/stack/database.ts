@@ -61,3 +61,21 @@ export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promi
     }
   })
 }
+
+/** Says where coins come from that a vault held from the start: nobody deposited them. What was said before stays. */
+export async function explainReserve(
+  databaseUrl: string,
+  { chainId, vault, why }: { chainId: number; vault: string; why: string },
+  coins: { contract: string; inWei: bigint }[],
+): Promise<void> {
+  await withClient(databaseUrl, async (client) => {
+    for (const { contract, inWei } of coins) {
+      await client.query(
+        `insert into public.coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
+         select ledger.new_id(now()), $1, lower($2), lower($3), $4, 'the local stack', $5, now()
+         where not exists (select from public.coin_explanations e where (e.chain_id, e.vault, e.contract) = ($1, lower($2), lower($3)))`,
+        [chainId, vault, contract, inWei.toString(), why],
+      )
+    }
+  })
+}

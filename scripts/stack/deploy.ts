@@ -33,7 +33,8 @@ export interface Deployment {
 }
 
 export const TOKEN_DECIMALS = { DF: 18, USDT: 6 } as const
-const VAULT_RESERVE = '1000000000'
+/** Whole tokens that the vault holds of each from the start. */
+export const VAULT_RESERVE = '1000000000'
 const USER_TOKENS = '1000000'
 const USER_ETHER = '10000'
 

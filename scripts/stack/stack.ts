@@ -2,9 +2,11 @@
 import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
+import { toUnits } from '../../functions/_lib/amount.ts'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
 import { startChain, type LocalChain } from './chain.ts'
-import { putTokens, setRolePasswords, type TokenSeed } from './database.ts'
+import { explainReserve, putTokens, setRolePasswords, type TokenSeed } from './database.ts'
+import { VAULT_RESERVE } from './deploy.ts'
 import { envFileText } from './env-file.ts'
 import { freePort, portFault, startGateway, type Gateway } from './gateway.ts'
 import { claimFolder, refuseClaimed } from './folder-claim.ts'
@@ -101,6 +103,11 @@ export async function startStack(options: StackOptions): Promise<Stack> {
       tidegate_settle: secrets.settlePassword,
     })
     await putTokens(ownerUrl, localTokens(chain))
+    const reserve = Object.values(chain.tokens).map(({ address, decimals }) => ({
+      contract: address,
+      inWei: toUnits(VAULT_RESERVE, decimals),
+    }))
+    await explainReserve(ownerUrl, { ...chain, why: 'the reserve of the local vault, minted to it' }, reserve)
     say(
       applied.migrations.length > 0
         ? `database: ${applied.migrations.length} migrations and the verbs applied`

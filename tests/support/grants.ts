@@ -28,6 +28,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
   tidegate_admin: ['credit'],
   tidegate_settle: [
     'alerts_notified',
+    'check_coins',
     'check_open_withdrawals',
     'check_solvency',
     'ensure_partitions',

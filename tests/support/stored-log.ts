@@ -1,6 +1,7 @@
 /** A log as settle would have stored it, with anything in it: what no vault could be made to write. */
 import { randomBytes } from 'node:crypto'
 import { pad, toHex, type Address, type Hex } from 'viem'
+import type { RawLog } from '../../db/ledger/record-logs.ts'
 
 export const TOPICS = {
   withdrawal: '0x175353e3ca145fd7765bcddc19e6045e15845e35122dc401873f8f375cb438a1',
@@ -22,20 +23,36 @@ const word = (value: bigint) => toHex(value, { size: 32 }).slice(2)
 export const depositData = (wei: bigint): Hex => `0x${word(wei)}`
 export const withdrawalData = (wei: bigint, nonce: number): Hex => `0x${word(wei)}${word(BigInt(nonce))}`
 
-/** @returns the hash of its transaction, which is in block 1 */
+/**
+ * The coins that such a log tells of never moved: what the vault holds is explained all the same.
+ *
+ * @returns the hash of its transaction, which is in block 1
+ */
 export async function storeLog(sql: Sql, log: StoredLog): Promise<Hex> {
   const hash: Hex = `0x${randomBytes(32).toString('hex')}`
-  const topics = [TOPICS[log.event], pad(log.account as Address), pad(log.contract.toLowerCase() as Address)]
-  await sql(
-    `insert into chain_logs (chain_id, tx_hash, ordinal, vault, block_number, block_hash, block_timestamp, log_index, topics, data,
-       event, account, status, reason)
-     values ($1, $2, 0, $3, 1, $2, 1, 0, $4, $5, $6, $7, $8, $9)`,
-    [
-      ...[log.chainId, hash, log.vault.toLowerCase(), topics, log.data, log.event, log.account],
-      ...[log.status ?? 'pending', log.reason ?? null],
-    ],
-  )
+  const [topic, vault] = [TOPICS[log.event], log.vault.toLowerCase()]
+  const topics = [topic, pad(log.account as Address), pad(log.contract.toLowerCase() as Address)]
+  const place = { tx_hash: hash, log_index: 0, block_number: 1, block_hash: hash, block_timestamp: 1 }
+  await storeForged(sql, log.chainId, vault, [{ ...place, topics, data: log.data }])
+  if (log.status !== undefined)
+    await sql('update chain_logs set status = $2, reason = $3 where tx_hash = $1', [
+      ...[hash, log.status, log.reason ?? null],
+    ])
   return hash
+}
+
+/** Logs as a node tells them, of which none is in the chain. */
+export async function storeForged(sql: Sql, chainId: number, vault: string, logs: RawLog[]): Promise<void> {
+  await sql(`select ledger.store_logs($1, $2, $3, 0)`, [chainId, vault, JSON.stringify(logs)])
+  await sql(
+    `insert into coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
+     select gen_random_uuid(), moved.chain_id, moved.vault, moved.contract, moved.wei, 'a test', moved.tx_hash, now() from (
+       select l.chain_id, l.vault, c.contract, sum(c.paid - c.deposited) - coalesce((select sum(e.amount_in_wei)
+         from coin_explanations e where e.why = l.tx_hash and e.contract = c.contract), 0) as wei, l.tx_hash
+       from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
+       where l.tx_hash = any($1) group by l.chain_id, l.vault, l.tx_hash, c.contract) moved where moved.wei <> 0`,
+    [logs.map((log) => log.tx_hash)],
+  )
 }
 
 /** For the owner: a person's word on every log of that transaction. */

@@ -1,0 +1,146 @@
+-- Every coin of the vault is explained. For each token, what the vault holds at block B is what came in by deposits, less what it
+-- paid, more what a person recorded as sent without a deposit. Where it is not, a node has left events out, and the logs are
+-- read again from where the sums last agreed; or coins came or went without an event, and a person must say why.
+
+-- What an event moves of which token. No row where it cannot be read: such a log is quarantined.
+create or replace function ledger.coins_of(p_event text, p_topics text[], p_data text)
+returns table (contract text, deposited numeric, paid numeric)
+language sql immutable set search_path = pg_catalog, pg_temp as $$
+  select said.contract, case when p_event = 'deposit' then said.wei else 0 end, case when p_event = 'withdrawal' then said.wei else 0 end
+  from (select ledger.address_of(p_topics[3]) as contract, ledger.uint256_at(p_data, 0) as wei) said
+  where said.contract is not null and said.wei is not null
+    and length(p_data) = case p_event when 'deposit' then 66 when 'withdrawal' then 130 end
+$$;
+
+-- Adds newly stored events to the sums; p_coins: [{contract, deposited, paid, first_block}]. One of a block at which the sums had
+-- agreed shows that they agreed by chance: from where they last did so is not known then.
+create or replace function ledger.add_coins(p_chain_id bigint, p_vault text, p_coins jsonb) returns void
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+begin
+  insert into public.vault_coins as v (chain_id, vault, contract, deposited_in_wei, paid_in_wei)
+    select p_chain_id, p_vault, c.contract, c.deposited, c.paid
+    from jsonb_to_recordset(p_coins) as c(contract text, deposited numeric, paid numeric) order by c.contract collate "C"
+    on conflict (chain_id, vault, contract) do update
+      set deposited_in_wei = v.deposited_in_wei + excluded.deposited_in_wei, paid_in_wei = v.paid_in_wei + excluded.paid_in_wei,
+        agreed_block = case when v.agreed_block < (select c.first_block from jsonb_to_recordset(p_coins) as c(contract text, first_block bigint)
+          where c.contract = excluded.contract) then v.agreed_block end;
+end $$;
+
+create or replace function ledger.explained_coins(p_chain_id bigint, p_vault text, p_contract text) returns numeric
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(e.amount_in_wei), 0) from public.coin_explanations e
+  where e.chain_id = p_chain_id and e.vault = p_vault and e.contract = p_contract
+$$;
+
+create or replace function ledger.coins_key(p_chain_id bigint, p_vault text, p_contract text) returns text
+language sql immutable as $$ select concat_ws(' ', 'vault_unexplained', p_chain_id, p_vault, p_contract) $$;
+
+-- p_holdings: [{token, in_wei}], what the vault held at block B of each token that could be read. The cursor must stand on B: then
+-- every event up to B is in the sums, and no later one. False: it does not, another run has moved it, and nothing is decided.
+-- A difference is an alert until it is gone, and the logs are read again, but not below p_first_block, the vault's own.
+create or replace function ledger.check_coins(p_chain_id bigint, p_vault text, p_block bigint, p_block_hash text, p_first_block bigint, p_holdings jsonb)
+returns boolean
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_cursor public.chain_cursors;
+  v_row record;
+  v_coins public.vault_coins;
+  v_explained numeric;
+  v_from bigint;
+begin
+  select * into v_cursor from public.chain_cursors c where c.chain_id = p_chain_id and c.vault = p_vault for update;
+  if not found or v_cursor.block_number <> p_block or v_cursor.block_hash <> p_block_hash then
+    return false;
+  end if;
+  for v_row in
+    select t.symbol, t.contract, t.decimals, min(h.in_wei) as held from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
+    where t.contract is not null and h.in_wei is not null
+    group by t.symbol order by t.contract collate "C"
+  loop
+    v_explained := ledger.explained_coins(p_chain_id, p_vault, v_row.contract);
+    insert into public.vault_coins as v (chain_id, vault, contract, agreed_block, checked_block, unexplained_in_wei, checked_at)
+      values (p_chain_id, p_vault, v_row.contract, case when v_row.held = v_explained then p_block end, p_block,
+        v_row.held - v_explained, clock_timestamp())
+      on conflict (chain_id, vault, contract) do update
+        set checked_block = p_block, checked_at = excluded.checked_at,
+          unexplained_in_wei = v_row.held - (v.deposited_in_wei - v.paid_in_wei + v_explained),
+          agreed_block = case when v_row.held = v.deposited_in_wei - v.paid_in_wei + v_explained then p_block else v.agreed_block end
+      returning * into v_coins;
+    if v_coins.unexplained_in_wei = 0 then
+      update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', format('explained at block %s', p_block))
+        where a.key = ledger.coins_key(p_chain_id, p_vault, v_row.contract) and a.resolved_at is null;
+      continue;
+    end if;
+    v_from := least(v_from, greatest(coalesce(v_coins.agreed_block + 1, p_first_block), p_first_block));
+    perform ledger.raise_alert(ledger.coins_key(p_chain_id, p_vault, v_row.contract), 'vault_unexplained', jsonb_build_object(
+      'token', v_row.symbol, 'chain_id', p_chain_id, 'vault', p_vault, 'block', p_block, 'agreed_block', v_coins.agreed_block,
+      'held', ledger.coins_text(v_row.held, v_row.decimals), 'deposited', ledger.coins_text(v_coins.deposited_in_wei, v_row.decimals),
+      'paid', ledger.coins_text(v_coins.paid_in_wei, v_row.decimals), 'explained', ledger.coins_text(v_explained, v_row.decimals),
+      case when v_coins.unexplained_in_wei > 0 then 'surplus' else 'missing' end, ledger.coins_text(abs(v_coins.unexplained_in_wei), v_row.decimals)));
+  end loop;
+  if v_from is not null and v_cursor.rescan_from is null then
+    update public.chain_cursors c set rescan_from = v_from where c.chain_id = p_chain_id and c.vault = p_vault and v_from <= c.block_number;
+  end if;
+  return true;
+end $$;
+
+-- The token's smallest units as whole tokens.
+create or replace function ledger.coins_text(p_wei numeric, p_decimals integer) returns text
+language sql immutable parallel safe as $$ select ledger.amount_text(p_wei * ('1e-' || p_decimals)::numeric) $$;
+
+-- For a person: so much of the surplus that settle saw came without a deposit. A negative amount takes back what was recorded, as
+-- far as it is missing now: its deposit was found. Coins that are gone are not explained by words.
+-- {explained, reason}: the reason says what keeps it from being recorded, and then nothing has changed.
+create or replace function ledger.explain_coins(p_token text, p_amount numeric, p_by text, p_why text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_token public.tokens;
+  v_coins public.vault_coins;
+  v_wei numeric;
+  v_explained numeric;
+  v_now timestamptz := clock_timestamp();
+begin
+  select * into v_token from public.tokens t where t.symbol = p_token and t.contract is not null;
+  if not found then
+    return json_build_object('explained', false, 'reason', 'no such token is listed on a chain');
+  end if;
+  v_wei := p_amount * ('1e' || v_token.decimals)::numeric;
+  if p_amount is null or p_amount = 0 or abs(p_amount) >= 1e20 or v_wei <> trunc(v_wei) then
+    return json_build_object('explained', false, 'reason', format('that is no amount of %s, which has %s decimals', p_token, v_token.decimals));
+  end if;
+  if coalesce(trim(p_by), '') = '' or coalesce(trim(p_why), '') = '' then
+    return json_build_object('explained', false, 'reason', 'it says neither who nor why, or only one of them');
+  end if;
+  -- The vault that was looked at last.
+  select * into v_coins from public.vault_coins v where v.chain_id = v_token.chain_id and v.contract = v_token.contract
+    and v.checked_at is not null order by v.checked_at desc limit 1 for update;
+  if not found then
+    return json_build_object('explained', false, 'reason', 'settle has not looked at what the vault holds of it yet');
+  end if;
+  v_explained := ledger.explained_coins(v_coins.chain_id, v_coins.vault, v_coins.contract);
+  if v_wei > 0 and v_wei > v_coins.unexplained_in_wei then
+    return json_build_object('explained', false, 'reason', format('at block %s only %s %s are there without an explanation', v_coins.checked_block,
+      ledger.coins_text(greatest(v_coins.unexplained_in_wei, 0), v_token.decimals), p_token));
+  elsif v_wei < 0 and v_wei < v_coins.unexplained_in_wei then
+    return json_build_object('explained', false, 'reason', format('at block %s only %s %s are missing', v_coins.checked_block,
+      ledger.coins_text(greatest(-v_coins.unexplained_in_wei, 0), v_token.decimals), p_token));
+  elsif v_explained + v_wei < 0 then
+    return json_build_object('explained', false, 'reason', format('only %s %s were recorded: what is gone is not explained by words',
+      ledger.coins_text(v_explained, v_token.decimals), p_token));
+  end if;
+  insert into public.coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
+    values (ledger.new_id(v_now), v_coins.chain_id, v_coins.vault, v_coins.contract, v_wei, p_by, p_why, v_now);
+  update public.vault_coins v set unexplained_in_wei = v.unexplained_in_wei - v_wei,
+      agreed_block = case when v.unexplained_in_wei = v_wei then v.checked_block else v.agreed_block end
+    where v.chain_id = v_coins.chain_id and v.vault = v_coins.vault and v.contract = v_coins.contract;
+  if v_coins.unexplained_in_wei = v_wei then
+    update public.alerts a set resolved_at = v_now, detail = a.detail || jsonb_build_object('resolved', p_by || ': ' || p_why)
+      where a.key = ledger.coins_key(v_coins.chain_id, v_coins.vault, v_coins.contract) and a.resolved_at is null;
+  end if;
+  return json_build_object('explained', true, 'reason', format('%s %s are recorded; %s are left to be explained', ledger.amount_text(p_amount), p_token,
+    ledger.coins_text(v_coins.unexplained_in_wei - v_wei, v_token.decimals)));
+end $$;
+
+revoke all on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb), ledger.explain_coins(text, numeric, text, text) from public;
+grant execute on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb) to tidegate_settle;

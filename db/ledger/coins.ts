@@ -1,0 +1,34 @@
+import { sql } from 'drizzle-orm'
+import { callVerb, type Database } from '../client.ts'
+import type { BlockMark, VaultKey } from './record-logs.ts'
+
+/** What the vault holds of a listed token at a block. */
+export interface Holding {
+  token: string
+  in_wei: string
+  /** Its balances are to be summed too: that is dear, so it is not due each minute. */
+  due: boolean
+}
+
+/**
+ * Holds what the vault has at a block against the sum of its events, and where that is due against what is owed. What is not
+ * explained is an alert, and its logs are read again; a breach of solvency is one, and pauses signing when `pause`.
+ *
+ * @param firstBlock the vault's own: below it there is nothing to read
+ */
+export async function checkHoldings(
+  db: Database,
+  { chainId, vault }: VaultKey,
+  block: BlockMark,
+  firstBlock: number,
+  holdings: Holding[],
+  pause: boolean,
+): Promise<void> {
+  const due = JSON.stringify(holdings.filter((holding) => holding.due))
+  await callVerb(
+    db,
+    sql`select json_build_object(
+      'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb),
+      'solvent', ledger.check_solvency(${chainId}, ${vault}, ${block.number}, ${due}::jsonb, ${pause})) as result`,
+  )
+}
