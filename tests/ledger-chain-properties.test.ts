@@ -72,6 +72,7 @@ describe('any order of all verbs beside a chain that pays when it likes', () => 
           await expectOneEndEach(world)
           await expectMoneyInIsMoneyOut(world)
           expect(world.model.debts.size).toBe(0)
+          expect([...world.model.alerts].filter((key) => key.startsWith('vault_unexplained'))).toEqual([])
         })
       })
       await fc.assert(property, options)

@@ -63,7 +63,8 @@ export async function passingAlerts(stack: Stack): Promise<Record<string, number
   return await counts(
     stack,
     `select kind as name, count(*)::int as n from alerts where resolved_at is null
-       and kind in ('rpc_unavailable', 'settle_failed', 'finality_unknown', 'node_behind', 'wrong_chain_id', 'event_missing') group by kind`,
+       and kind in ('rpc_unavailable', 'settle_failed', 'finality_unknown', 'node_behind', 'wrong_chain_id', 'event_missing',
+         'vault_unexplained') group by kind`,
   )
 }
 

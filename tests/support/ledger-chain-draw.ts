@@ -31,6 +31,8 @@ export type ChainStep =
   | { verb: 'counters'; at: 'cursor' | 'older' }
   | { verb: 'releaseStale'; ttl: number; limit: number }
   | { verb: 'check'; short: string | null; pause: boolean }
+  /** What the vault holds at a block, against the events that are stored. */
+  | { verb: 'coins'; at: 'cursor' | 'older' }
   /** A person. */
   | { verb: 'pause' }
   | { verb: 'resume' }
@@ -86,6 +88,7 @@ const honest: Weighted[] = [
   }),
   of(3, 'counters', { at: fc.constantFrom('cursor', 'cursor', 'older') }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
+  of(4, 'coins', { at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older') }),
   of(1, 'check', {
     short: fc.constantFrom(null, null, 'FINE', 'CENT'),
     pause: fc.constantFrom(false, false, true),
@@ -125,6 +128,7 @@ const expire = { verb: 'expire', at: 'cursor', rows: 'due' } as const
 const course = (before: AnyStep[], after: AnyStep[]): fc.Arbitrary<AnyStep[]> =>
   reserve.map((first) => [...before, first, ...after])
 const settle = { verb: 'settle', limit: 100 } as const
+const coins = { verb: 'coins', at: 'cursor' } as const
 const courses = [
   { weight: 10, arbitrary: course([], [store]) },
   { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
@@ -135,6 +139,11 @@ const courses = [
   { weight: 3, arbitrary: course([], [store, lastSecond, record, expire]) },
   // Paid, and the node that was asked left the event out.
   { weight: 3, arbitrary: course([], [store, pay, blind, lapse, record, expire]) },
+  // The same, and what the vault holds tells of it.
+  {
+    weight: 2,
+    arbitrary: course([], [store, pay, blind, coins, { verb: 'rescan', blocks: 100, forms: [] }, coins]),
+  },
   // Paid, read and not settled yet.
   { weight: 2, arbitrary: course([], [store, pay, lapse, record, expire]) },
   { weight: 2, arbitrary: fc.constant<AnyStep[]>([lapse, record, { ...expire, rows: 'every' }]) },

@@ -32,6 +32,14 @@ function named(logs: readonly ChainLog[]): Map<string, { log: ChainLog; ordinal:
     }),
   )
 }
+/** What these events leave in the vault, by contract. */
+export function coinsOf(logs: readonly ChainLog[]): Map<string, bigint> {
+  const sums = new Map<string, bigint>()
+  for (const { name, contract, wei, malformed } of logs)
+    if (!malformed && name !== 'vault_paused')
+      sums.set(contract, (sums.get(contract) ?? 0n) + (name === 'deposit' ? wei : -wei))
+  return sums
+}
 const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
 
 export class ChainModel extends LedgerModel {
@@ -43,6 +51,8 @@ export class ChainModel extends LedgerModel {
   readonly logs = new Map<string, StoredLog>()
   /** By the name of the event. */
   readonly debts = new Map<string, Units>()
+  /** By contract: the newest block at which every coin was explained. */
+  readonly #agreed = new Map<string, number>()
   /** Keys of the open ones. */
   readonly alerts = new Set<string>()
   /** What has crossed the border of the ledger, `<kind> <token>`. */
@@ -217,6 +227,24 @@ export class ChainModel extends LedgerModel {
     return done({ breaches: breached, broken: 0 })
   }
 
+  /** @param held what the vault holds at the block, by contract */
+  coins(at: BlockMark, held: ReadonlyMap<string, bigint>) {
+    if (at.number !== this.cursor.number || at.hash !== this.cursor.hash) return done({})
+    const known = coinsOf([...this.logs.values()].map(({ log }) => log))
+    const from = this.tokens.flatMap(({ contract }) => {
+      const alert = `vault_unexplained 31337 ${this.vault} ${contract}`
+      if ((held.get(contract) ?? 0n) === (known.get(contract) ?? 0n)) {
+        this.#agreed.set(contract, at.number)
+        this.alerts.delete(alert)
+        return []
+      }
+      this.alerts.add(alert)
+      return [(this.#agreed.get(contract) ?? -1) + 1]
+    })
+    if (from.length > 0) this.rescanFrom ??= Math.min(...from)
+    return done({})
+  }
+
   protected override paused(account: string): boolean {
     return (
       this.switchedOff ||
@@ -245,6 +273,9 @@ export class ChainModel extends LedgerModel {
       }
       if (known) continue
       this.logs.set(name, { log, ordinal, status: 'pending', reason: null })
+      // Agreed with it unknown: by chance.
+      if (!log.malformed && log.raw.block_number <= (this.#agreed.get(log.contract) ?? -1))
+        this.#agreed.delete(log.contract)
       stored += 1
       if (log.raw.block_number <= this.cursor.number) late += 1
     }

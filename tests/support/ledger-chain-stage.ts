@@ -98,6 +98,7 @@ export function closingSteps({ chain, model }: World): AnyStep[] {
     { verb: 'askRescan', back: 1_000_000 },
     { verb: 'rescan', blocks: 1_000_000, forms: ['renumbered'] },
     { verb: 'settle', limit: 1000 },
+    { verb: 'coins', at: 'cursor' },
     { verb: 'expire', at: 'cursor', rows: 'due' },
   ]
 }

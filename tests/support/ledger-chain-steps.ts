@@ -2,7 +2,17 @@
 import type { AnyStep, ChainStep } from './ledger-chain-draw.ts'
 import { forged } from './ledger-chain.ts'
 import type { Step } from './ledger-draw.ts'
-import { check, counters, giveBack, record, askRescan, rescan, settle, stale } from './ledger-settle-steps.ts'
+import {
+  check,
+  coins,
+  counters,
+  giveBack,
+  record,
+  askRescan,
+  rescan,
+  settle,
+  stale,
+} from './ledger-settle-steps.ts'
 import { TOKENS } from './ledger-stage.ts'
 import { actOf, heard, type Act } from './ledger-steps.ts'
 import type { Of, Played, World } from './ledger-world.ts'
@@ -55,6 +65,8 @@ export function anyActOf(step: AnyStep, world: World): Act {
         return stale(step, world)
       case 'check':
         return check(step, world)
+      case 'coins':
+        return coins(step, world)
       case 'pause':
       case 'resume':
       case 'resolve':

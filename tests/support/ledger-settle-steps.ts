@@ -1,11 +1,12 @@
 /** Settle's steps, carried out by its real verbs under its own login, and by the model. */
+import { checkHoldings } from '../../db/ledger/coins.ts'
 import { doubtedAccounts, settleCounters } from '../../db/ledger/counter.ts'
 import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
 import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { checkOpenWithdrawals, checkSolvency } from '../../db/ledger/solvency.ts'
-import type { ChainModel } from './ledger-chain-model.ts'
+import { coinsOf, type ChainModel } from './ledger-chain-model.ts'
 import { moved, retold, withoutTwins, type ChainLog } from './ledger-chain.ts'
 import { heard, type Said } from './ledger-steps.ts'
 import type { Of, Played, World } from './ledger-world.ts'
@@ -144,6 +145,26 @@ export function check(step: Of<'check'>, { key, chain, model }: World): Played {
         return { pushes: [], ...result, broken: await checkOpenWithdrawals(settle) }
       }),
     model: () => model.check(step.short === null ? [] : [step.short], step.pause),
+  }
+}
+
+export function coins({ at }: Of<'coins'>, { key, chain, model }: World): Played {
+  let asked: Parameters<ChainModel['coins']>
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => {
+        const cursor = (await readCursor(settle, key))!.number
+        const block = chain.blocks[Math.max(at === 'older' ? cursor - 1 : cursor, 0)]!
+        asked = [block, coinsOf(chain.logs(0, block.number))]
+        const holdings = model.tokens.map(({ symbol, contract }) => ({
+          token: symbol,
+          in_wei: String(asked[1].get(contract) ?? 0n),
+          due: false,
+        }))
+        await checkHoldings(settle, key, block, 0, holdings, false)
+        return { pushes: [] }
+      }),
+    model: () => model.coins(...asked),
   }
 }
 

@@ -41,7 +41,7 @@ export async function storeLog(sql: Sql, log: StoredLog): Promise<Hex> {
   return hash
 }
 
-/** Logs as a node tells them, of which none is in the chain. */
+/** Logs as a node tells them, of which none is in the chain. More than was recorded of the vault's reserve cannot be taken back. */
 export async function storeForged(sql: Sql, chainId: number, vault: string, logs: RawLog[]): Promise<void> {
   await sql(`select ledger.store_logs($1, $2, $3, 0)`, [chainId, vault, JSON.stringify(logs)])
   await sql(
@@ -50,7 +50,7 @@ export async function storeForged(sql: Sql, chainId: number, vault: string, logs
        select l.chain_id, l.vault, c.contract, sum(c.paid - c.deposited) - coalesce((select sum(e.amount_in_wei)
          from coin_explanations e where e.why = l.tx_hash and e.contract = c.contract), 0) as wei, l.tx_hash
        from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
-       where l.tx_hash = any($1) group by l.chain_id, l.vault, l.tx_hash, c.contract) moved where moved.wei <> 0`,
+       where l.tx_hash = any($1) group by l.chain_id, l.vault, l.tx_hash, c.contract) moved where moved.wei <> 0 and moved.wei > -1e27`,
     [logs.map((log) => log.tx_hash)],
   )
 }
