@@ -1,8 +1,7 @@
 import { execFile } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { settleStage, type SettleStage, type SignedRow } from './support/settle.ts'
-import { storeLog, withdrawalData } from './support/stored-log.ts'
-import { withoutTriggers } from './support/without-triggers.ts'
+import { forgetForged, storeLog, withdrawalData } from './support/stored-log.ts'
 
 let s: SettleStage
 beforeAll(async () => {
@@ -148,7 +147,7 @@ describe('nothing is voided, and nothing changed, where the ledger has no proof'
     const before = await stateOf(row)
     expect(await verb(row.id)).toEqual({ voided: false, reason: expect.stringContaining(reason) })
     expect(await stateOf(row)).toBe(before)
-    await withoutTriggers(s.client.sql, `delete from chain_logs where reason = 'test'`)
+    await forgetForged(s.client.sql, 'test')
   })
 
   test('an event whose nonce the counter is not past', async () => {
@@ -156,7 +155,7 @@ describe('nothing is voided, and nothing changed, where the ledger has no proof'
     await storedLog(row)
     expect(await verb(row.id)).toMatchObject({ voided: false })
     expect(await s.balance(row.account)).toBe('90+10')
-    await withoutTriggers(s.client.sql, `delete from chain_logs where reason = 'test'`)
+    await forgetForged(s.client.sql, 'test')
   })
 
   test('a reservation, a confirmed withdrawal, an id of nobody, and a call without a reason', async () => {

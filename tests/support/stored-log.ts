@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { pad, toHex, type Address, type Hex } from 'viem'
 import type { RawLog } from '../../db/ledger/record-logs.ts'
+import { withoutTriggers } from './without-triggers.ts'
 
 export const TOPICS = {
   withdrawal: '0x175353e3ca145fd7765bcddc19e6045e15845e35122dc401873f8f375cb438a1',
@@ -43,15 +44,24 @@ export async function storeLog(sql: Sql, log: StoredLog): Promise<Hex> {
 
 /** Logs as a node tells them, of which none is in the chain. More than was recorded of the vault's reserve cannot be taken back. */
 export async function storeForged(sql: Sql, chainId: number, vault: string, logs: RawLog[]): Promise<void> {
+  const [before] = (await sql('select clock_timestamp()::text as at', [])) as { at: string }[]
   await sql(`select ledger.store_logs($1, $2, $3, 0)`, [chainId, vault, JSON.stringify(logs)])
   await sql(
     `insert into coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
-     select gen_random_uuid(), moved.chain_id, moved.vault, moved.contract, moved.wei, 'a test', moved.tx_hash, now() from (
-       select l.chain_id, l.vault, c.contract, sum(c.paid - c.deposited) - coalesce((select sum(e.amount_in_wei)
-         from coin_explanations e where e.why = l.tx_hash and e.contract = c.contract), 0) as wei, l.tx_hash
-       from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
-       where l.tx_hash = any($1) group by l.chain_id, l.vault, l.tx_hash, c.contract) moved where moved.wei <> 0 and moved.wei > -1e27`,
-    [logs.map((log) => log.tx_hash)],
+     select gen_random_uuid(), l.chain_id, l.vault, c.contract, c.paid - c.deposited, 'a test', 'forged', now()
+     from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
+     where l.tx_hash = any($1) and l.stored_at > $2::timestamptz and c.paid <> c.deposited and c.deposited < 1e27`,
+    [logs.map((log) => log.tx_hash), before?.at],
+  )
+}
+
+/** As if the forged logs with this reason had never been. */
+export async function forgetForged(sql: (text: string) => Promise<unknown>, reason: string): Promise<void> {
+  await withoutTriggers(
+    sql,
+    `delete from chain_logs where reason = '${reason}'; delete from coin_explanations where recorded_by = 'a test';
+     update vault_coins v set (deposited_in_wei, paid_in_wei) = (select coalesce(sum(c.deposited), 0), coalesce(sum(c.paid), 0)
+       from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c where l.vault = v.vault and c.contract = v.contract)`,
   )
 }
 
