@@ -102,7 +102,13 @@ describe('POST /admin/spot/balances/credit', () => {
       ),
     ).toHaveLength(1)
     for (const answer of answers) expect([200, 409]).toContain(answer.status)
-    expect((await credit({ ...body, amount: '8' }, headers)).body.error).toBe('IDEMPOTENCY_KEY_REUSED')
+    for (const other of [
+      { amount: '8' },
+      { token: 'DF' },
+      { reason: 'another' },
+      { user_address: `0x${'34'.repeat(20)}` },
+    ])
+      expect((await credit({ ...body, ...other }, headers)).body.error).toBe('IDEMPOTENCY_KEY_REUSED')
     expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '7' })
   })
 

@@ -124,6 +124,46 @@ describe('a statement that failed', () => {
       expect((await thrownBy(fail)).outcome).toBe('unknown')
   })
 
+  /** How often a verb was asked for, and what became of it, where the first answers are these and then a good one. */
+  async function asked(...first: (() => Response)[]): Promise<{ times: number; result: unknown }> {
+    let times = 0
+    vi.stubGlobal('fetch', async () => {
+      times += 1
+      const row = {
+        fields: [{ name: 'result', dataTypeID: 25 }],
+        rows: [['good']],
+        command: 'SELECT',
+        rowCount: 1,
+      }
+      return await Promise.resolve(first[times - 1]?.() ?? Response.json(row))
+    })
+    const db = connect('postgresql://u:p@db.example.com/d', 1_000)
+    const result = await callVerb(db, sql`select ledger.verb() as result`).catch((error: unknown) => error)
+    return { times, result }
+  }
+  const refused = (code: string) => () => Response.json({ message: 'said', code }, { status: 400 })
+
+  test.each(['40001', '40P01'])('with %s is asked for again, three times at most', async (code) => {
+    for (const conflicts of [0, 1, 2, 3])
+      expect(await asked(...Array.from({ length: conflicts }, () => refused(code)))).toEqual({
+        times: conflicts + 1,
+        result: 'good',
+      })
+    const { times, result } = await asked(...Array.from({ length: 9 }, () => refused(code)))
+    expect([times, (result as DatabaseError).sqlstate]).toEqual([4, code])
+  })
+
+  test('in any other way is never asked for again: it may have moved money', async () => {
+    const others = Object.keys(SQLSTATES).filter((code) => !['40001', '40P01'].includes(code))
+    for (const code of others) expect([code, (await asked(refused(code))).times]).toEqual([code, 1])
+    for (const status of [500, 502, 503, 504, 520, 522, 524])
+      expect((await asked(() => new Response('', { status }))).times).toBe(1)
+    const cut = await asked(() => {
+      throw new TypeError('fetch failed')
+    })
+    expect([cut.times, (cut.result as DatabaseError).outcome]).toEqual([1, 'unknown'])
+  })
+
   test('waits for its turn, and has not begun when none came', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout', 'Date'] })
     try {
@@ -139,7 +179,8 @@ describe('a statement that failed', () => {
       const calls = Array.from({ length: 40 }, call)
       await vi.advanceTimersByTimeAsync(1)
       expect(asked).toBe(20)
-      await vi.advanceTimersByTimeAsync(2_500)
+      // Half of the 5 s that a caller has are the lock's and its answer's: who has no turn after one second gets none.
+      await vi.advanceTimersByTimeAsync(1_100)
       expect(asked).toBe(20)
       for (const answer of answers) answer()
       await vi.advanceTimersByTimeAsync(1)

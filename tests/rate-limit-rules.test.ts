@@ -5,7 +5,7 @@ import spotBalances from '../functions/spot-balances.ts'
 import walletTokens from '../functions/wallet-tokens.ts'
 import type { Worker } from '../functions/_lib/app.ts'
 import { RATES } from '../functions/_lib/limits.ts'
-import { addressKey } from '../functions/_lib/rate-limit.ts'
+import { addressKey, RateGate } from '../functions/_lib/rate-limit.ts'
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
@@ -101,4 +101,36 @@ test('an IPv6 caller is its /64, however the address is written; one that stands
   expect(addressKey('::1')).toBe('0:0:0:0::/64')
   expect(addressKey('::ffff:203.0.113.9')).toBe('203.0.113.9')
   expect(addressKey('::FFFF:203.0.113.9')).not.toBe(addressKey('::ffff:203.0.113.8'))
+})
+
+test('an address that guessed too often is held back for the whole period, alone, and only where it brings a key', async () => {
+  vi.useFakeTimers({ toFake: ['Date'] })
+  try {
+    const guesses = { limit: async () => await Promise.resolve({ success: false }) }
+    const open = { limit: async () => await Promise.resolve({ success: true }) }
+    const bindings = { RATE_ADDRESS: open, RATE_AUTH_FAILURES: guesses }
+    const endpoint = spotBalances.endpoints[0] ?? expect.fail('no endpoint')
+    const gate = (address: string) => new RateGate(bindings, endpoint, address)
+    const entersWithKey = async (address: string) =>
+      await gate(address)
+        .enter(true)
+        .then(
+          () => true,
+          () => false,
+        )
+    await expect(gate('203.0.113.1').authFailed()).rejects.toMatchObject({ code: 'RATE_LIMITED' })
+    const { periodSeconds } = RATES.RATE_AUTH_FAILURES
+    expect(await entersWithKey('203.0.113.2')).toBe(true)
+    for (const [seconds, enters] of [
+      [0, false],
+      [periodSeconds - 1, false],
+      [1, true],
+    ] as const) {
+      vi.advanceTimersByTime(seconds * 1000)
+      await gate('203.0.113.1').enter(false)
+      expect([seconds, await entersWithKey('203.0.113.1')]).toEqual([seconds, enters])
+    }
+  } finally {
+    vi.useRealTimers()
+  }
 })

@@ -167,6 +167,7 @@ describe('Idempotency-Key on a transfer', () => {
       move('spot_to_perp', '10.0'),
       move('perp_to_spot', '10'),
       move('spot_to_perp', '11'),
+      { ...move('spot_to_perp', '10'), token: 'SOL' },
     ]) {
       const answer = await api.transfer(token, other, headers)
       expect([answer.status, answer.body.error]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED'])

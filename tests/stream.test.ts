@@ -170,6 +170,23 @@ describe('time', () => {
     expect(versions(short, 'USDT')).toEqual([1])
   })
 
+  test('each session has its own end, also one that was opened later and ends sooner', async () => {
+    const { account, token } = await client.newAccount({ USDT: '1' })
+    const opened = async (ttl: number) => await subscribed(await client.sessionFor(account, { ttl }), 'USDT')
+    const lasting = await subscribed(token, 'USDT')
+    const [last, first, second] = [await opened(6), await opened(2), await opened(4)]
+    const ended: string[] = []
+    const note = async (stream: StreamClient, name: string) => {
+      expect((await stream.closed).code).toBe(4401)
+      ended.push(name)
+    }
+    // Nobody says or moves anything: only the object's own alarm can end them.
+    await Promise.all([note(last, 'last'), note(first, 'first'), note(second, 'second')])
+    expect(ended).toEqual(['first', 'second', 'last'])
+    await client.credit(account, 'USDT', '1')
+    await until(() => versions(lasting, 'USDT').includes(2), 'the push')
+  })
+
   test('a socket stays open while its object sleeps, and the next push comes with the next version; also one that signed in later', async () => {
     const { account, token } = await client.newAccount({ USDT: '1' })
     const stream = await subscribed(token, 'USDT')

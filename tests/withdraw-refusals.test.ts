@@ -163,8 +163,13 @@ describe('an Idempotency-Key', () => {
     const account = await client.newAccount({ DF: '5' })
     const headers = { 'Idempotency-Key': newKey() }
     await requestWithdrawal(client, account, '2', { headers })
-    const other = await requestWithdrawal(client, account, '3', { headers })
-    expect([other.status, other.body.error]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED'])
+    const others = [
+      await requestWithdrawal(client, account, '3', { headers }),
+      await requestWithdrawal(client, account, '2', { headers, body: { token: 'USDT' } }),
+      await requestWithdrawal(client, account, '2', { headers, body: { recipient: `0x${'12'.repeat(20)}` } }),
+    ]
+    for (const other of others)
+      expect([other.status, other.body.error]).toEqual([422, 'IDEMPOTENCY_KEY_REUSED'])
     expect(await client.balancesOf(account.account)).toEqual({ 'spot DF': '3+2' })
   })
 
