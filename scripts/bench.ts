@@ -9,6 +9,7 @@ import { cpus, loadavg } from 'node:os'
 import { ratioTable, type Ratio, type Section } from './bench/section.ts'
 import { coldStart } from './bench/cold-start.ts'
 import { growth } from './bench/growth.ts'
+import { hostile } from './bench/hostile.ts'
 import { requests } from './bench/requests.ts'
 import { settleRuns } from './bench/settle.ts'
 
@@ -21,7 +22,7 @@ const { values } = parseArgs({
     plans: { type: 'boolean', default: false },
   },
 })
-const SECTIONS: Section[] = [requests, settleRuns, growth, coldStart]
+const SECTIONS: Section[] = [requests, hostile, settleRuns, growth, coldStart]
 const chosen = SECTIONS.filter(({ name, parts = [] }) =>
   [name, ...parts].some((one) => one.includes(values.only)),
 )

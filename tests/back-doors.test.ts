@@ -28,7 +28,7 @@ async function loginAs(role: EdgeRole): Promise<pg.Client> {
 const outcome = async (client: pg.Client, text: string): Promise<string> =>
   await client.query(text).then(
     () => 'done',
-    (error: { code?: string }) => error.code ?? String(error),
+    (error: { code?: string }) => error.code ?? 'an error without a code',
   )
 
 const logins = {} as Record<EdgeRole, pg.Client>

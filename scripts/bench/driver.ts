@@ -11,6 +11,8 @@ export interface Plan {
   connections: number
   warmupMs: number
   ms: number
+  /** Requests a second over all connections; as many as go through where it is not said. */
+  perSecond?: number
 }
 
 export interface Measured {
@@ -32,6 +34,8 @@ interface Run {
   measuring: boolean
   done: boolean
   next: () => string
+  /** Between two requests of one connection, at least. */
+  everyMs: number
 }
 
 export async function measure(plan: Plan): Promise<Measured> {
@@ -44,6 +48,7 @@ export async function measure(plan: Plan): Promise<Measured> {
     measuring: false,
     done: false,
     next,
+    everyMs: plan.perSecond === undefined ? 0 : (1000 * plan.connections) / plan.perSecond,
   }
   const clients = Array.from({ length: plan.connections }, async () => await client(plan.port, run))
   await passed(plan.warmupMs)
@@ -79,7 +84,14 @@ async function client(port: number, run: Run): Promise<void> {
   const socket = connect({ host: '127.0.0.1', port, noDelay: true })
   await new Promise<void>((resolve, reject) => {
     let sentAt = 0
+    let dueAt = performance.now() + Math.random() * run.everyMs
     let answer = ''
+    const sendWhenDue = () => {
+      dueAt += run.everyMs
+      const waitMs = run.everyMs === 0 ? 0 : dueAt - performance.now()
+      if (waitMs > 0) setTimeout(send, waitMs)
+      else send()
+    }
     const send = () => {
       answer = ''
       sentAt = performance.now()
@@ -90,7 +102,7 @@ async function client(port: number, run: Run): Promise<void> {
       if (!isComplete(answer)) return
       record(run, answer, performance.now() - sentAt)
       if (run.done) finish(socket, resolve)
-      else send()
+      else sendWhenDue()
     })
     socket.once('error', reject)
     socket.once('close', () => reject(new Error('the server closed a connection')))

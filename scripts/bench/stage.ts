@@ -22,6 +22,8 @@ export interface Stage {
   accounts: Account[]
   /** Worker → port on 127.0.0.1. */
   ports: Record<string, number>
+  /** The process that serves them. */
+  workerdPid: number
   /** How long one measurement takes. */
   measureMs: number
   stop(): Promise<void>
@@ -68,6 +70,7 @@ export async function openStage({ workers, accounts, measureMs, say }: Options):
       manifest: stack.manifest,
       accounts: await signedIn(jwtSecret, accounts),
       ports: workerd.ports,
+      workerdPid: workerd.pid,
       measureMs,
       stop,
     }
