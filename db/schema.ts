@@ -400,10 +400,20 @@ export const deposits = pgTable(
     transferId: uuid('transfer_id'),
     createdAt: at('created_at').notNull(),
     confirmedAt: at('confirmed_at'),
+    /** Sent back by a person who says how: never credited, whatever is listed later. */
+    returnedAt: at('returned_at'),
+    returnedWhy: text('returned_why'),
   },
   (t) => [
     uniqueIndex('deposits_once_an_event').on(t.chainId, t.txHash, t.contentHash, t.ordinal),
     index('deposits_by_account').on(t.account, t.id.desc()),
+    index('deposits_unsupported')
+      .on(t.chainId, t.contract, t.id)
+      .where(sql`${t.status} = 'unsupported'`),
+    check(
+      'deposits_returned_are_not_credited',
+      sql`${t.returnedAt} is null or (${t.status} = 'unsupported' and ${t.returnedWhy} is not null)`,
+    ),
     check('deposits_status_is_known', sql`${t.status} in ('credited', 'unsupported')`),
     check(
       'deposits_credited_has_its_movement',

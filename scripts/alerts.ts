@@ -13,6 +13,7 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- explain <token> <amount> --why "…" [--by "…"]    so much came to the vault without a deposit
        npm run alerts -- take-back <token> <amount> --why "…" [--by "…"]  so much of that was a deposit after all
        npm run alerts -- settle-debt <debt id> --why "…"          what was paid on chain and given back has been made good
+       npm run alerts -- returned <deposit id> --why "…"          an unsupported deposit was sent back: never credit it
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
 
 /** Whole tokens: as the alert says them. */
@@ -82,6 +83,10 @@ async function decide(
     const [row] = await query<{ done: boolean }>('select ledger.settle_debt($1, $2) as done', [first, why])
     return row?.done ? 'settled' : undefined
   }
+  if (verb === 'returned' && first) {
+    const [row] = await query<{ done: boolean }>('select ledger.return_deposit($1, $2) as done', [first, why])
+    return row?.done ? 'returned, and never credited' : undefined
+  }
   if ((verb === 'retry' || verb === 'resolve-log') && first) {
     const row = await quarantined(query, first, second)
     if (!row) return undefined
@@ -135,7 +140,8 @@ await command(async () => {
     }
     if (!values.why?.trim()) throw new Error(USAGE)
     const done = await decide(query, positionals, values.why.trim(), values.by?.trim() ?? '')
-    if (done === undefined) throw new Error('there is no such open alert, quarantined log or debt')
+    if (done === undefined)
+      throw new Error('there is no such open alert, quarantined log, debt or unsupported deposit')
     console.log(done)
   })
 })

@@ -2,15 +2,18 @@
  * `npm run migrate`: brings a database up to date, as its owner (`OWNER_DATABASE_URL`).
  *
  *   --roles            gives the functions' logins new passwords and prints their connection strings, once
- *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}]
+ *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}];
+ *                      each contract is asked at the node of `RPC_URL` whether it is there and has those decimals
+ *   --skip-chain-check writes them without asking
  */
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
 import { openBackDoors } from '../db/operate/back-doors.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
+import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
-import { EDGE_ROLES, putTokens, setRolePasswords, type EdgeRole } from './stack/database.ts'
+import { EDGE_ROLES, putTokens, setRolePasswords, type EdgeRole, type TokenSeed } from './stack/database.ts'
 import { readManifest } from './stack/manifest.ts'
 
 /** The owner's connection string with another login: on Neon the pooled host is the one the functions should use. */
@@ -21,10 +24,28 @@ function connectionString(ownerUrl: string, role: EdgeRole, password: string): s
   return url.toString()
 }
 
+async function askChain(file: string, tokens: TokenSeed[]): Promise<void> {
+  if (tokens.every((token) => token.contract === null)) return
+  const local = process.env.OWNER_DATABASE_URL === undefined
+  const rpcUrl = process.env.RPC_URL ?? (local ? readManifest().rpcUrl : undefined)
+  if (!rpcUrl)
+    throw new Error(
+      'RPC_URL is not set: give a node that is asked about the contracts, or --skip-chain-check; nothing was applied',
+    )
+  await checkTokensOnChain(file, tokens, rpcUrl)
+}
+
 async function main(): Promise<void> {
-  const { values } = parseArgs({ options: { roles: { type: 'boolean' }, tokens: { type: 'string' } } })
+  const { values } = parseArgs({
+    options: {
+      roles: { type: 'boolean' },
+      tokens: { type: 'string' },
+      'skip-chain-check': { type: 'boolean' },
+    },
+  })
   // Before anything is applied: a mistake in the file changes nothing.
   const tokens = values.tokens === undefined ? [] : readTokenFile(values.tokens)
+  if (values.tokens !== undefined && !values['skip-chain-check']) await askChain(values.tokens, tokens)
   const ownerUrl = process.env.OWNER_DATABASE_URL ?? readManifest().databaseUrl
   const { migrations, verbs } = await migrateDatabase(ownerUrl)
   for (const tag of migrations) console.log(`migration ${tag}: applied`)
@@ -38,7 +59,8 @@ async function main(): Promise<void> {
     )
   if (tokens.length > 0) {
     await putTokens(ownerUrl, tokens)
-    console.log(`tokens: ${tokens.map((token) => token.symbol).join(', ')}`)
+    const unasked = values['skip-chain-check'] ? ', the chain was not asked' : ''
+    console.log(`tokens: ${tokens.map((token) => token.symbol).join(', ')}${unasked}`)
   }
   if (values.roles) {
     const passwords = Object.fromEntries(

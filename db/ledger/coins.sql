@@ -1,6 +1,7 @@
 -- Every coin of the vault is explained. For each token, what the vault holds at block B is what came in by deposits, less what it
--- paid, more what a person recorded as sent without a deposit. Where it is not, a node has left events out, and the logs are
--- read again from where the sums last agreed; or coins came or went without an event, and a person must say why.
+-- paid and what was sent back by hand, more what a person recorded as sent without a deposit. Where it is not, a node has left
+-- events out, and the logs are read again from where the sums last agreed; or coins came or went without an event, and a person
+-- must say why.
 
 -- What an event moves of which token. No row where it cannot be read: such a log is quarantined.
 create or replace function ledger.coins_of(p_event text, p_topics text[], p_data text)
@@ -32,6 +33,14 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where e.chain_id = p_chain_id and e.vault = p_vault and e.contract = p_contract
 $$;
 
+-- Deposits that were never credited and that a person has sent back: no event says that they left.
+create or replace function ledger.returned_coins(p_chain_id bigint, p_vault text, p_contract text) returns numeric
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(sum(d.amount_in_wei), 0) from public.deposits d
+  join public.chain_logs l using (chain_id, tx_hash, content_hash, ordinal)
+  where d.chain_id = p_chain_id and d.contract = p_contract and d.status = 'unsupported' and d.returned_at is not null and l.vault = p_vault
+$$;
+
 create or replace function ledger.coins_key(p_chain_id bigint, p_vault text, p_contract text) returns text
 language sql immutable as $$ select concat_ws(' ', 'vault_unexplained', p_chain_id, p_vault, p_contract) $$;
 
@@ -58,7 +67,7 @@ begin
     where t.contract is not null and h.in_wei is not null
     group by t.symbol order by t.contract collate "C"
   loop
-    v_explained := ledger.explained_coins(p_chain_id, p_vault, v_row.contract);
+    v_explained := ledger.explained_coins(p_chain_id, p_vault, v_row.contract) - ledger.returned_coins(p_chain_id, p_vault, v_row.contract);
     insert into public.vault_coins as v (chain_id, vault, contract, agreed_block, checked_block, unexplained_in_wei, checked_at)
       values (p_chain_id, p_vault, v_row.contract, case when v_row.held = v_explained then p_block end, p_block,
         v_row.held - v_explained, clock_timestamp())

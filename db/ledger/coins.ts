@@ -5,7 +5,8 @@ import type { BlockMark, VaultKey } from './record-logs.ts'
 /** What the vault holds of a listed token at a block. */
 export interface Holding {
   token: string
-  in_wei: string
+  /** Null: it could not be read. */
+  in_wei: string | null
   /** Its balances are to be summed too: that is dear, so it is not due each minute. */
   due: boolean
 }

@@ -105,6 +105,7 @@ declare
   v_confirmed integer := 0;
   v_deposited integer := 0;
   v_quarantined integer := 0;
+  v_unsupported integer := 0;
 begin
   select array_agg(claimed) into v_logs from (
     select l.* from public.chain_logs l
@@ -144,12 +145,14 @@ begin
     elsif v_log.event = 'withdrawal' then
       v_confirmed := v_confirmed + 1;
     elsif v_result ->> 'unsupported' is not null then
-      perform ledger.raise_alert('deposit_unsupported', 'deposit_unsupported',
-        jsonb_build_object('contract', v_result ->> 'unsupported', 'account', v_log.account, 'tx_hash', v_log.tx_hash));
+      v_unsupported := v_unsupported + 1;
     elsif v_log.event = 'deposit' then
       v_deposited := v_deposited + 1;
     end if;
   end loop;
+  if v_unsupported > 0 then
+    perform ledger.list_unsupported(p_chain_id, true);
+  end if;
   return json_build_object('claimed', v_done, 'waiting', v_done < cardinality(v_logs), 'confirmed', v_confirmed, 'deposited', v_deposited,
     'quarantined', v_quarantined, 'pushes', to_json(v_pushes));
 end $$;

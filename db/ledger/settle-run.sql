@@ -1,5 +1,5 @@
--- Upkeep that needs no chain: next months' partitions, and rows that can no longer matter. doubts: counters are in doubt, so that
--- a run without any need not ask for them.
+-- Upkeep that needs no chain: next months' partitions, and rows that can no longer matter. doubts: counters are in doubt; listed:
+-- recorded deposits have a token by now. So a run without any need not ask for them.
 create or replace function ledger.upkeep() returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -15,7 +15,8 @@ begin
     order by s.expires_at limit 10000 for update skip locked);
   delete from public.settle_runs r where r.id < ledger.first_id(clock_timestamp() - interval '7 days');
   return json_build_object('partitions', ledger.ensure_partitions(), 'pruned', v_pruned,
-    'doubts', exists (select from public.counter_doubts d where d.cleared_at is null));
+    'doubts', exists (select from public.counter_doubts d where d.cleared_at is null),
+    'listed', ledger.deposits_were_listed());
 end $$;
 
 -- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and

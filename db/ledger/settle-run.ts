@@ -5,10 +5,13 @@ import type { Alert } from './alerts.ts'
 export interface Upkeep {
   partitions: number
   pruned: number
+  /** Counters are in doubt. */
   doubts: boolean
+  /** Recorded deposits have a token by now. */
+  listed: boolean
 }
 
-/** Makes the next months' partitions, forgets rows that can no longer matter, and says whether counters are in doubt. */
+/** Makes the next months' partitions, forgets rows that can no longer matter, and says what else there is to do. */
 export async function upkeep(db: Database): Promise<Upkeep> {
   return await callVerb(db, sql`select ledger.upkeep() as result`)
 }

@@ -1,6 +1,7 @@
 -- What the vault holds at block B against what the ledger owes in spot. Frozen amounts are part of what is owed, and every
 -- live signature is frozen, so what signatures may still take is in it.
--- p_holdings: [{token, in_wei}]; p_pause: a breach pauses signing.
+-- p_holdings: [{token, in_wei}]; null is a contract that could not be read, an alert of its own until it is. p_pause: a breach
+-- pauses signing.
 create or replace function ledger.check_solvency(p_chain_id bigint, p_vault text, p_block bigint, p_holdings jsonb, p_pause boolean)
 returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -11,10 +12,22 @@ declare
   v_started timestamptz := clock_timestamp();
 begin
   for v_row in
+    select t.symbol, t.contract from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
+    group by t.symbol, t.contract having count(h.in_wei) = 0 order by t.symbol
+  loop
+    perform ledger.raise_alert('token_unreadable ' || p_chain_id || ' ' || v_row.symbol, 'token_unreadable', jsonb_build_object(
+      'chain_id', p_chain_id, 'token', v_row.symbol, 'contract', v_row.contract, 'block', p_block));
+  end loop;
+  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
+    and a.key = any(array(select 'token_unreadable ' || p_chain_id || ' ' || h.token
+      from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric) where h.in_wei is not null));
+
+  for v_row in
     select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
     -- Told twice, the lower sum counts.
     from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
-    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id and h.in_wei is not null
     left join public.balances b on b.wallet = 'spot' and b.token = h.token
     group by h.token, h.in_wei order by h.token
   loop

@@ -34,12 +34,15 @@ export async function tokensToCheck(
   return rows.flatMap(({ symbol, contract, due }) => (contract === null ? [] : [{ symbol, contract, due }]))
 }
 
-/** Compares what the vault held at a block with what is owed; a breach is an alert, and pauses signing when `pause`. */
+/**
+ * Compares what the vault held at a block with what is owed; a breach is an alert, and pauses signing when `pause`. So is a token
+ * that could not be read (null), which pauses nothing.
+ */
 export async function checkSolvency(
   db: Database,
   { chainId, vault }: VaultKey,
   block: number,
-  holdings: { token: string; in_wei: string }[],
+  holdings: { token: string; in_wei: string | null }[],
   pause: boolean,
 ): Promise<{ breaches: string[] }> {
   return await callVerb(

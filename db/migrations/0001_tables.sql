@@ -142,6 +142,9 @@ CREATE TABLE "deposits" (
 	"transfer_id" uuid,
 	"created_at" timestamp with time zone NOT NULL,
 	"confirmed_at" timestamp with time zone,
+	"returned_at" timestamp with time zone,
+	"returned_why" text,
+	CONSTRAINT "deposits_returned_are_not_credited" CHECK ("deposits"."returned_at" is null or ("deposits"."status" = 'unsupported' and "deposits"."returned_why" is not null)),
 	CONSTRAINT "deposits_status_is_known" CHECK ("deposits"."status" in ('credited', 'unsupported')),
 	CONSTRAINT "deposits_credited_has_its_movement" CHECK (("deposits"."status" = 'credited') = ("deposits"."transfer_id" is not null and "deposits"."token" is not null and "deposits"."amount" is not null))
 );
@@ -351,6 +354,7 @@ CREATE UNIQUE INDEX "counter_doubts_one_open_an_account" ON "counter_doubts" USI
 CREATE UNIQUE INDEX "debts_once_an_event" ON "debts" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_id","tx_hash","content_hash","ordinal");--> statement-breakpoint
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
+CREATE INDEX "deposits_unsupported" ON "deposits" USING btree ("chain_id","contract","id") WHERE "deposits"."status" = 'unsupported';--> statement-breakpoint
 CREATE INDEX "ended_sessions_by_expiry" ON "ended_sessions" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint

@@ -71,7 +71,7 @@ create trigger chain_logs_say_what_they_said before update on public.chain_logs
   execute function ledger.refuse_change();
 --> statement-breakpoint
 create trigger deposits_are_credited_once before update on public.deposits
-  for each row when (old.status = 'credited'
+  for each row when (old.status = 'credited' or old.returned_at is not null
     or (old.id, old.account, old.contract, old.amount_in_wei, old.chain_id, old.tx_hash, old.content_hash, old.ordinal)
       is distinct from (new.id, new.account, new.contract, new.amount_in_wei, new.chain_id, new.tx_hash, new.content_hash, new.ordinal))
   execute function ledger.refuse_change();
@@ -97,6 +97,23 @@ create trigger agent_wallets_are_revoked_once before update on public.agent_wall
 --> statement-breakpoint
 create trigger api_keys_are_revoked_once before update on public.api_keys
   for each row when (old.revoked_at is not null) execute function ledger.refuse_change();
+--> statement-breakpoint
+-- Every movement leaves a balance row for ever. What its amounts mean must not change after it.
+create function ledger.keep_token() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from public.balances b where b.token = old.symbol) then
+    raise exception using errcode = 'TG099',
+      message = format('%s has movements: its decimals, chain and contract stay as they are', old.symbol);
+  end if;
+  return new;
+end $$;
+--> statement-breakpoint
+-- A token that was off the chain may come onto it.
+create trigger tokens_mean_what_they_meant before update on public.tokens
+  for each row when (old.decimals <> new.decimals or old.symbol <> new.symbol
+    or (old.contract is not null and (old.chain_id, old.contract) is distinct from (new.chain_id, new.contract)))
+  execute function ledger.keep_token();
 --> statement-breakpoint
 do $$
 declare

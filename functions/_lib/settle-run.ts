@@ -28,6 +28,7 @@ import { logFailure } from './log.ts'
 import { connectNodes, type Nodes } from './nodes.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { end, failed } from './settle-end.ts'
+import { creditListed } from './settle-deposits.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 
@@ -127,6 +128,7 @@ async function steps(run: Run): Promise<void> {
   const unkept = kept instanceof DatabaseError ? kept : undefined
   const safe = await followed(run, async () => await readUpToSafeHead(run))
   const settled = await settleStored(run)
+  if (kept instanceof DatabaseError || kept.listed) await creditListed(run)
   // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
   if (safe && settled) {
     if (kept instanceof DatabaseError || kept.doubts)
@@ -227,9 +229,9 @@ async function checkVault(run: Run, safe: BlockMark): Promise<void> {
   if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
-  const held = listed.flatMap(({ symbol, contract, due }) => {
+  const held = listed.map(({ symbol, contract, due }) => {
     const inWei = holdings.get(contract)
-    return inWei === undefined ? [] : [{ token: symbol, in_wei: inWei, due }]
+    return { token: symbol, in_wei: inWei ?? null, due: due || inWei === undefined }
   })
   await checkHoldings(run.db, run.key, safe, run.env.VAULT_DEPLOY_BLOCK, held, pause)
 }

@@ -1,4 +1,5 @@
 /** `tokens.json`: which tokens the ledger knows, written by the operator and applied by `npm run migrate -- --tokens`. */
+import { isAddress } from 'viem'
 import * as z from 'zod/mini'
 import type { TokenSeed } from '../stack/database.ts'
 import { checked, FileProblems, readJson } from './checked-json.ts'
@@ -31,10 +32,24 @@ export function readTokenFile(file: string): TokenSeed[] {
     ...((token.chainId === null) === (token.contract === null)
       ? []
       : [`[${at}]: chainId and contract belong together: both, or null for both`]),
+    ...(token.contract === null || checksumHolds(token.contract)
+      ? []
+      : [`[${at}].contract: the capitals are not those of the address (EIP-55): a digit may be wrong`]),
+    ...(token.contract !== null && tokens.findIndex((other) => placeOf(other) === placeOf(token)) < at
+      ? [`[${at}].contract: another token of the list has this contract`]
+      : []),
     ...(token.withdrawable && token.contract === null
       ? [`[${at}].withdrawable: a token without a contract cannot be withdrawn`]
       : []),
   ])
   if (problems.length > 0) throw new FileProblems(file, problems)
   return tokens
+}
+
+const placeOf = ({ chainId, contract }: TokenSeed) => `${chainId} ${contract?.toLowerCase()}`
+
+/** Digits of one case carry no checksum. */
+function checksumHolds(contract: string): boolean {
+  const digits = contract.slice(2)
+  return digits === digits.toLowerCase() || digits === digits.toUpperCase() || isAddress(contract)
 }

@@ -39,14 +39,20 @@ export async function setRolePasswords(
   })
 }
 
-/** Writes token rows; what a row says is brought up to date, and no row is removed. */
+/**
+ * Writes token rows; what a row says is brought up to date, and no row is removed.
+ *
+ * @throws Error when a token with movements would get other decimals, another chain or contract; then nothing was written
+ */
 export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promise<void> {
   await withClient(databaseUrl, async (client) => {
+    // One that fails ends the connection, and the transaction with it.
+    await client.query('begin')
     for (const token of tokens) {
       await client.query(
         `insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
          values ($1, $2, $3, lower($4), $5, $6, $7)
-         on conflict (symbol) do update set chain_id = excluded.chain_id, contract = excluded.contract,
+         on conflict (symbol) do update set decimals = excluded.decimals, chain_id = excluded.chain_id, contract = excluded.contract,
            transferable = excluded.transferable, withdrawable = excluded.withdrawable, min_withdraw = excluded.min_withdraw`,
         [
           token.symbol,
@@ -59,6 +65,7 @@ export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promi
         ],
       )
     }
+    await client.query('commit')
   })
 }
 

@@ -31,6 +31,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'check_coins',
     'check_open_withdrawals',
     'check_solvency',
+    'credit_listed_deposits',
     'ensure_partitions',
     'expire',
     'finish_run',

@@ -26,6 +26,8 @@ export type ChainStep =
   | { verb: 'askRescan'; back: number }
   | { verb: 'rescan'; blocks: number; forms: Form[] }
   | { verb: 'settle'; limit: number }
+  /** Deposits whose token was listed after they came. */
+  | { verb: 'creditListed'; limit: number }
   | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' | 'twice' }
   /** The counters in doubt, read at a block. */
   | { verb: 'counters'; at: 'cursor' | 'older' }
@@ -37,6 +39,10 @@ export type ChainStep =
   | { verb: 'pause' }
   | { verb: 'resume' }
   | { verb: 'resolve'; pick: number; retry: boolean }
+  /** The token that the vault knows and the ledger does not is listed. */
+  | { verb: 'list' }
+  /** A deposit that was not credited is sent back. */
+  | { verb: 'sendBack'; pick: number }
   /** What the vault would never write. */
   | { verb: 'forge'; pick: number; form: Forgery }
 export type Forgery =
@@ -62,7 +68,7 @@ const honest: Weighted[] = [
   of(5, 'pay', { pick }),
   of(3, 'deposit', {
     account: fc.constantFrom(0, 1, 2, 3),
-    token: fc.constantFrom('FINE', 'FINE', 'CENT', 'CENT', 'UNIT', 'NONE'),
+    token: fc.constantFrom('FINE', 'FINE', 'CENT', 'CENT', 'UNIT', 'LATE', 'LATE', 'NONE'),
     amount: fc.constantFrom(1, 250, 5_000_000, 'a token', 'a token', 'a token', 'near full'),
     times: fc.constantFrom(1, 1, 2, 3),
   }),
@@ -87,6 +93,7 @@ const honest: Weighted[] = [
     rows: fc.constantFrom('due', 'every', 'twice'),
   }),
   of(3, 'counters', { at: fc.constantFrom('cursor', 'cursor', 'older') }),
+  of(3, 'creditListed', { limit: fc.constantFrom(1, 2, 100) }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
   of(4, 'coins', { at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older') }),
   of(1, 'check', {
@@ -96,6 +103,8 @@ const honest: Weighted[] = [
   of(1, 'pause', {}),
   of(3, 'resume', {}),
   of(2, 'resolve', { pick, retry: fc.boolean() }),
+  of(1, 'list', {}),
+  of(1, 'sendBack', { pick }),
 ]
 const forgeries: Forgery[] = [
   'same',
@@ -129,7 +138,10 @@ const course = (before: AnyStep[], after: AnyStep[]): fc.Arbitrary<AnyStep[]> =>
   reserve.map((first) => [...before, first, ...after])
 const settle = { verb: 'settle', limit: 100 } as const
 const coins = { verb: 'coins', at: 'cursor' } as const
+const lateDeposit = { verb: 'deposit', account: 0, token: 'LATE', amount: 'a token', times: 2 } as const
 const courses = [
+  // Listed before, between or after its settling and its crediting.
+  { weight: 2, arbitrary: fc.constant<AnyStep[]>([lateDeposit, record, settle, { verb: 'list' }, { verb: 'creditListed', limit: 100 }]) }, // prettier-ignore
   { weight: 10, arbitrary: course([], [store]) },
   { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
   // The funds were given back while the signer worked.
@@ -168,7 +180,7 @@ const FIXED = ['1', '2.5', '10', '0.01', '0', '100000000000000000000']
 /** Nothing that only one order of the steps explains: amounts that follow a balance, and balances that are full. */
 const definite = (drawn: AnyStep): boolean => {
   if (drawn.verb === 'deposit') return drawn.amount !== 'near full'
-  if (drawn.verb === 'check' || drawn.verb === 'resolve') return false
+  if (drawn.verb === 'check' || drawn.verb === 'resolve' || drawn.verb === 'sendBack') return false
   return !('amount' in drawn) || FIXED.includes(drawn.amount)
 }
 /** Steps that run at once: one of each pair that belongs together may be there for the other's row of an earlier batch. */

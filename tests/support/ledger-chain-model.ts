@@ -40,6 +40,7 @@ export function coinsOf(logs: readonly ChainLog[]): Map<string, bigint> {
       sums.set(contract, (sums.get(contract) ?? 0n) + (name === 'deposit' ? wei : -wei))
   return sums
 }
+const UNSUPPORTED = 'deposit_unsupported 31337'
 const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
 
 export class ChainModel extends LedgerModel {
@@ -49,6 +50,9 @@ export class ChainModel extends LedgerModel {
   switchedOff = false
   /** By what names an event: `<tx hash> <hash of what it says>-<the how-manieth>`. */
   readonly logs = new Map<string, StoredLog>()
+  /** Deposits of a token that was not known when they came, the oldest first. */
+  uncredited: StoredLog[] = []
+  readonly sentBack: StoredLog[] = []
   /** By the name of the event. */
   readonly debts = new Map<string, Units>()
   /** By contract: the newest block at which every coin was explained. */
@@ -100,7 +104,7 @@ export class ChainModel extends LedgerModel {
   settleEvents(limit: number) {
     const sum = { claimed: 0, confirmed: 0, deposited: 0, quarantined: 0, pushed: 0 }
     for (const [name, stored] of this.pending().slice(0, limit)) {
-      const settled = this.#settle(name, stored.log)
+      const settled = this.#settle(name, stored)
       sum.claimed += 1
       if (settled.pushed) sum.pushed += 1
       if (settled.deposited) sum.deposited += 1
@@ -192,6 +196,37 @@ export class ChainModel extends LedgerModel {
     if (blocks) this.alerts.add(`counter_unexplained 31337 ${this.vault} ${account}`)
   }
 
+  list(token: ModelToken) {
+    const known = this.tokens.includes(token)
+    if (!known) this.tokens.push(token)
+    return done({ listed: known ? 0 : 1 })
+  }
+
+  creditListed(limit: number) {
+    const listed = this.uncredited.filter(({ log }) => this.#listed(log))
+    const credited = listed
+      .slice(0, limit)
+      .filter(({ log }) => this.#credit(log, this.#listed(log)!).deposited)
+    this.#noLongerUncredited(credited)
+    return done({ deposited: credited.length, pushed: credited.length })
+  }
+
+  sendBack(deposit: StoredLog) {
+    const returned = this.uncredited.includes(deposit)
+    if (returned) this.sentBack.push(deposit)
+    this.#noLongerUncredited([deposit])
+    return done({ returned })
+  }
+
+  #listed({ contract }: ChainLog): ModelToken | undefined {
+    return this.tokens.find((token) => token.contract === contract)
+  }
+
+  #noLongerUncredited(ended: readonly StoredLog[]): void {
+    this.uncredited = this.uncredited.filter((one) => !ended.includes(one))
+    if (this.uncredited.length === 0) this.alerts.delete(UNSUPPORTED)
+  }
+
   releaseStale(ttlSeconds: number, limit: number) {
     // An hour is longer than any run: nothing is that old.
     const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
@@ -227,7 +262,7 @@ export class ChainModel extends LedgerModel {
     return done({ breaches: breached, broken: 0 })
   }
 
-  /** @param held what the vault holds at the block, by contract */
+  /** @param held what the vault holds at the block, by contract, and what was sent back from it by hand */
   coins(at: BlockMark, held: ReadonlyMap<string, bigint>) {
     if (at.number !== this.cursor.number || at.hash !== this.cursor.hash) return done({})
     const known = coinsOf([...this.logs.values()].map(({ log }) => log))
@@ -283,22 +318,29 @@ export class ChainModel extends LedgerModel {
     return { stored, late }
   }
 
-  #settle(name: string, log: ChainLog): Settled {
+  #settle(name: string, stored: StoredLog): Settled {
+    const { log } = stored
     if (log.name === 'withdrawal') return this.#payment(name, log)
-    if (log.name === 'deposit') return this.#deposit(log)
+    if (log.name === 'deposit') return this.#deposit(stored)
     this.alerts.add(`vault_paused ${log.raw.tx_hash}`)
     // Before the first withdrawal it is the vault being set up.
     if (this.withdrawals.some(({ requestedAt }) => requestedAt < log.raw.block_timestamp - 60)) this.pause()
     return {}
   }
 
-  #deposit(log: ChainLog): Settled {
+  #deposit(stored: StoredLog): Settled {
+    const { log } = stored
     if (log.malformed || log.wei === 0n) return { reason: 'malformed' }
-    const token = this.tokens.find(({ contract }) => contract === log.contract)
+    const token = this.#listed(log)
     if (!token) {
-      this.alerts.add('deposit_unsupported')
+      this.uncredited.push(stored)
+      this.alerts.add(UNSUPPORTED)
       return {}
     }
+    return this.#credit(log, token)
+  }
+
+  #credit(log: ChainLog, token: ModelToken): Settled {
     const units = log.wei * 10n ** BigInt(18 - token.decimals)
     if (units >= TOTAL_MAX) return { reason: 'amount_too_large' }
     if (this.row(log.account, 'spot', token.symbol).available + units >= TOTAL_MAX)

@@ -9,6 +9,7 @@ import type { World } from './ledger-world.ts'
 import { SimulatedChain } from './ledger-chain.ts'
 import type { AnyStep } from './ledger-chain-draw.ts'
 import { CHAIN_ID, newCast, TOKENS, type LedgerStage } from './ledger-stage.ts'
+import type { ModelToken } from './ledger-model.ts'
 import { textOf, type Units } from './ledger-units.ts'
 
 /** A cast with funds, its own vault, a calm ledger. */
@@ -20,6 +21,9 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   const key = { chainId: CHAIN_ID, vault }
   const model = new ChainModel(TOKENS, [[cast[0]!, cast[1]!]], vault, chain.head)
   await stage.owner.query(`select ledger.settle_debt(id, 'next run') from debts where settled_at is null`)
+  await stage.owner.query(
+    `select ledger.return_deposit(id, 'next run') from deposits where status = 'unsupported'`,
+  )
   await stage.owner.query(`select ledger.resume_withdrawals('next run')`)
   await stage.owner.query('update alerts set resolved_at = now() where resolved_at is null')
   await releaseStale(stage.settle, 0, 1000)
@@ -52,7 +56,11 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
         chain.permits.push({ ...row, contract, wei: row.amount / 10n ** BigInt(18 - decimals) })
     },
   }
-  return { stage, cast, run, key, chain, model }
+  const late: ModelToken = {
+    ...{ symbol: `LATE${id}`, contract: `0x${randomBytes(20).toString('hex')}`, decimals: 2 },
+    ...{ transferable: false, withdrawable: false, minWithdraw: 0n },
+  }
+  return { stage, cast, run, late, key, chain, model }
 }
 
 /** Everything the chain's verbs write, as the database has it and as the model has it. */
@@ -63,6 +71,8 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
      union all select concat_ws(' ', 'nonce', account, next_on_chain) from withdrawal_nonces where vault = $1
      union all select concat_ws(' ', 'doubt', account, counter, blocks) from counter_doubts where vault = $1 and cleared_at is null
      union all select concat_ws(' ', 'cursor', block_number, block_hash, block_timestamp, rescan_from) from chain_cursors where vault = $1
+     union all select concat_ws(' ', 'not credited', d.account, d.contract, d.amount_in_wei) from deposits d
+       join chain_logs l using (chain_id, tx_hash, content_hash, ordinal) where l.vault = $1 and d.status = 'unsupported' and d.returned_at is null
      union all select concat_ws(' ', 'debt', tx_hash, ledger.log_name(content_hash, ordinal), trim_scale(amount)) from debts
        where withdrawal_id in (select id from withdrawals where vault = $1)
      union all select concat_ws(' ', 'alert', key) from alerts where resolved_at is null
@@ -80,6 +90,7 @@ export async function chainFacts({ stage, key, model }: World): Promise<{ is: st
       ([account, { counter, blocks }]) => `doubt ${account} ${counter} ${blocks ? 't' : 'f'}`,
     ),
     ['cursor', number, hash, timestamp, ...(model.rescanFrom === null ? [] : [model.rescanFrom])].join(' '),
+    ...model.uncredited.map(({ log }) => `not credited ${log.account} ${log.contract} ${log.wei}`),
     ...[...model.debts].map(([name, units]) => `debt ${name} ${textOf(units)}`),
     ...[...model.alerts].map((alert) => `alert ${alert}`),
     ...(model.switchedOff ? ['paused'] : []),
@@ -97,7 +108,9 @@ export function closingSteps({ chain, model }: World): AnyStep[] {
     { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' },
     { verb: 'askRescan', back: 1_000_000 },
     { verb: 'rescan', blocks: 1_000_000, forms: ['renumbered'] },
+    { verb: 'list' },
     { verb: 'settle', limit: 1000 },
+    { verb: 'creditListed', limit: 1000 },
     { verb: 'coins', at: 'cursor' },
     { verb: 'expire', at: 'cursor', rows: 'due' },
   ]
@@ -161,10 +174,13 @@ export async function endsOf({ stage, cast }: World) {
 }
 
 /** What must have crossed the ledger's border once every log is settled: what was credited, and all that the chain did. */
-export function crossedOnChain({ chain }: World, credited: ReadonlyMap<string, Units>): Map<string, string> {
+export function crossedOnChain(
+  { chain, late }: World,
+  credited: ReadonlyMap<string, Units>,
+): Map<string, string> {
   const sums = new Map([...credited].map(([token, units]) => [`credit ${token}`, units]))
   for (const { name, contract, wei } of chain.logs(0, chain.head.number)) {
-    const token = TOKENS.find((one) => one.contract === contract)
+    const token = [...TOKENS, late].find((one) => one.contract === contract)
     if (!token) continue
     const kind = `${name === 'deposit' ? 'deposit' : 'withdraw_confirm'} ${token.symbol}`
     sums.set(kind, (sums.get(kind) ?? 0n) + wei * 10n ** BigInt(18 - token.decimals))

@@ -6,6 +6,7 @@ import {
   check,
   coins,
   counters,
+  creditListed,
   giveBack,
   record,
   askRescan,
@@ -61,6 +62,8 @@ export function anyActOf(step: AnyStep, world: World): Act {
         return giveBack(step, world)
       case 'counters':
         return counters(step, world)
+      case 'creditListed':
+        return creditListed(step, world)
       case 'releaseStale':
         return stale(step, world)
       case 'check':
@@ -70,6 +73,8 @@ export function anyActOf(step: AnyStep, world: World): Act {
       case 'pause':
       case 'resume':
       case 'resolve':
+      case 'list':
+      case 'sendBack':
         return byHand(step, world)
     }
   }
@@ -89,8 +94,8 @@ const MONEY = new Set([
 ])
 const isMoney = (step: AnyStep): step is Step => MONEY.has(step.verb)
 
-function deposit(step: Of<'deposit'>, { cast, chain }: World): Played {
-  const token = TOKENS.find(({ symbol }) => symbol === step.token)
+function deposit(step: Of<'deposit'>, { cast, chain, late }: World): Played {
+  const token = step.token === 'LATE' ? late : TOKENS.find(({ symbol }) => symbol === step.token)
   const one = 10n ** BigInt(token?.decimals ?? 18)
   const wei =
     typeof step.amount === 'number'
@@ -106,24 +111,53 @@ function deposit(step: Of<'deposit'>, { cast, chain }: World): Played {
 }
 
 /** What only the ledger's owner may. */
-function byHand(step: Of<'pause' | 'resume' | 'resolve'>, { key, model }: World): Played {
-  const asOwner = (text: string, values: unknown[], fact: string): Act['database'] => {
+function byHand(
+  step: Of<'pause' | 'resume' | 'resolve' | 'list' | 'sendBack'>,
+  { key, model, late }: World,
+): Played {
+  const asOwner = (query: string, values: unknown[], fact: string): Act['database'] => {
     return async ({ owner }) =>
       await heard(async () => {
-        const { rows } = await owner.query(`select ${text} as fact`, values)
+        const { rows } = await owner.query(query, values)
         return { pushes: [], [fact]: (rows as { fact: unknown }[])[0]?.fact }
       })
   }
   if (step.verb === 'pause')
     return {
-      database: asOwner('ledger.pause_withdrawals($1)', ['played'], 'paused'),
+      database: asOwner('select ledger.pause_withdrawals($1) as fact', ['played'], 'paused'),
       model: () => model.pause(),
     }
   if (step.verb === 'resume')
     return {
-      database: asOwner('ledger.resume_withdrawals($1)', ['looked'], 'resumed'),
+      database: asOwner('select ledger.resume_withdrawals($1) as fact', ['looked'], 'resumed'),
       model: () => model.resume(),
     }
+  if (step.verb === 'list') {
+    const { symbol, decimals, contract } = late
+    return {
+      database: asOwner(
+        `with listed as (insert into tokens (symbol, decimals, chain_id, contract) values ($1, $2, $3, $4)
+           on conflict do nothing returning 1) select count(*)::int as fact from listed`,
+        [symbol, decimals, key.chainId, contract],
+        'listed',
+      ),
+      model: () => model.list(late),
+    }
+  }
+  if (step.verb === 'sendBack') {
+    const deposit = picked(model.uncredited, step.pick)
+    if (!deposit) return onChain(() => undefined)
+    const { log, ordinal } = deposit
+    return {
+      database: asOwner(
+        `select ledger.return_deposit(id, 'sent back') as fact from deposits
+         where tx_hash = $1 and content_hash = decode($2, 'hex') and ordinal = $3`,
+        [log.raw.tx_hash, log.content, ordinal],
+        'returned',
+      ),
+      model: () => model.sendBack(deposit),
+    }
+  }
   const known = [...model.logs.values()]
   const stored =
     picked(
@@ -133,7 +167,7 @@ function byHand(step: Of<'pause' | 'resume' | 'resolve'>, { key, model }: World)
   if (!stored) return onChain(() => undefined)
   return {
     database: asOwner(
-      `ledger.resolve_log($1, $2, decode($3, 'hex'), $4, $5, $6)`,
+      `select ledger.resolve_log($1, $2, decode($3, 'hex'), $4, $5, $6) as fact`,
       [key.chainId, stored.log.raw.tx_hash, stored.log.content, stored.ordinal, step.retry, 'looked'],
       'resolved',
     ),

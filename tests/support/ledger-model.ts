@@ -56,11 +56,15 @@ export class LedgerModel {
   /** Accounts whose counter was said to be what the ledger cannot explain; `blocks` stops signing. */
   readonly doubts = new Map<string, { counter: number; blocks: boolean }>()
 
+  readonly tokens: ModelToken[]
+
   constructor(
-    readonly tokens: readonly ModelToken[],
+    tokens: readonly ModelToken[],
     /** [main, subaccount] */
     readonly relations: readonly (readonly [string, string])[],
-  ) {}
+  ) {
+    this.tokens = [...tokens]
+  }
 
   row(account: string, wallet: Wallet, token: string): Row {
     return this.rows.get(`${account} ${wallet} ${token}`) ?? { available: 0n, frozen: 0n, version: 0 }

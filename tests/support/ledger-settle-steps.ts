@@ -2,6 +2,7 @@
 import { checkHoldings } from '../../db/ledger/coins.ts'
 import { doubtedAccounts, settleCounters } from '../../db/ledger/counter.ts'
 import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
+import { creditListedDeposits } from '../../db/ledger/listed-deposits.ts'
 import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
@@ -156,9 +157,10 @@ export function coins({ at }: Of<'coins'>, { key, chain, model }: World): Played
         const cursor = (await readCursor(settle, key))!.number
         const block = chain.blocks[Math.max(at === 'older' ? cursor - 1 : cursor, 0)]!
         asked = [block, coinsOf(chain.logs(0, block.number))]
+        const gone = coinsOf(model.sentBack.map(({ log }) => log))
         const holdings = model.tokens.map(({ symbol, contract }) => ({
           token: symbol,
-          in_wei: String(asked[1].get(contract) ?? 0n),
+          in_wei: String((asked[1].get(contract) ?? 0n) - (gone.get(contract) ?? 0n)),
           due: false,
         }))
         await checkHoldings(settle, key, block, 0, holdings, false)
@@ -172,6 +174,14 @@ export function settle({ limit }: Of<'settle'>, { key, model }: World): Played {
   return {
     database: async ({ settle }) => await heard(async () => pushed(await settleEvents(settle, key, limit))),
     model: () => model.settleEvents(limit),
+  }
+}
+
+export function creditListed({ limit }: Of<'creditListed'>, { key, model }: World): Played {
+  return {
+    database: async ({ settle }) =>
+      await heard(async () => pushed(await creditListedDeposits(settle, key.chainId, limit, null))),
+    model: () => model.creditListed(limit),
   }
 }
 

@@ -50,7 +50,8 @@ export async function storeForged(sql: Sql, chainId: number, vault: string, logs
     `insert into coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
      select gen_random_uuid(), l.chain_id, l.vault, c.contract, c.paid - c.deposited, 'a test', 'forged', now()
      from chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
-     where l.tx_hash = any($1) and l.stored_at > $2::timestamptz and c.paid <> c.deposited and c.deposited < 1e27`,
+     where l.tx_hash = any($1) and l.stored_at > $2::timestamptz and c.paid <> c.deposited and c.deposited < 1e27
+       and exists (select from tokens t where t.chain_id = l.chain_id and t.contract = c.contract)`,
     [logs.map((log) => log.tx_hash), before?.at],
   )
 }
