@@ -8,7 +8,8 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- retry <tx hash> [<log>] --why "…"        process a quarantined log again
        npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
        npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
-       npm run alerts -- accept-counter <account> <n> --why "…"   its nonces below n are booked, or another system's
+       npm run alerts -- accept-counter <account> <n> [<vault>] --why "…"
+                                                                  its nonces below n are booked, or another system's
        npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
        npm run alerts -- explain <token> <amount> --why "…" [--by "…"]    so much came to the vault without a deposit
        npm run alerts -- take-back <token> <amount> --why "…" [--by "…"]  so much of that was a deposit after all
@@ -69,9 +70,24 @@ async function quarantined(query: Query, txHash: string, log: string | undefined
   return named[0]
 }
 
+/** The vault at which the account's counter is in doubt; where none is, the only one that settle knows. */
+async function vaultOf(query: Query, account: string, named: string | undefined) {
+  const vaults = await query<{ chain_id: string; vault: string }>(
+    `with doubted as (select chain_id, vault from counter_doubts where account = lower($1) and cleared_at is null)
+     select chain_id, vault from doubted
+     union all select chain_id, vault from chain_cursors where not exists (select from doubted) or vault = lower($2)`,
+    [account, named ?? ''],
+  )
+  const found = vaults.filter(({ vault }) => named === undefined || vault === named.toLowerCase())
+  if (!found[0]) throw new Error('not accepted: settle has never run for such a vault')
+  if (new Set(found.map(({ chain_id, vault }) => `${chain_id} ${vault}`)).size > 1)
+    throw new Error(`name the vault: one of\n${found.map(({ vault }) => vault).join('\n')}`)
+  return found[0]
+}
+
 async function decide(
   query: Query,
-  [verb, first, second]: string[],
+  [verb, first, second, third]: string[],
   why: string,
   by: string,
 ): Promise<string | undefined> {
@@ -105,11 +121,12 @@ async function decide(
     return row.result.reason
   }
   if (verb === 'accept-counter' && first && /^\d{1,15}$/.test(second ?? '')) {
+    const { chain_id, vault } = await vaultOf(query, first, third)
     const [row] = await query<{ done: boolean }>(
-      'select ledger.accept_counter(lower($1), chain_id, vault, $2, $3) as done from chain_cursors order by updated_at desc limit 1',
-      [first, second, why],
+      'select ledger.accept_counter(lower($1), $2, $3, $4, $5) as done',
+      [first, chain_id, vault, second, why],
     )
-    if (!row?.done) throw new Error('not accepted: a payment above it was settled, or settle has never run')
+    if (!row?.done) throw new Error('not accepted: a payment above it was settled')
     return `the next withdrawal of ${first.toLowerCase()} has nonce ${second} at least`
   }
   if ((verb === 'explain' || verb === 'take-back') && first && AMOUNT.test(second ?? '')) {

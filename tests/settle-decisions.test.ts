@@ -110,11 +110,11 @@ test('the cron function fails where its run did, and only there', async () => {
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
   try {
     await expect(scheduled(undefined, s.stack.env)).resolves.toBeUndefined()
-    await s.client.sql('alter function ledger.upkeep() rename to upkeep_gone')
+    await s.client.sql('alter function ledger.upkeep(bigint, text) rename to upkeep_gone')
     try {
       await expect(scheduled(undefined, s.stack.env)).rejects.toThrow('this run of settle failed')
     } finally {
-      await s.client.sql('alter function ledger.upkeep_gone() rename to upkeep')
+      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to upkeep')
     }
     await expect(scheduled(undefined, { ...s.stack.env, CHAIN_ID: '' })).rejects.toThrow('this run')
   } finally {

@@ -244,11 +244,11 @@ describe('a run that is cut off', () => {
   test('because upkeep is refused settles all the same, and still counts as failed', async () => {
     const { states } = await paidAndUnused()
     const before = await newest()
-    await s.client.sql('alter function ledger.upkeep() rename to upkeep_gone')
+    await s.client.sql('alter function ledger.upkeep(bigint, text) rename to upkeep_gone')
     try {
       await expect(s.run()).rejects.toThrow('database error 42883')
     } finally {
-      await s.client.sql('alter function ledger.upkeep_gone() rename to upkeep')
+      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to upkeep')
     }
     expect([await states(), await outcomes(before), await s.alerts()]).toEqual([
       ['confirmed', 'expired'],

@@ -121,9 +121,9 @@ begin
   if coalesce(trim(p_by), '') = '' or coalesce(trim(p_why), '') = '' then
     return json_build_object('explained', false, 'reason', 'it says neither who nor why, or only one of them');
   end if;
-  -- The vault that was looked at last.
+  -- Of several vaults one that has such a difference, else the one that was looked at last.
   select * into v_coins from public.vault_coins v where v.chain_id = v_token.chain_id and v.contract = v_token.contract
-    and v.checked_at is not null order by v.checked_at desc limit 1 for update;
+    and v.checked_at is not null order by (sign(v.unexplained_in_wei) = sign(v_wei)) desc, v.checked_at desc limit 1 for update;
   if not found then
     return json_build_object('explained', false, 'reason', 'settle has not looked at what the vault holds of it yet');
   end if;

@@ -61,7 +61,7 @@ begin
 
   if cardinality(v_unproved) > 0 then
     perform ledger.raise_alert('event_missing ' || p_chain_id || ' ' || p_vault, 'event_missing', jsonb_build_object(
-      'chain_id', p_chain_id, 'block', p_block, 'count', cardinality(v_unproved), 'withdrawal_ids', to_jsonb(v_unproved[1:20])));
+      'chain_id', p_chain_id, 'vault', p_vault, 'block', p_block, 'count', cardinality(v_unproved), 'withdrawal_ids', to_jsonb(v_unproved[1:20])));
   end if;
   return json_build_object('expired', cardinality(v_pushes), 'unproved', to_json(v_unproved),
     'unproved_since', ledger.unix_seconds(v_since), 'pushes', to_json(v_pushes));

@@ -98,7 +98,7 @@ begin
   end if;
   if v_late > 0 then
     perform ledger.raise_alert('logs_were_missed', 'logs_were_missed',
-      jsonb_build_object('found', v_late, 'cursor', p_cursor_block, 'chain_id', p_chain_id));
+      jsonb_build_object('found', v_late, 'cursor', p_cursor_block, 'chain_id', p_chain_id, 'vault', p_vault));
   end if;
   return jsonb_build_object('stored', v_stored, 'late', v_late);
 end $$;
@@ -121,7 +121,7 @@ begin
   end if;
   if v_cursor.block_hash <> p_seen_hash or p_to_block < p_cursor_block or p_to_timestamp < v_cursor.block_timestamp
      or (p_to_block = p_cursor_block and p_to_hash <> v_cursor.block_hash) then
-    perform ledger.raise_alert('chain_hash_break', 'chain_hash_break', jsonb_build_object('chain_id', p_chain_id,
+    perform ledger.raise_alert('chain_hash_break', 'chain_hash_break', jsonb_build_object('chain_id', p_chain_id, 'vault', p_vault,
       'block', p_cursor_block, 'stored', v_cursor.block_hash, 'seen', p_seen_hash, 'to_block', p_to_block));
     -- What has been settled may be undone by now: what is signed on top of it can be too much.
     perform ledger.pause_withdrawals('settle: the chain changed below its final block ' || p_cursor_block);

@@ -1,6 +1,6 @@
 -- Upkeep that needs no chain: next months' partitions, and rows that can no longer matter. doubts: counters are in doubt; listed:
--- recorded deposits have a token by now. So a run without any need not ask for them.
-create or replace function ledger.upkeep() returns json
+-- recorded deposits have a token by now. So a run without any need not ask for them. others: see other-vaults.sql.
+create or replace function ledger.upkeep(p_chain_id bigint, p_vault text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_pruned integer;
@@ -16,7 +16,7 @@ begin
   delete from public.settle_runs r where r.id < ledger.first_id(clock_timestamp() - interval '7 days');
   return json_build_object('partitions', ledger.ensure_partitions(), 'pruned', v_pruned,
     'doubts', exists (select from public.counter_doubts d where d.cleared_at is null),
-    'listed', ledger.deposits_were_listed());
+    'listed', ledger.deposits_were_listed(), 'others', ledger.other_vaults(p_chain_id, p_vault));
 end $$;
 
 -- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and
@@ -43,5 +43,5 @@ begin
         'vault_unexplained'))));
 end $$;
 
-revoke all on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) from public;
-grant execute on function ledger.upkeep(), ledger.finish_run(jsonb, text[]) to tidegate_settle;
+revoke all on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, text[]) from public;
+grant execute on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, text[]) to tidegate_settle;

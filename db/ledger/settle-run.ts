@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database } from '../client.ts'
 import type { Alert } from './alerts.ts'
+import type { VaultKey } from './record-logs.ts'
 
 export interface Upkeep {
   partitions: number
@@ -9,11 +10,13 @@ export interface Upkeep {
   doubts: boolean
   /** Recorded deposits have a token by now. */
   listed: boolean
+  /** Vaults other than this one that have to be followed. */
+  others: string[]
 }
 
 /** Makes the next months' partitions, forgets rows that can no longer matter, and says what else there is to do. */
-export async function upkeep(db: Database): Promise<Upkeep> {
-  return await callVerb(db, sql`select ledger.upkeep() as result`)
+export async function upkeep(db: Database, { chainId, vault }: VaultKey): Promise<Upkeep> {
+  return await callVerb(db, sql`select ledger.upkeep(${chainId}, ${vault}) as result`)
 }
 
 /** Keeps a run's summary, closes the alerts of the kinds it proved gone, and answers how many are open and which are to be told. */

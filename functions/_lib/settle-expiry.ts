@@ -50,7 +50,7 @@ async function readAgain(run: Run, safe: Block, since: number): Promise<void> {
 
 /** The newest block below `time`, or the vault's first. */
 async function blockBefore(run: Run, safe: Block, time: number): Promise<number> {
-  let low = run.env.VAULT_DEPLOY_BLOCK
+  let low = run.firstBlock
   let high = safe.number
   while (high - low > 1 && room(run, 1)) {
     const step = Math.max(1, Math.ceil((high - low) / SEARCH_WIDTH))

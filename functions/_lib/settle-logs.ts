@@ -34,7 +34,8 @@ const BEHIND_BLOCKS_MAX = 50
  */
 export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
   const kept = await readCursor(run.db, run.key)
-  adoptLimits(run, kept)
+  // Another vault is read with what the nodes have just been found to take.
+  if (!run.safe) adoptLimits(run, kept)
   try {
     return await readFrom(run, kept)
   } finally {
@@ -44,8 +45,9 @@ export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
 
 async function readFrom(run: Run, kept: Cursor | undefined): Promise<Block | undefined> {
   run.summary.cursor = kept?.number ?? null
-  const safe = await safeHead(run)
+  const safe = run.safe ?? (await safeHead(run))
   if (!safe) return undefined
+  run.safe = safe
   run.summary.safe_head = safe.number
   const cursor = kept ?? (await firstCursor(run, safe))
   run.summary.cursor = cursor?.number ?? null
@@ -76,7 +78,7 @@ async function readRanges(run: Run, start: Block, safe: Block): Promise<Block | 
     const most = stepBlocks(run)
     // The first step begins below the cursor: a node whose log index lagged may have answered those blocks with nothing.
     const overlap = first ? Math.min(LOG_OVERLAP_BLOCKS, Math.floor(most / 2)) : 0
-    const from = Math.max(cursor.number + 1 - overlap, run.env.VAULT_DEPLOY_BLOCK, 0)
+    const from = Math.max(cursor.number + 1 - overlap, run.firstBlock, 0)
     const to = Math.min(from + most - 1, safe.number)
     if (from > to) break
     const answer = await readStep(run, from, to, first ? cursor.number : undefined)

@@ -6,12 +6,14 @@ import * as z from 'zod/mini'
 import { connect, type Database, type Push } from '../../db/client.ts'
 import { DatabaseError } from '../../db/errors.ts'
 import { raiseAlert } from '../../db/ledger/alerts.ts'
+import { otherVaults } from '../../db/ledger/other-vaults.ts'
 import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkHoldings } from '../../db/ledger/coins.ts'
 import { checkOpenWithdrawals, tokensToCheck } from '../../db/ledger/solvency.ts'
+import type { Block } from './chain-answers.ts'
 import { connectChain, type Chain } from './chain.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
@@ -31,6 +33,7 @@ import { end, failed } from './settle-end.ts'
 import { creditListed } from './settle-deposits.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
+import { followOthers } from './settle-vaults.ts'
 
 export const settleSchema = z
   .object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
@@ -80,6 +83,10 @@ export interface Run {
   readonly chain: Chain
   readonly summary: Summary
   readonly pushes: Push[]
+  /** The lowest block that may have logs. */
+  readonly firstBlock: number
+  /** The safe head, once it is known: the same for every vault of this run. */
+  safe: Block | undefined
   /** Said at the end: what is final stays so, and is settled all the same. */
   standstill: Standstill | undefined
   /** Kinds of alert that this run has proved to be over. */
@@ -124,7 +131,7 @@ export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<v
  */
 async function steps(run: Run): Promise<void> {
   await releaseDead(run)
-  const kept = await upkeep(run.db).catch(rolledBack)
+  const kept = await upkeep(run.db, run.key).catch(rolledBack)
   const unkept = kept instanceof DatabaseError ? kept : undefined
   const safe = await followed(run, async () => await readUpToSafeHead(run))
   const settled = await settleStored(run)
@@ -134,8 +141,9 @@ async function steps(run: Run): Promise<void> {
     if (kept instanceof DatabaseError || kept.doubts)
       await followed(run, async () => await settleDoubts(run, safe))
     await followed(run, async () => await expireDue(run, safe))
-    await followed(run, async () => await checkVault(run, safe))
+    await followed(run, async () => await checkVault(run, safe, true))
   }
+  await followOthers(run, kept instanceof DatabaseError ? await otherVaults(run.db, run.key) : kept.others)
   await checkOpenWithdrawals(run.db)
   if (unkept) throw unkept
 }
@@ -162,6 +170,8 @@ function begin(env: SettleEnv): Run {
     db,
     nodes,
     chain: connectChain(nodes, env.VAULT_ADDRESS),
+    firstBlock: env.VAULT_DEPLOY_BLOCK,
+    safe: undefined,
     summary,
     pushes: [],
     standstill: undefined,
@@ -170,7 +180,7 @@ function begin(env: SettleEnv): Run {
 }
 
 /** A node's fault ends the step and is an alert; nothing was decided on what it did not say. */
-async function followed<T>(run: Run, step: () => Promise<T>): Promise<T | undefined> {
+export async function followed<T>(run: Run, step: () => Promise<T>): Promise<T | undefined> {
   try {
     return await step()
   } catch (error) {
@@ -221,7 +231,8 @@ export async function settleStored(run: Run): Promise<boolean> {
   return false
 }
 
-async function checkVault(run: Run, safe: BlockMark): Promise<void> {
+/** What the vault holds, against its events and, for the configured one, against what is owed. */
+export async function checkVault(run: Run, safe: BlockMark, solvency: boolean): Promise<void> {
   const listed = await tokensToCheck(run.db, run.key)
   if (listed.length === 0) return
   const contracts = listed.map((token) => token.contract)
@@ -231,9 +242,9 @@ async function checkVault(run: Run, safe: BlockMark): Promise<void> {
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
   const held = listed.map(({ symbol, contract, due }) => {
     const inWei = holdings.get(contract)
-    return { token: symbol, in_wei: inWei ?? null, due: due || inWei === undefined }
+    return { token: symbol, in_wei: inWei ?? null, due: solvency && (due || inWei === undefined) }
   })
-  await checkHoldings(run.db, run.key, safe, run.env.VAULT_DEPLOY_BLOCK, held, pause)
+  await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause)
 }
 
 /** Each account's push is a call of its own; beyond the limit `version` tells clients to read again. */

@@ -36,6 +36,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'expire',
     'finish_run',
     'note_reading',
+    'other_vaults',
     'raise_alert',
     'record_logs',
     'record_rescan',

@@ -123,17 +123,19 @@ export async function settleStage() {
       }),
     })
   const paid = async (row: SignedRow) => await succeed(chain, await submit(row))
-  const deposit = async (holder: { wallet: PrivateKeyAccount }, token: Address, units: bigint) => {
+  const deposit = async (
+    holder: { wallet: PrivateKeyAccount },
+    token: Address,
+    units: bigint,
+    into: Address = vault,
+  ) => {
     const from = { account: holder.wallet, address: token, abi: tokenAbi } as const
     await succeed(
       chain,
       await chain.writeContract({ ...from, functionName: 'mint', args: [holder.wallet.address, units] }),
     )
-    await succeed(
-      chain,
-      await chain.writeContract({ ...from, functionName: 'approve', args: [vault, units] }),
-    )
-    const call = { account: holder.wallet, address: vault, abi: vaultAbi } as const
+    await succeed(chain, await chain.writeContract({ ...from, functionName: 'approve', args: [into, units] }))
+    const call = { account: holder.wallet, address: into, abi: vaultAbi } as const
     return await succeed(
       chain,
       await chain.writeContract({ ...call, functionName: 'deposit', args: [token, units] }),

@@ -1,0 +1,49 @@
+-- Vaults other than the configured one that still matter: the configuration was moved while signatures for them were in people's
+-- hands. Only settle gives a vault its cursor, and only for the configured one, so a vault that has one was the exchange's:
+-- what a withdrawal names as its vault is no proof of that, since a leaked login could name any address.
+
+-- Says which of them settle has to follow, and keeps the alerts: `vault_followed`, one a vault, as long as something signed is open
+-- at it; `vault_not_followed`, one for all, where something signed is open and settle can neither confirm nor expire it.
+create or replace function ledger.other_vaults(p_chain_id bigint, p_vault text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_named_max constant integer := 20;
+  v_row record;
+  v_followed text[] := '{}';
+  v_lost jsonb := '[]';
+  v_lost_count integer := 0;
+begin
+  for v_row in
+    select w.chain_id, w.vault, count(*) as signed, max(w.deadline) as last_deadline,
+      c.vault is not null and w.chain_id = p_chain_id as followed
+    from public.withdrawals w left join public.chain_cursors c on (c.chain_id, c.vault) = (w.chain_id, w.vault)
+    where w.status = 'signed' and (w.chain_id, w.vault) <> (p_chain_id, p_vault)
+    group by w.chain_id, w.vault, c.vault order by w.chain_id, w.vault
+  loop
+    if v_row.followed then
+      v_followed := v_followed || ('vault_followed ' || v_row.chain_id || ' ' || v_row.vault);
+      perform ledger.raise_alert(v_followed[cardinality(v_followed)], 'vault_followed', to_jsonb(v_row) - 'followed');
+    else
+      v_lost_count := v_lost_count + 1;
+      if v_lost_count <= v_named_max then
+        v_lost := v_lost || (to_jsonb(v_row) - 'followed');
+      end if;
+    end if;
+  end loop;
+  if v_lost_count > 0 then
+    perform ledger.raise_alert('vault_not_followed', 'vault_not_followed',
+      jsonb_build_object('count', v_lost_count, 'more', greatest(v_lost_count - v_named_max, 0), 'vaults', v_lost));
+  end if;
+  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
+    and ((a.kind = 'vault_followed' and a.key <> all(v_followed)) or (a.kind = 'vault_not_followed' and v_lost_count = 0));
+  -- Also for events that are stored and not settled, for counters in doubt, which block their accounts, and for blocks that are to be
+  -- read again, which are looked through for coins that nobody explains.
+  return coalesce((select json_agg(c.vault order by c.vault) from public.chain_cursors c
+    where c.chain_id = p_chain_id and c.vault <> p_vault and (
+      'vault_followed ' || c.chain_id || ' ' || c.vault = any(v_followed) or c.rescan_from is not null
+      or exists (select from public.chain_logs l where l.chain_id = c.chain_id and l.vault = c.vault and l.status = 'pending')
+      or exists (select from public.counter_doubts d where d.chain_id = c.chain_id and d.vault = c.vault and d.cleared_at is null))), '[]');
+end $$;
+
+revoke all on function ledger.other_vaults(bigint, text) from public;
+grant execute on function ledger.other_vaults(bigint, text) to tidegate_settle;

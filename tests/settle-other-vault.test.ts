@@ -1,0 +1,221 @@
+import { randomBytes } from 'node:crypto'
+import { getContractAddress, type Address } from 'viem'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { reserve } from '../db/ledger/reserve.ts'
+import { storeSignature } from '../db/ledger/store-signature.ts'
+import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
+import { succeed } from '../scripts/stack/deploy.ts'
+import { settleStage, type SettleStage } from './support/settle.ts'
+
+const DF = 10n ** 18n
+const DAY = 86_400
+let s: SettleStage
+/** The configuration before the move names `s.vault`; this one names another vault on the same chain. */
+let moved: { VAULT_ADDRESS: string; VAULT_DEPLOY_BLOCK: string }
+
+beforeAll(async () => {
+  s = await settleStage()
+  await s.finalize()
+  await s.run()
+  await move()
+  await s.calm()
+})
+afterEach(async () => {
+  const broken = await s.broken()
+  await s.calm()
+  expect(broken).toEqual([])
+})
+afterAll(async () => await s.stop())
+
+/** A new vault, deployed now. */
+async function move(): Promise<void> {
+  const { abi, bytecode } = contractNamed(await compileContracts(), 'SpotVault')
+  const nonce = await s.chain.getTransactionCount({ address: s.owner.address })
+  const args = ['ZTDX Spot Vault', '1', s.signer.address, s.owner.address]
+  const { blockNumber } = await succeed(
+    s.chain,
+    await s.chain.deployContract({ account: s.owner, abi, bytecode, args }),
+  )
+  const VAULT_ADDRESS = getContractAddress({ from: s.owner.address, nonce: BigInt(nonce) }).toLowerCase()
+  moved = { VAULT_ADDRESS, VAULT_DEPLOY_BLOCK: String(blockNumber) }
+}
+const alerts = async (kind: string) =>
+  await s.client.sql<{ key: string; detail: Record<string, unknown> }>(
+    `select key, detail from alerts where kind = $1 and resolved_at is null order by key`,
+    [kind],
+  )
+const followedKey = () => `vault_followed ${s.stack.manifest.chainId} ${s.vault}`
+/** [confirmed, expired, deposited] of all these runs. */
+const sum = (runs: { confirmed: number; expired: number; deposited: number }[]) =>
+  runs.reduce((all, one) => [all[0]! + one.confirmed, all[1]! + one.expired, all[2]! + one.deposited], [0, 0, 0]) // prettier-ignore
+/** A signature stored for a vault that settle does not know. */
+async function signedElsewhere(vault: string, chainId = s.stack.manifest.chainId) {
+  const holder = await s.account()
+  const wish = { account: holder.id, token: 'DF', amount: '10', recipient: holder.id }
+  const row = await reserve(s.edge, { ...wish, chainId: s.stack.manifest.chainId, vault, ttlSeconds: 1, idempotency: undefined }) // prettier-ignore
+  if (row.outcome !== 'reserved') throw new Error(row.outcome)
+  const { id } = row.reservation
+  await storeSignature(s.edge, id, `0x${'11'.repeat(65)}`, 0)
+  if (chainId !== s.stack.manifest.chainId)
+    await s.client.sql(
+      `begin; set local session_replication_role = replica; update withdrawals set chain_id = ${chainId} where id = '${id}'; commit`,
+    )
+  return { holder, id }
+}
+
+describe('after the configuration has moved to another vault, a withdrawal signed for the one before', () => {
+  test('is confirmed when that vault pays it, also below the new one’s first block, and an alert names the vault meanwhile', async () => {
+    const holder = await s.account()
+    const [early, late] = [await s.signed(holder), await s.signed(holder)]
+    await s.paid(early)
+    await move()
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 0 })
+    expect([await s.status(early.id), await s.status(late.id)]).toEqual(['confirmed', 'signed'])
+    expect(await alerts('vault_followed')).toMatchObject([
+      { key: followedKey(), detail: { vault: s.vault, signed: 2, last_deadline: late.deadline } },
+    ])
+    await s.paid(late)
+    expect(await s.run(moved)).toMatchObject({ confirmed: 0 })
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', confirmed: 1 })
+    expect([await s.status(late.id), await s.balance(holder.id)]).toEqual(['confirmed', '80'])
+    await s.run(moved)
+    expect(await alerts('vault_followed')).toEqual([])
+  })
+
+  test('comes back once that vault’s own counter proves it unused, and not a block earlier', async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    // The final block is two below the head and has the deadline itself: the vault may still have paid in it.
+    for (const after of [-2, 0, 50, 51]) await s.mineAt(row.deadline + after)
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', expired: 0 })
+    expect(await s.status(row.id)).toBe('signed')
+    await s.finalize(1)
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', expired: 1, confirmed: 0 })
+    expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['expired', '100'])
+  })
+
+  test('does not come back when that vault paid it and the node hides the event; the new vault’s calm does not close the alert', async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    await s.paid(row)
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    s.stack.rpc.setFaults({ emptyLogs: 1 })
+    for (let n = 0; n < 2; n += 1) {
+      expect(await s.run(moved)).toMatchObject({ expired: 0, confirmed: 0 })
+      expect(await s.alerts()).toContain('event_missing')
+    }
+    expect(await s.status(row.id)).toBe('signed')
+    s.stack.rpc.setFaults({})
+    const runs = [await s.run(moved), await s.run(moved)]
+    expect(sum(runs)).toEqual([1, 0, 0])
+    expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['confirmed', '90'])
+    await s.run(moved)
+    expect(await s.alerts()).not.toContain('event_missing')
+  })
+
+  test('ends once when several runs follow both vaults at the same time', async () => {
+    const holders = await Promise.all(Array.from({ length: 4 }, async () => await s.account()))
+    const rows = []
+    for (const holder of holders) rows.push(await s.signed(holder), await s.signed(holder))
+    for (const row of rows.filter((_, n) => n % 2 === 0)) await s.paid(row)
+    await s.deposit(holders[0]!, s.df, DF, moved.VAULT_ADDRESS as Address)
+    await s.mineAt(rows.at(-1)!.deadline + 1)
+    await s.finalize()
+    const runs = await Promise.all([s.run(moved), s.run(moved), s.run(moved)])
+    runs.push(await s.run(moved), await s.run(moved))
+    expect(sum(runs)).toEqual([4, 4, 1])
+    const balances = await Promise.all(holders.map(async ({ id }) => await s.balance(id)))
+    expect(balances).toEqual(['91', '90', '90', '90'])
+  })
+
+  test('keeps its account’s counter in doubt only until that vault explains it', async () => {
+    const holder = await s.account()
+    await s.client.sql(
+      `insert into counter_doubts (id, account, chain_id, vault, counter, blocks, created_at, last_seen_at)
+       values (gen_random_uuid(), $1, $2, $3, 5, true, now() - interval '1 hour', now() - interval '1 hour')`,
+      [holder.id, s.stack.manifest.chainId, s.vault],
+    )
+    const blocked = async () =>
+      (await s.client.sql<{ blocked: boolean }>('select ledger.withdrawals_paused($1) as blocked', [holder.id]))[0]?.blocked // prettier-ignore
+    expect(await blocked()).toBe(true)
+    await s.mineAt((await s.now()) + 7 * DAY)
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok' })
+    expect(await blocked()).toBe(false)
+  })
+})
+
+describe('deposits into the vault before', () => {
+  test('are credited once while it is followed; later ones when the configuration names it again, each once', async () => {
+    const [holder, depositor] = [await s.account(), await s.account()]
+    const row = await s.signed(holder)
+    await s.deposit(depositor, s.df, 3n * DF)
+    await s.deposit(depositor, s.df, 4n * DF, moved.VAULT_ADDRESS as Address)
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', deposited: 2, expired: 1 })
+    expect(await s.balance(depositor.id)).toBe('107')
+    await s.deposit(depositor, s.df, 5n * DF)
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', deposited: 0, expired: 0 })
+    expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 1 })
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', deposited: 0 })
+    expect(await s.balance(depositor.id)).toBe('112')
+  })
+
+  test('that were stored and not settled when its last withdrawal ended are settled all the same', async () => {
+    const holder = await s.account()
+    await s.deposit(holder, s.df, 2n * DF)
+    await s.finalize()
+    await s.run()
+    expect(await s.balance(holder.id)).toBe('102')
+    // As if the run before had been cut off between storing and settling.
+    await s.deposit(holder, s.df, 2n * DF)
+    await s.finalize()
+    await s.client.sql(
+      'alter function ledger.settle_events(bigint, text, integer) rename to settle_events_gone',
+    )
+    try {
+      await expect(s.run()).rejects.toThrow()
+    } finally {
+      await s.client.sql(
+        'alter function ledger.settle_events_gone(bigint, text, integer) rename to settle_events',
+      )
+    }
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', deposited: 1 })
+    expect(await s.balance(holder.id)).toBe('104')
+  })
+})
+
+describe('a withdrawal signed for a vault that settle never followed', () => {
+  test('stays as it is and is one alert for all such vaults, whichever address a login named; nobody else waits for it', async () => {
+    const strangers = Array.from({ length: 22 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
+    const lost = []
+    for (const vault of strangers) lost.push(await signedElsewhere(vault))
+    const elsewhere = await signedElsewhere(s.vault, 97)
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    await s.paid(row)
+    await s.mineAt((await s.now()) + DAY)
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 0 })
+    const [alert, ...more] = await alerts('vault_not_followed')
+    expect([more, alert!.detail.count, alert!.detail.more]).toEqual([[], 23, 3])
+    expect(alert!.detail.vaults).toMatchObject([
+      { chain_id: 97, vault: s.vault, signed: 1 },
+      ...strangers.slice(0, 19).map((vault) => ({ vault, signed: 1 })),
+    ])
+    for (const {
+      id,
+      holder: { id: account },
+    } of [...lost, elsewhere])
+      // prettier-ignore
+      expect([await s.status(id), await s.balance(account)]).toEqual(['signed', '90+10'])
+    expect(await s.client.sql('select vault from chain_cursors where vault = any($1)', [strangers])).toEqual(
+      [],
+    )
+  })
+})
