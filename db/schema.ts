@@ -186,6 +186,19 @@ export const spotAdminCredits = pgTable(
   ],
 )
 
+/** Why a reservation was given back. The table knows no other reason. */
+export const RELEASE_REASONS = [
+  'signer_unavailable',
+  'sign_failed',
+  'chain_unavailable',
+  'chain_behind',
+  'counter_unexplained',
+  'counter_contradicted',
+  'not_stored',
+  'paused',
+  'reservation_timeout',
+] as const
+
 export const withdrawals = pgTable(
   'withdrawals',
   {
@@ -208,8 +221,7 @@ export const withdrawals = pgTable(
     status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
     signature: text('signature'),
     /**
-     * Why a released row was given back: one of `ReleaseReason` (db/ledger/release.ts). `nonce_used` on an expired one that a
-     * person has voided.
+     * Why a released row was given back: one of RELEASE_REASONS. `nonce_used` on an expired one that a person has voided.
      */
     releaseReason: text('release_reason'),
     idempotencyKey: text('idempotency_key'),
@@ -244,6 +256,11 @@ export const withdrawals = pgTable(
     check(
       'withdrawals_status_is_known',
       sql`${t.status} in ('reserved', 'signed', 'confirmed', 'expired', 'released')`,
+    ),
+    check(
+      'withdrawals_release_reason_is_known',
+      sql`case ${t.status} when 'released' then ${t.releaseReason} is not null and ${t.releaseReason} in (${sql.raw(RELEASE_REASONS.map((reason) => `'${reason}'`).join(', '))})
+        when 'expired' then coalesce(${t.releaseReason} = 'nonce_used', true) else ${t.releaseReason} is null end`,
     ),
     check(
       'withdrawals_signature_belongs_to_state',

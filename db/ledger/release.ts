@@ -1,16 +1,8 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type Push } from '../client.ts'
+import type { RELEASE_REASONS } from '../schema.ts'
 
-export type ReleaseReason =
-  | 'signer_unavailable'
-  | 'sign_failed'
-  | 'chain_unavailable'
-  | 'chain_behind'
-  | 'counter_unexplained'
-  | 'counter_contradicted'
-  | 'not_stored'
-  | 'paused'
-  | 'reservation_timeout'
+export type ReleaseReason = (typeof RELEASE_REASONS)[number]
 
 export interface ReleaseResult {
   /** False when the row was not `reserved`: nothing moved. */

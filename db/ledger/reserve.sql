@@ -13,6 +13,8 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   -- WITHDRAWALS_OPEN_MAX of functions/_lib/limits.ts.
   v_open_max constant integer := 50;
+  -- WITHDRAW_TTL_SECONDS_MAX of the same.
+  v_ttl_max constant integer := 2592000;
   v_key public.idempotency_keys;
   v_token public.tokens;
   v_refusal text;
@@ -24,6 +26,10 @@ declare
   v_deadline bigint;
   v_posting ledger.posting;
 begin
+  -- The configuration keeps to this. A stolen login does not have to, and would freeze an account's coins for centuries.
+  if p_ttl_seconds is null or p_ttl_seconds not between 1 and v_ttl_max then
+    raise exception using errcode = 'invalid_parameter_value', message = 'p_ttl_seconds is out of range';
+  end if;
   if p_key is not null then
     v_key := ledger.claim_key(p_account, 'spot-withdraw-request', p_key, p_request_hash);
     if v_key.answer is not null then

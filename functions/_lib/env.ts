@@ -9,6 +9,7 @@ import {
   RESERVATION_TTL_SECONDS_DEFAULT,
   SESSION_TTL_SECONDS_DEFAULT,
   WITHDRAW_TTL_SECONDS_DEFAULT,
+  WITHDRAW_TTL_SECONDS_MAX,
 } from './limits.ts'
 import {
   connectionString,
@@ -189,7 +190,7 @@ export const withdrawEnv = {
   WITHDRAW_TTL_SECONDS: wholeNumber(
     WITHDRAW_TTL_SECONDS_DEFAULT,
     1,
-    MONTH_SECONDS,
+    WITHDRAW_TTL_SECONDS_MAX,
     'How long the vault takes a withdrawal’s signature, seconds',
   ),
   VAULT_DOMAIN_NAME: withDefault('ZTDX Spot Vault', 'EIP-712 domain name of the vault'),

@@ -76,6 +76,8 @@ export const SIGNER_RETRY_AFTER_SECONDS = 2
 
 /** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
 export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60
+/** Coins of a signature that is never used are frozen for so long. `ledger.reserve` has the same figure. */
+export const WITHDRAW_TTL_SECONDS_MAX = 2_592_000
 
 /**
  * Signatures of an account that the vault would still take. They are used in nonce order, so nobody needs many, and each
