@@ -2,7 +2,7 @@
 import { NO_ANSWER_FAULTS, type AnswerFaults } from './rpc-answer-faults.ts'
 import { blockNumber, headFault, hex, NO_HEAD_FAULTS, reply, type HeadFaults } from './rpc-head-faults.ts'
 import { limitLogs, limitRange, NO_LIMITS, type LimitFaults } from './rpc-limits.ts'
-import { counterFault } from './rpc-counter-faults.ts'
+import { stateFault } from './rpc-state-faults.ts'
 import { distortLogs, NO_LOG_FAULTS, type LogFaults } from './rpc-log-faults.ts'
 
 /** Each chance is the probability per HTTP request, or per call, from 0 to 1. */
@@ -25,8 +25,10 @@ export interface RpcFaults extends HeadFaults, LimitFaults, LogFaults, AnswerFau
   indexLag: number
   /** The vault's counter of an account is answered this much too high, as by a node with other state. */
   counterAhead: number
-  /** Only that many answers are, then the node is well again; 0 means all of them. */
+  /** Only that many counters are, then the node is well again; 0 means all of them. */
   counterAheadCalls: number
+  /** `vaultTokenBalance` is answered this much too low, by the program that asks for several. */
+  holdingsShort: number
 }
 export interface RpcCall {
   jsonrpc?: string
@@ -56,12 +58,12 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   ...NO_HEAD_FAULTS,
   ...NO_LIMITS,
   ...NO_LOG_FAULTS,
-  ...{ counterAhead: 0, counterAheadCalls: 0 },
+  ...{ counterAhead: 0, counterAheadCalls: 0, holdingsShort: 0 },
   ...NO_ANSWER_FAULTS,
 }
 /** Whole numbers; the others are chances. */
 const COUNTS = new Set<string>([
-  ...['slowMs', 'indexLag', 'counterAhead', 'counterAheadCalls'],
+  ...['slowMs', 'indexLag', 'counterAhead', 'counterAheadCalls', 'holdingsShort'],
   ...Object.keys(NO_HEAD_FAULTS).filter((name) => name !== 'unlevelHead' && name !== 'unknownBlocks'),
   ...Object.keys(NO_LIMITS),
 ])
@@ -86,9 +88,7 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
   }
   if (call.method !== 'eth_getLogs') {
     const answer = (await headFault(call, context)) ?? (await context.upstream(call))
-    return faults.counterAhead > 0 && call.method === 'eth_call'
-      ? counterFault(call, answer, context)
-      : answer
+    return call.method === 'eth_call' ? stateFault(call, answer, context) : answer
   }
   if (chance(faults.emptyLogs)) {
     hit('emptyLogs')
