@@ -50,9 +50,15 @@ export interface VerbResult<Answer> {
 const RETRIES_MAX = 3
 const RETRYABLE = new Set(['40001', '40P01'])
 
-/** A loopback host means the local proxy, which speaks plain HTTP on the port of the connection string. */
-neonConfig.fetchEndpoint = (host, port) =>
-  host === '127.0.0.1' || host === 'localhost' ? `http://${host}:${port}/sql` : `https://${host}/sql`
+const { fetchEndpoint: neonEndpoint } = neonConfig
+/**
+ * A loopback host means the local proxy, which speaks plain HTTP on the port of the connection string. Where Neon answers
+ * for a host the driver knows.
+ */
+neonConfig.fetchEndpoint = (host, port, options) => {
+  if (host === '127.0.0.1' || host === 'localhost') return `http://${host}:${port}/sql`
+  return typeof neonEndpoint === 'function' ? neonEndpoint(host, port, options) : neonEndpoint
+}
 
 neonConfig.fetchFunction = askFront
 
