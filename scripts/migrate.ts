@@ -9,7 +9,7 @@
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
 import { parseArgs } from 'node:util'
-import { openBackDoors } from '../db/operate/back-doors.ts'
+import { backDoorsLine } from '../db/operate/back-doors.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
@@ -51,12 +51,8 @@ async function main(): Promise<void> {
   for (const tag of migrations) console.log(`migration ${tag}: applied`)
   if (verbs.length > 0) console.log(`verbs: applied ${verbs.join(', ')}`)
   if (migrations.length + verbs.length === 0) console.log('the schema and the verbs are up to date')
-  const open = await openBackDoors(ownerUrl)
-  if (open.length > 0)
-    console.log(
-      `left open: only a superuser can take ${open.length} functions of Postgres from its logins, and this owner is none ` +
-        `(README, "What a login can still do"): ${[...new Set(open.map((door) => door.replace(/\(.*/, '')))].join(', ')}`,
-    )
+  const open = await backDoorsLine(ownerUrl)
+  if (open !== undefined) console.log(open)
   if (tokens.length > 0) {
     await putTokens(ownerUrl, tokens)
     const unasked = values['skip-chain-check'] ? ', the chain was not asked' : ''

@@ -2,7 +2,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
-import { afterAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileProblems } from '../scripts/deploy/checked-json.ts'
 import { addressOfPublicKey, keyPolicy, kmsCommands, makeSigner } from '../scripts/deploy/kms.ts'
 import { connectionStrings, passwordOf } from '../scripts/deploy/logins.ts'
@@ -73,6 +73,9 @@ const wanted = async (change: Change = {}, choice = {}) => {
 const named = (workers: readonly WantedWorker[], fn: string) =>
   workers.find((one) => one.fn === fn) as WantedWorker
 
+// The first look at all functions loads all of their code, which takes seconds.
+beforeAll(async () => void (await wanted()))
+
 describe('deploy.json', () => {
   it('is told every mistake at once and by place, before any secret is looked at', async () => {
     const found = await problemsOf({
@@ -114,6 +117,14 @@ describe('deploy.json', () => {
 
   it('misses a secret that a function is never deployed without', async () => {
     expect(await problemsOf({ environment: 'staging' })).toBe('ADMIN_API_KEY is missing: name it in secrets')
+  })
+
+  it('may name what only a function reads that is left out here', async () => {
+    const secrets = [...SETTINGS.secrets, 'ADMIN_API_KEY']
+    const change = { settings: { secrets }, secrets: { ADMIN_API_KEY: 'a'.repeat(64) } }
+    expect(await problemsOf(change)).toBe('')
+    const { chosen } = await wanted(change)
+    expect(chosen.filter((one) => 'ADMIN_API_KEY' in one.secrets)).toEqual([])
   })
 
   it('takes JWT_PRIVATE_KEY alone', async () => {

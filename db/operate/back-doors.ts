@@ -12,3 +12,14 @@ export async function openBackDoors(ownerUrl: string): Promise<string[]> {
     await client.end()
   }
 }
+
+/** One line for the operator; undefined where none is open. */
+export async function backDoorsLine(ownerUrl: string): Promise<string | undefined> {
+  const open = await openBackDoors(ownerUrl)
+  if (open.length === 0) return undefined
+  const names = new Set(open.map((door) => door.replace(/\(.*/, '')))
+  return (
+    `left open: only a superuser can take ${open.length} functions of Postgres from its logins, and this owner is none ` +
+    `(README, "What a login can still do"): ${[...names].join(', ')}`
+  )
+}

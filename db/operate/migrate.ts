@@ -41,10 +41,31 @@ export async function migrateDatabase(
   try {
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     const db = drizzle(client)
-    const applied = await applyMigrations(db, migrations)
+    const applied = await missingMigrations(db, migrations)
+    await migrate(db, { migrationsFolder: migrations })
     const changed = await applyVerbs(db, verbs)
     await db.execute(sql`select ledger.ensure_partitions()`)
     return { migrations: applied, verbs: changed }
+  } finally {
+    await client.end()
+  }
+}
+
+/** What `migrateDatabase` would do now. @throws Error with one line for a person, as it would */
+export async function pendingMigrations(
+  databaseUrl: string,
+  sources: Partial<Sources> = {},
+): Promise<Migrated> {
+  const { migrations = MIGRATIONS, verbs = VERBS } = sources
+  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
+  await client.connect()
+  try {
+    const db = drizzle(client)
+    const known = (await exists(db, 'ledger.verb_files')) ? await appliedVerbs(db) : new Map<string, string>()
+    return {
+      migrations: await missingMigrations(db, migrations),
+      verbs: changedVerbs(readVerbs(verbs), known),
+    }
   } finally {
     await client.end()
   }
@@ -54,7 +75,8 @@ interface Journal {
   entries: { tag: string; when: number }[]
 }
 
-async function applyMigrations(db: NodePgDatabase, folder: string): Promise<string[]> {
+/** Tags of those that are not applied. @throws Error where one of them could never be */
+async function missingMigrations(db: NodePgDatabase, folder: string): Promise<string[]> {
   const { entries } = JSON.parse(readFileSync(join(folder, 'meta/_journal.json'), 'utf8')) as Journal
   const hashes = readMigrationFiles({ migrationsFolder: folder }).map(({ hash }) => hash)
   const known = await appliedMigrations(db)
@@ -66,7 +88,6 @@ async function applyMigrations(db: NodePgDatabase, folder: string): Promise<stri
       `migration ${late.tag} is older than one that was applied already, so it would be skipped: ` +
         'write it anew with `npm run db:generate`, as the newest',
     )
-  await migrate(db, { migrationsFolder: folder })
   return missing.map(({ tag }) => tag)
 }
 
@@ -82,26 +103,42 @@ async function appliedMigrations(db: NodePgDatabase): Promise<{ hashes: Set<stri
   }
 }
 
+interface VerbFile {
+  name: string
+  text: string
+  hash: string
+}
+
+const readVerbs = (folder: string): VerbFile[] =>
+  readdirSync(folder)
+    .filter((name) => name.endsWith('.sql'))
+    .sort()
+    .map((name) => {
+      const text = readFileSync(join(folder, name), 'utf8')
+      return { name, text, hash: createHash('sha256').update(text).digest('hex') }
+    })
+
+/** File → hash of what was applied last. */
+async function appliedVerbs(db: Pick<NodePgDatabase, 'execute'>): Promise<Map<string, string>> {
+  const { rows } = await db.execute<{ name: string; hash: string }>(
+    sql`select name, hash from ledger.verb_files`,
+  )
+  return new Map(rows.map(({ name, hash }) => [name, hash]))
+}
+
+const changedVerbs = (files: readonly VerbFile[], known: ReadonlyMap<string, string>): string[] =>
+  files.filter(({ name, hash }) => known.get(name) !== hash).map(({ name }) => name)
+
 /**
  * Verbs are repeatable: their files say what they are now, and one that changed is applied again. All files are applied
  * together, so that the rights on a verb are what the files say and nothing that an older text granted.
  */
 async function applyVerbs(db: NodePgDatabase, folder: string): Promise<string[]> {
-  const texts = readdirSync(folder)
-    .filter((name) => name.endsWith('.sql'))
-    .sort()
-    .map((name) => ({ name, text: readFileSync(join(folder, name), 'utf8') }))
-  const hashed = texts.map(({ name, text }) => ({
-    name,
-    hash: createHash('sha256').update(text).digest('hex'),
-  }))
+  const files = readVerbs(folder)
   return await db.transaction(async (tx) => {
-    const before = await tx.execute<{ name: string; hash: string }>(
-      sql`select name, hash from ledger.verb_files`,
-    )
-    const known = new Map(before.rows.map(({ name, hash }) => [name, hash]))
-    const changed = hashed.filter(({ name, hash }) => known.get(name) !== hash).map(({ name }) => name)
-    const gone = [...known.keys()].some((name) => !hashed.some((file) => file.name === name))
+    const known = await appliedVerbs(tx)
+    const changed = changedVerbs(files, known)
+    const gone = [...known.keys()].some((name) => !files.some((file) => file.name === name))
     if (changed.length === 0 && !gone) return []
     // A verb may call one of a file that comes later.
     await tx.execute(sql`set local check_function_bodies = off`)
@@ -111,14 +148,14 @@ async function applyVerbs(db: NodePgDatabase, folder: string): Promise<string[]>
       cross join lateral (select string_agg(quote_ident(r.rolname), ', ') as names from pg_catalog.pg_roles r
         where r.rolname like 'tidegate\\_%') grantee
       where p.pronamespace = 'ledger'::regnamespace); end $$`)
-    for (const { name, text } of texts)
+    for (const { name, text } of files)
       await tx.execute(sql.raw(text)).catch((error: unknown) => {
         throw new Error(`db/ledger/${name}: ${messageOf(error)}`)
       })
     // A new function is everybody's to execute until this.
     await tx.execute(sql`revoke all on all functions in schema ledger from public`)
     await tx.execute(sql`delete from ledger.verb_files`)
-    for (const { name, hash } of hashed)
+    for (const { name, hash } of files)
       await tx.execute(sql`insert into ledger.verb_files (name, hash) values (${name}, ${hash})`)
     return changed
   })

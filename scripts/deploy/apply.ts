@@ -1,5 +1,5 @@
 /** Carries a plan out. What was done stays done: a failure says what is missing, and the next run goes on from there. */
-import type { CloudflareReads } from './cloudflare.ts'
+import type { CloudflareApi } from './cloudflare.ts'
 import type { Plan, Step } from './plan.ts'
 import type { Uploader } from './upload.ts'
 import { bindsClassOf } from './wanted.ts'
@@ -17,7 +17,7 @@ export interface Outcome {
 export async function applyPlan(
   plan: Plan,
   uploader: Uploader,
-  reads: CloudflareReads,
+  api: CloudflareApi,
   say: (line: string) => void,
 ): Promise<Outcome> {
   const outcome: Outcome = { failed: new Map(), done: [], left: [] }
@@ -31,7 +31,7 @@ export async function applyPlan(
       for (let step = queue.shift(); step; step = queue.shift()) {
         // One that was refused tells what is wrong with the rest, too.
         if (outcome.failed.size > 0) return
-        await carryOut(step, uploader, reads, outcome, say)
+        await carryOut(step, uploader, api, outcome, say)
       }
     }
     await Promise.all(Array.from({ length: AT_ONCE }, work))
@@ -45,13 +45,13 @@ export async function applyPlan(
 async function carryOut(
   step: Step,
   uploader: Uploader,
-  reads: CloudflareReads,
+  api: CloudflareApi,
   outcome: Outcome,
   say: (line: string) => void,
 ): Promise<void> {
   const { name } = step.worker
   try {
-    await applyStep(step, uploader, reads)
+    await applyStep(step, uploader, api)
     outcome.done.push(name)
     say(`deployed ${name}`)
   } catch (error) {
@@ -60,7 +60,7 @@ async function carryOut(
   }
 }
 
-async function applyStep(step: Step, uploader: Uploader, reads: CloudflareReads): Promise<void> {
+async function applyStep(step: Step, uploader: Uploader, api: CloudflareApi): Promise<void> {
   const { worker, bundle } = step
   if (step.upload) await uploader.deploy(worker, bundle)
   if (step.surplusSecrets.length > 0) {
@@ -70,7 +70,7 @@ async function applyStep(step: Step, uploader: Uploader, reads: CloudflareReads)
   }
   if (step.surplusRoutes.length === 0) return
   // wrangler leaves them where the token is not for all zones.
-  for (const { id } of await reads.routes()) {
-    if (step.surplusRoutes.some((one) => one.id === id)) await reads.removeRoute(id)
+  for (const { id } of await api.routes()) {
+    if (step.surplusRoutes.some((one) => one.id === id)) await api.removeRoute(id)
   }
 }

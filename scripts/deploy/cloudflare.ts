@@ -1,4 +1,4 @@
-/** What Cloudflare knows of the deployment: reads that wrangler has no command for, and the removal of single routes. */
+/** What Cloudflare knows of the deployment: reads that wrangler has no command for, and removals. */
 import { MESSAGE } from './upload.ts'
 import type { Deployment } from './settings.ts'
 
@@ -10,6 +10,8 @@ export interface DeployedWorker {
   secrets: string[]
   crons: string[]
   observed: boolean
+  /** Has it an address at workers.dev, past the host and its rules? */
+  atWorkersDev: boolean
 }
 
 export interface Route {
@@ -18,12 +20,16 @@ export interface Route {
   script: string | null
 }
 
-export interface CloudflareReads {
+export interface CloudflareApi {
   /** Names of all Workers of the account. */
   workers(): Promise<string[]>
   worker(name: string): Promise<DeployedWorker>
   routes(): Promise<Route[]>
+  /** undefined where the token may not read the zone. */
+  zoneName(): Promise<string | undefined>
   removeRoute(id: string): Promise<void>
+  /** With its schedules, and what its objects stored; also where others bind it. */
+  removeWorker(name: string): Promise<void>
 }
 
 interface Version {
@@ -34,13 +40,13 @@ interface Version {
 const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
 const LIMIT_MS = 30_000
 
-export function cloudflareReads({ settings, apiToken }: Deployment): CloudflareReads {
+export function cloudflareApi({ settings, apiToken }: Deployment): CloudflareApi {
   const base = process.env.CLOUDFLARE_API_BASE_URL ?? CLOUDFLARE
   const scripts = `/accounts/${settings.account}/workers/scripts`
   const routes = `/zones/${settings.zone}/workers/routes`
 
   /** @throws Error with Cloudflare's words */
-  async function ask<T>(path: string, method = 'GET'): Promise<T> {
+  async function ask<T>(path: string, method = 'GET', notAllowed?: T): Promise<T> {
     const response = await fetch(base + path, {
       method,
       headers: { authorization: `Bearer ${apiToken}` },
@@ -52,6 +58,7 @@ export function cloudflareReads({ settings, apiToken }: Deployment): CloudflareR
       errors?: { code: number; message: string }[]
     }
     if (body.success) return body.result
+    if (response.status === 403 && notAllowed !== undefined) return notAllowed
     const said = body.errors?.map(({ code, message }) => `${message} [code: ${code}]`).join('; ')
     throw new Error(`Cloudflare: ${method} ${path}: ${said ?? `HTTP ${response.status}`}`)
   }
@@ -66,6 +73,7 @@ export function cloudflareReads({ settings, apiToken }: Deployment): CloudflareR
       const { observability } = await ask<{ observability?: { enabled?: boolean } }>(
         `${scripts}/${name}/script-settings`,
       )
+      const { enabled: atWorkersDev } = await ask<{ enabled: boolean }>(`${scripts}/${name}/subdomain`)
       const versions = deployments[0]?.versions ?? []
       const only = versions.length === 1 ? versions[0]?.version_id : undefined
       const version =
@@ -81,11 +89,16 @@ export function cloudflareReads({ settings, apiToken }: Deployment): CloudflareR
         secrets: bindings.flatMap(({ type, name }) => (type === 'secret_text' ? [name] : [])),
         crons: schedules.map(({ cron }) => cron),
         observed: observability?.enabled === true,
+        atWorkersDev,
       }
     },
     routes: async () => await ask<Route[]>(routes),
+    zoneName: async () => (await ask<{ name?: string }>(`/zones/${settings.zone}`, 'GET', {})).name,
     async removeRoute(id) {
       await ask(`${routes}/${id}`, 'DELETE')
+    },
+    async removeWorker(name) {
+      await ask(`${scripts}/${name}?force=true`, 'DELETE')
     },
   }
 }

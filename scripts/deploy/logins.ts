@@ -8,11 +8,10 @@ import { verifiedConnection } from '../../db/operate/connection.ts'
 import { EDGE_ROLES, setRolePasswords, type EdgeRole } from '../stack/database.ts'
 import { LOGIN_OF, type Deployment } from './settings.ts'
 
-export function passwordOf({ deployKey, environment }: Deployment, role: EdgeRole): string {
-  return createHmac('sha256', deployKey)
+export const passwordOf = ({ deployKey, environment }: Deployment, role: EdgeRole): string =>
+  createHmac('sha256', deployKey)
     .update(`login ${environment ?? ''} ${role}`)
     .digest('hex')
-}
 
 /** Variable → connection string of its login on the pooled host. */
 export function connectionStrings(deployment: Deployment): Map<string, string> {
@@ -31,15 +30,31 @@ export function connectionStrings(deployment: Deployment): Map<string, string> {
 /** `ep-cool-1.eu-central-1.aws.neon.tech` → `ep-cool-1-pooler.eu-central-1.aws.neon.tech` */
 const pooledHostOf = (url: URL): string => url.host.replace(/^([^.]+)\./, '$1-pooler.')
 
-/** Sets the passwords that are not what they should be. Answers the logins that were changed. */
-export async function setLogins(deployment: Deployment): Promise<EdgeRole[]> {
+/** Logins whose passwords are not what they should be, or that are not there yet. */
+export async function staleLogins(deployment: Deployment): Promise<EdgeRole[]> {
   const stale: EdgeRole[] = []
   for (const role of EDGE_ROLES) if (!(await canLogIn(deployment, role))) stale.push(role)
-  if (stale.length > 0) {
-    const passwords = EDGE_ROLES.map((role) => [role, passwordOf(deployment, role)] as const)
-    await setRolePasswords(deployment.ownerUrl, Object.fromEntries(passwords) as Record<EdgeRole, string>)
-  }
   return stale
+}
+
+export async function setLogins(deployment: Deployment): Promise<void> {
+  const passwords = EDGE_ROLES.map((role) => [role, passwordOf(deployment, role)] as const)
+  await setRolePasswords(deployment.ownerUrl, Object.fromEntries(passwords) as Record<EdgeRole, string>)
+}
+
+/**
+ * Two environments at one database: one would take the other's passwords away, and move its money.
+ * @throws Error where the logins have the passwords of another environment
+ */
+export async function refuseForeignDatabase(deployment: Deployment): Promise<void> {
+  const all = [undefined, ...deployment.environments]
+  for (const environment of all.filter((one) => one !== deployment.environment)) {
+    if (!(await canLogIn({ ...deployment, environment }, EDGE_ROLES[0]))) continue
+    const owner = environment === undefined ? 'what stands at the top of the file' : `"${environment}"`
+    throw new Error(
+      `OWNER_DATABASE_URL leads to the database of ${owner}: each environment needs one of its own`,
+    )
+  }
 }
 
 /** @throws Error where the database does not answer */
@@ -52,8 +67,8 @@ async function canLogIn(deployment: Deployment, role: EdgeRole): Promise<boolean
     await client.connect()
     return true
   } catch (error) {
-    // 28P01: a wrong password, or none is set.
-    if ((error as { code?: string }).code === '28P01') return false
+    // A wrong password or none, or no such login.
+    if (['28P01', '28000'].includes((error as { code?: string }).code ?? '')) return false
     throw error
   } finally {
     await client.end()

@@ -1,5 +1,5 @@
 /** What a run would change: what is wanted against what Cloudflare has. It holds no secret, so it can be shown. */
-import type { CloudflareReads, DeployedWorker, Route } from './cloudflare.ts'
+import type { CloudflareApi, DeployedWorker, Route } from './cloudflare.ts'
 import type { Deployment } from './settings.ts'
 import { markOf, type Bundled } from './upload.ts'
 import type { Wanted, WantedWorker } from './wanted.ts'
@@ -24,17 +24,17 @@ export interface Plan {
 
 const AT_ONCE = 4
 
-/** @throws Error with one line for each route that leads to somebody else's Worker */
+/** @throws Error with one line for each thing that Cloudflare would refuse half-way */
 export async function planFor(
   deployment: Deployment,
   { chosen: workers, known }: Wanted,
   bundles: ReadonlyMap<string, Bundled>,
-  reads: CloudflareReads,
+  api: CloudflareApi,
 ): Promise<Plan> {
-  const there = new Set(await reads.workers())
+  const there = new Set(await api.workers())
   const strangers = strangersAmong([...there], known, deployment)
   refuseBothWays(known, strangers, deployment.environment)
-  const routes = await reads.routes()
+  const routes = await api.routes()
   const taken = workers.flatMap(({ name, routes: wanted }) =>
     routes
       .filter(({ pattern, script }) => wanted.includes(pattern) && script !== name)
@@ -42,19 +42,34 @@ export async function planFor(
         ({ pattern, script }) => `${pattern} leads to ${script ?? 'no Worker'} already, and not to ${name}`,
       ),
   )
-  if (taken.length > 0) throw new Error(taken.join('\n'))
+  const problems = [...taken, ...workers.flatMap((worker) => missingOwners(worker, workers, there))]
+  if (problems.length > 0) throw new Error(problems.join('\n'))
   const queue = [...workers.entries()]
   const steps: Step[] = []
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [at, worker] = next
-      const now = there.has(worker.name) ? await reads.worker(worker.name) : undefined
+      const now = there.has(worker.name) ? await api.worker(worker.name) : undefined
       const bundle = bundles.get(worker.fn) as Bundled
       steps[at] = stepFor(deployment, worker, bundle, now, routes)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
   return { steps, strangers }
+}
+
+/** Cloudflare would refuse the upload (10061), after others are done. */
+function missingOwners(
+  { name, config }: WantedWorker,
+  workers: readonly WantedWorker[],
+  there: ReadonlySet<string>,
+): string[] {
+  const owners = new Set(config.durable_objects.bindings.map(({ script_name }) => script_name ?? name))
+  return [...owners].flatMap((owner) =>
+    owner === name || there.has(owner) || workers.some((worker) => worker.name === owner)
+      ? []
+      : [`${name} binds a class of ${owner}, which is not deployed: deploy that first`],
+  )
 }
 
 /** One Worker for everything beside Workers for each function: two crons, and whose route wins is nobody's intention. */
@@ -111,6 +126,7 @@ function versionChanges(
       return [`${name in vars ? (name in now.vars ? '~' : '+') : '-'} variable ${name}`]
     }),
     ...(now.observed ? [] : ['+ observability']),
+    ...(now.atWorkersDev ? ['- workers.dev'] : []),
     ...(crons.join() === now.crons.join() ? [] : [`~ cron ${crons.join(', ') || 'none'}`]),
   ]
   if (changes.length > 0 || now.mark === markOf(deployment, worker, bundle)) return changes

@@ -54,7 +54,6 @@ export interface Uploader {
   /** @throws Error with wrangler's words; whether it took effect is then unknown */
   deploy(worker: WantedWorker, bundle: Bundled): Promise<void>
   deleteSecret(worker: string, secret: string): Promise<void>
-  deleteWorker(worker: string): Promise<void>
 }
 
 export function uploaderFor(deployment: Deployment, folder: string): Uploader {
@@ -85,7 +84,6 @@ export function uploaderFor(deployment: Deployment, folder: string): Uploader {
       )
     },
     deleteSecret: async (name, secret) => await run(['secret', 'delete', secret, '--name', name]),
-    deleteWorker: async (name) => await run(['delete', '--name', name, '--force']),
   }
 
   async function wrangler(args: string[], cwd: string, token: string, input: string): Promise<void> {

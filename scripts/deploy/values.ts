@@ -5,8 +5,10 @@ import { LOGIN_OF, type Deployment, type DeploySettings } from './settings.ts'
 
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
+export type ChainSettings = Pick<DeploySettings, 'chain' | 'signer' | 'variables'>
+
 /** Plain variables: those with a place of their own in deploy.json, then the rest. */
-export function plainVariables({ chain, signer, variables }: DeploySettings): Record<string, string> {
+export function plainVariables({ chain, signer, variables }: ChainSettings): Record<string, string> {
   return {
     CHAIN_ID: String(chain.id),
     VAULT_ADDRESS: chain.vault,
@@ -18,16 +20,22 @@ export function plainVariables({ chain, signer, variables }: DeploySettings): Re
   }
 }
 
-/** One line for each variable or secret that is missing, malformed or nobody's. No line has a secret in it. */
+/**
+ * One line for each variable or secret that is missing, malformed or nobody's. No line has a secret in it. `declared` is
+ * of the functions that are deployed, `everybody` of all there are: what one of them reads may be given although it is
+ * left out here.
+ */
 export function valueProblems(
   { settings, secrets }: Deployment,
   declared: readonly Declared[],
+  everybody: readonly Declared[],
   required: readonly string[],
 ): string[] {
+  const known = new Set(everybody.flatMap(({ variables }) => Object.keys(variables)))
   const schemas = Object.assign({}, ...declared.map(({ variables }) => variables)) as Declared['variables']
-  const secretNames = new Set(declared.flatMap((one) => one.secrets))
+  const secretNames = new Set(everybody.flatMap((one) => one.secrets))
   const values = plainVariables(settings)
-  const readsSessions = SESSION_KEYS.some((name) => secretNames.has(name))
+  const readsSessions = SESSION_KEYS.some((name) => name in schemas)
   const wrong = Object.entries(schemas).flatMap(([name, schema]) => {
     if (name in LOGIN_OF) return []
     const isSecret = secretNames.has(name)
@@ -46,7 +54,7 @@ export function valueProblems(
   return [
     ...Object.keys(settings.variables).flatMap((name) => {
       if (secretNames.has(name)) return [`variables.${name}: is a secret`]
-      return name in schemas ? [] : [`variables.${name}: no function reads it`]
+      return known.has(name) ? [] : [`variables.${name}: no function reads it`]
     }),
     ...settings.secrets.flatMap((name) =>
       secretNames.has(name) ? [] : [`secrets: no function reads ${name}`],

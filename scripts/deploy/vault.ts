@@ -9,20 +9,23 @@ import {
   type Hex,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
+import * as z from 'zod/mini'
+import { withdrawEnv } from '../../functions/_lib/env.ts'
 import { compileContracts, contractNamed } from '../stack/compile.ts'
 import { vaultAbi } from '../stack/contract-abi.ts'
-import type { DeploySettings } from './settings.ts'
-import { plainVariables } from './values.ts'
+import { plainVariables, type ChainSettings } from './values.ts'
 
-/** EIP-712 name and version of the vault, as the withdrawal function has them. */
-function domainOf(settings: DeploySettings): { name: string; version: string } {
-  const { VAULT_DOMAIN_NAME: name = 'ZTDX Spot Vault', VAULT_DOMAIN_VERSION: version = '1' } =
-    plainVariables(settings)
-  return { name, version }
+/** EIP-712 name and version of the vault, as the withdrawal function reads them. */
+function domainOf(settings: ChainSettings): { name: string; version: string } {
+  const { VAULT_DOMAIN_NAME, VAULT_DOMAIN_VERSION } = plainVariables(settings)
+  return {
+    name: z.parse(withdrawEnv.VAULT_DOMAIN_NAME, VAULT_DOMAIN_NAME),
+    version: z.parse(withdrawEnv.VAULT_DOMAIN_VERSION, VAULT_DOMAIN_VERSION),
+  }
 }
 
 /** One line for each thing that is not as the settings say; none where the vault can be used. */
-export async function vaultProblems(settings: DeploySettings, rpcUrl: string): Promise<string[]> {
+export async function vaultProblems(settings: ChainSettings, rpcUrl: string): Promise<string[]> {
   const client = createPublicClient({ transport: http(rpcUrl) })
   const { chain, signer } = settings
   const address = chain.vault as Address
@@ -65,17 +68,18 @@ export async function vaultProblems(settings: DeploySettings, rpcUrl: string): P
 export interface NewVault {
   address: Address
   block: bigint
+  hash: Hex
 }
 
 /** The constructor's arguments, by name, for a person to look at before anything is sent. */
-export function vaultArguments(settings: DeploySettings, owner: Address) {
+export function vaultArguments(settings: ChainSettings, owner: Address) {
   const { name, version } = domainOf(settings)
   return { name, version, signer: settings.signer.address as Address, owner }
 }
 
 /** @throws Error where the chain is another one, or the transaction was reverted */
 export async function deployVault(
-  settings: DeploySettings,
+  settings: ChainSettings,
   rpcUrl: string,
   deployerKey: Hex,
   owner: Address,
@@ -96,5 +100,5 @@ export async function deployVault(
   })
   const { status, contractAddress, blockNumber } = await reader.waitForTransactionReceipt({ hash })
   if (status !== 'success' || !contractAddress) throw new Error(`transaction ${hash} was reverted`)
-  return { address: contractAddress, block: blockNumber }
+  return { address: contractAddress, block: blockNumber, hash }
 }

@@ -41,15 +41,16 @@ export async function wantedWorkers(file: string, deployment: Deployment, choice
   const functions = Object.keys(readWranglerConfig().env ?? {})
   const unknown = settings.leaveOut.filter((fn) => !functions.includes(fn))
   const left = functions.filter((fn) => !settings.leaveOut.includes(fn) && isOpen(fn, settings))
-  const declared = new Map<string, Declared>()
-  for (const fn of left) declared.set(fn, await declaredBy(join(projectRoot, `functions/${fn}.ts`)))
+  const everybody = new Map<string, Declared>()
+  for (const fn of functions) everybody.set(fn, await declaredBy(join(projectRoot, `functions/${fn}.ts`)))
+  const declared = new Map([...everybody].filter(([fn]) => left.includes(fn)))
   const problems = [
     ...nameProblems(deployment.environments),
     ...unknown.map((fn) => `leaveOut: there is no function ${fn}`),
     ...(choice.only === undefined || left.includes(choice.only)
       ? []
       : [`there is no function ${choice.only} to deploy: ${left.join(', ')}`]),
-    ...valueProblems(deployment, [...declared.values()], left.flatMap(requiredOf)),
+    ...valueProblems(deployment, [...declared.values()], [...everybody.values()], left.flatMap(requiredOf)),
     ...(settings.tokens !== undefined && !existsSync(settings.tokens)
       ? [`tokens: there is no ${settings.tokens}`]
       : []),

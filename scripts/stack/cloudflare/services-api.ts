@@ -1,5 +1,5 @@
 /** A Worker as a whole: what wrangler looks at before it deploys, and its end. */
-import { latestVersion, scriptNamed, type Account, type Script } from './account.ts'
+import { latestVersion, scriptNamed, type Script } from './account.ts'
 import type { ApiEndpoint, ApiRequest } from './endpoint.ts'
 import { badRequest } from './refusal.ts'
 import { scriptShown } from './uploads-api.ts'
@@ -13,7 +13,9 @@ const serviceShown = (script: Script): object => ({
 })
 
 /** A Worker that others bind goes only by force. With it go its routes, its schedules and what its objects stored. */
-function deleteScript(account: Account, { name }: Script, query: URLSearchParams): unknown {
+function deleteScript(request: ApiRequest): unknown {
+  const { account, query } = request
+  const { name } = script(request)
   const users = [...account.scripts.values()].filter(
     (other) =>
       other.name !== name &&
@@ -32,9 +34,6 @@ function deleteScript(account: Account, { name }: Script, query: URLSearchParams
 
 export const servicesApi: readonly ApiEndpoint[] = [
   { method: 'GET', path: SERVICE, handle: (request) => serviceShown(script(request)) },
-  {
-    method: 'DELETE',
-    path: SERVICE,
-    handle: (request) => deleteScript(request.account, script(request), request.query),
-  },
+  { method: 'DELETE', path: SERVICE, handle: deleteScript },
+  { method: 'DELETE', path: SERVICE.replace('/services/', '/scripts/'), handle: deleteScript },
 ]

@@ -1,0 +1,51 @@
+/** The ledger's side of a deployment: what would change in the database, the changes, and whether the books are right. */
+import { backDoorsLine } from '../../db/operate/back-doors.ts'
+import { migrateDatabase, pendingMigrations, type Migrated } from '../../db/operate/migrate.ts'
+import { putTokens, type EdgeRole, type TokenSeed } from '../stack/database.ts'
+import { checkInvariants } from '../stack/invariants.ts'
+import { refuseForeignDatabase, setLogins, staleLogins } from './logins.ts'
+import type { Deployment } from './settings.ts'
+
+export interface DatabasePlan {
+  pending: Migrated
+  /** Logins whose passwords are not what the deploy key makes them. */
+  stale: EdgeRole[]
+}
+
+/** @throws Error where the database does not answer, or belongs to another environment */
+export async function planDatabase(deployment: Deployment): Promise<DatabasePlan> {
+  await refuseForeignDatabase(deployment)
+  const pending = await pendingMigrations(deployment.ownerUrl)
+  return { pending, stale: await staleLogins(deployment) }
+}
+
+/** One line for each kind of change; none where there is nothing to do. */
+export function databaseChanges({ pending, stale }: DatabasePlan): string[] {
+  const { migrations, verbs } = pending
+  return [
+    ...(migrations.length > 0 ? [`migrations ${migrations.join(', ')}`] : []),
+    ...(verbs.length > 0 ? [`verbs of ${verbs.join(', ')}`] : []),
+    ...(stale.length > 0 ? [`passwords of ${stale.join(', ')}`] : []),
+  ]
+}
+
+/** Structure, verbs, logins and tokens. What is as it should be is left alone. Answers what the operator must know. */
+export async function bringUpDatabase(
+  deployment: Deployment,
+  plan: DatabasePlan,
+  tokens: TokenSeed[],
+): Promise<string | undefined> {
+  await migrateDatabase(deployment.ownerUrl)
+  // After the migrations: they make the logins.
+  if (plan.stale.length > 0) await setLogins(deployment)
+  if (tokens.length > 0) await putTokens(deployment.ownerUrl, tokens)
+  return await backDoorsLine(deployment.ownerUrl)
+}
+
+/** How many invariants hold. @throws Error with the names of those that do not */
+export async function verifyLedger({ ownerUrl }: Deployment): Promise<number> {
+  const results = await checkInvariants(ownerUrl)
+  const broken = results.filter(({ violations }) => violations > 0)
+  if (broken.length > 0) throw new Error(`broken invariants: ${broken.map(({ name }) => name).join('; ')}`)
+  return results.length
+}
