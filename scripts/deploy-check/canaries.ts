@@ -85,7 +85,8 @@ const isCopied = (path: string): boolean =>
     .split(/[\\/]/)
     .some((part) => part.startsWith('.') || part === 'node_modules' || part === 'dist')
 
-async function copyProject(folder: string): Promise<void> {
+/** The sources without anything hidden or made; what is installed is linked. */
+export async function copyProject(folder: string): Promise<void> {
   await cp(projectRoot, folder, { recursive: true, filter: isCopied })
   await symlink(join(projectRoot, 'node_modules'), join(folder, 'node_modules'), 'junction')
 }

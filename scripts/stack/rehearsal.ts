@@ -1,26 +1,38 @@
 /** A deployment that costs nothing: Postgres, KMS and chain of the local stack, and a stand-in for Cloudflare to deploy to. */
 import { spawn } from 'node:child_process'
+import { randomBytes } from 'node:crypto'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { EVERY_SECRET } from '../deploy-check/secrets.ts'
+import { LOGIN_OF } from '../deploy/settings.ts'
+import { plainVariables } from '../deploy/values.ts'
 import { startCloudflare, type CloudflareStandIn } from './cloudflare/stand-in.ts'
 import { projectRoot } from './manifest.ts'
-import { startStack, type Stack } from './stack.ts'
+import { localTokens, startStack, type Stack } from './stack.ts'
 
 export interface Rehearsal {
   stack: Stack
+  /** The owner's connection string of the database that is deployed to. */
+  databaseUrl: string
   cloudflare: CloudflareStandIn
   host: string
   /** The file of settings, to be changed, and the secrets beside it. */
   settings: Record<string, unknown>
   secrets: Record<string, string>
   folder: string
+  /** What the deployed Workers logged last. */
+  workerLog(): string
+  /** Settings and secrets as they are now. */
+  writeFiles(): Promise<{ file: string; secretFile: string }>
   /** Runs `npm run deploy -- --config …` with more options. */
   deploy(...options: string[]): Promise<{ code: number; output: string }>
   stop(): Promise<void>
 }
 
 const HOST = 'api.tidegate.example'
+const DATABASE = 'deployed'
+const LOG_CHARS_MAX = 20_000
 
 export async function startRehearsal({
   allZones = false,
@@ -28,21 +40,39 @@ export async function startRehearsal({
 } = {}): Promise<Rehearsal> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-rehearsal-'))
   const stack = await startStack({ folder: join(folder, 'stack'), port: 0, withoutGateway: true })
+  let log = ''
+  const keep = (chunk: string): void => void (log = (log + chunk).slice(-LOG_CHARS_MAX))
   const zones = [{ name: 'tidegate.example', hosts: [HOST, `staging.${HOST}`] }]
-  const cloudflare = await startCloudflare({ zones, folder: join(folder, 'cloudflare'), allZones, onOutput })
+  const cloudflare = await startCloudflare({
+    zones,
+    folder: join(folder, 'cloudflare'),
+    allZones,
+    onOutput: keep,
+  })
+  // Empty: the deployment migrates it.
+  await stack.postgres.createDatabase(DATABASE)
+  const databaseUrl = stack.postgres.ownerUrl(DATABASE)
+  const tokens = join(folder, 'tokens.json')
+  await writeFile(tokens, JSON.stringify(localTokens(stack.chain)))
   const rehearsal: Rehearsal = {
     stack,
+    databaseUrl,
     cloudflare,
     host: HOST,
     folder,
-    settings: settingsOf(stack, cloudflare),
-    secrets: secretsOf(stack, cloudflare),
+    settings: { ...settingsOf(stack, cloudflare), tokens },
+    secrets: secretsOf(stack, cloudflare, databaseUrl),
+    workerLog: () => log,
+    async writeFiles() {
+      const files = { file: join(folder, 'deploy.json'), secretFile: join(folder, 'secrets.json') }
+      await writeFile(files.file, JSON.stringify(rehearsal.settings))
+      await writeFile(files.secretFile, JSON.stringify(rehearsal.secrets), { mode: 0o600 })
+      return files
+    },
     async deploy(...options) {
-      const config = join(folder, 'deploy.json')
-      const secrets = join(folder, 'secrets.json')
-      await writeFile(config, JSON.stringify(rehearsal.settings))
-      await writeFile(secrets, JSON.stringify(rehearsal.secrets), { mode: 0o600 })
-      return await deployCommand(cloudflare, ['--config', config, '--secrets', secrets, ...options], onOutput)
+      const { file, secretFile } = await rehearsal.writeFiles()
+      const named = ['--config', file, '--secrets', secretFile]
+      return await deployCommand(cloudflare, [...named, ...options], onOutput)
     },
     async stop() {
       await cloudflare.stop()
@@ -57,39 +87,37 @@ function settingsOf(
   { env, manifest, proxy }: Stack,
   { account }: CloudflareStandIn,
 ): Record<string, unknown> {
-  return {
+  const of = (name: string): string => env[name] ?? ''
+  const settings = {
     account: account.id,
     zone: account.zones[0]?.id,
     host: HOST,
     chain: { id: manifest.chainId, vault: manifest.vault, vaultDeployBlock: 0 },
-    signer: { region: env.AWS_REGION, keyId: env.KMS_KEY_ID, address: manifest.signerAddress },
+    signer: { region: of('AWS_REGION'), keyId: of('KMS_KEY_ID'), address: manifest.signerAddress },
     pooledHost: `127.0.0.1:${proxy.port}`,
-    variables: {
-      TESTNET_ONLY: 'true',
-      SPOT_ENABLED: 'true',
-      KMS_ENDPOINT: env.KMS_ENDPOINT,
-      ...Object.fromEntries(
-        ['CONFIRMATIONS', 'FINALITY'].flatMap((name) => (env[name] === undefined ? [] : [[name, env[name]]])),
-      ),
-    },
-    secrets: ['JWT_SECRET', 'ADMIN_API_KEY', 'RPC_URL', 'AWS_ACCESS_KEY_ID', 'AWS_SECRET_ACCESS_KEY'],
     environments: { staging: { host: `staging.${HOST}`, rateLimitOffset: 1000 } },
   }
+  const placed = plainVariables({ ...settings, variables: {} })
+  const plain = Object.entries(env).filter(([name]) => !(name in placed) && !EVERY_SECRET.includes(name))
+  return { ...settings, variables: Object.fromEntries(plain), secrets: Object.keys(functionSecrets(env)) }
 }
 
-function secretsOf({ env, manifest }: Stack, { token }: CloudflareStandIn): Record<string, string> {
-  const of = (name: string): string => env[name] ?? ''
-  return {
-    CLOUDFLARE_API_TOKEN: token,
-    OWNER_DATABASE_URL: manifest.databaseUrl,
-    DEPLOY_KEY: `rehearsal-${of('JWT_SECRET')}`,
-    JWT_SECRET: of('JWT_SECRET'),
-    ADMIN_API_KEY: of('ADMIN_API_KEY'),
-    RPC_URL: of('RPC_URL'),
-    AWS_ACCESS_KEY_ID: of('AWS_ACCESS_KEY_ID'),
-    AWS_SECRET_ACCESS_KEY: of('AWS_SECRET_ACCESS_KEY'),
-  }
-}
+/** Those whose values a person gives; connection strings are made. */
+const functionSecrets = (env: Record<string, string>): Record<string, string> =>
+  Object.fromEntries(
+    Object.entries(env).filter(([name]) => EVERY_SECRET.includes(name) && !(name in LOGIN_OF)),
+  )
+
+const secretsOf = (
+  { env }: Stack,
+  { token }: CloudflareStandIn,
+  databaseUrl: string,
+): Record<string, string> => ({
+  CLOUDFLARE_API_TOKEN: token,
+  OWNER_DATABASE_URL: databaseUrl,
+  DEPLOY_KEY: randomBytes(32).toString('hex'),
+  ...functionSecrets(env),
+})
 
 async function deployCommand(
   cloudflare: CloudflareStandIn,

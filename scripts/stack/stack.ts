@@ -239,7 +239,7 @@ function localEnv(
   }
 }
 
-function localTokens(chain: LocalChain): TokenSeed[] {
+export function localTokens(chain: Pick<LocalChain, 'chainId' | 'tokens'>): TokenSeed[] {
   const onChain = (
     symbol: 'DF' | 'USDT',
     rest: Pick<TokenSeed, 'transferable' | 'withdrawable'>,
