@@ -5,7 +5,7 @@
  *   --only <function>  deploys that one
  *   --env <name>       one of the file's environments
  *   --single           one Worker for everything
- *   --destroy          deletes the Workers of an environment; never those of the top of the file
+ *   --destroy          deletes the Workers of a test environment; never those of the top of the file
  *   --secrets <file>   instead of .deploy.secrets.json
  *   --connect-to <url> reaches the host there, instead of by DNS, to look whether it answers
  *
@@ -17,6 +17,8 @@ import { defaultSecretFile } from './deploy/secret-values.ts'
 import { kms, vault } from './deploy/steps.ts'
 
 const { env } = process
+// A connection string says all that it means: what the shell says to Postgres's other clients is of other projects.
+for (const name of Object.keys(env)) if (name.startsWith('PG')) delete env[name]
 const [command, ...rest] = process.argv.slice(2)
 
 try {

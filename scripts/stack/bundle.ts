@@ -55,7 +55,8 @@ async function run(args: string[], cwd: string): Promise<void> {
   const child = spawn(process.execPath, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    env: { ...process.env, ...QUIET_WRANGLER },
+    // Built in as a constant: the shell's would give another bundle.
+    env: { ...process.env, ...QUIET_WRANGLER, NODE_ENV: 'production' },
   })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) stream.on('data', (chunk) => (output += String(chunk)))
