@@ -17,7 +17,8 @@ import { startRehearsal, type Rehearsal } from '../scripts/stack/rehearsal.ts'
 const DEPLOYED = ['stream', 'settle', 'health']
 const names = DEPLOYED.map((fn) => `tidegate-${fn}-staging`)
 
-vi.setConfig({ testTimeout: 240_000, hookTimeout: 180_000 })
+// Each run bundles and uploads by wrangler, which takes its time on a machine that has other things to do.
+vi.setConfig({ testTimeout: 600_000, hookTimeout: 180_000 })
 
 let on: Rehearsal
 beforeAll(async () => {
@@ -107,6 +108,7 @@ describe('a deployment', () => {
     expect([code, output]).toEqual([0, expect.stringContaining('nothing was changed')])
     for (const name of names) expect(output).toMatch(new RegExp(`${name} +[0-9a-f]{12}  new, `))
     expect(output).toContain(`+ route staging.${on.host}/ws*`)
+    expect(output).toMatch(/tidegate-settle-staging .* \+ cron \* \* \* \* \*$/m)
     expect(output).toMatch(/^database: migrations 0000_.*; verbs of .*; passwords of tidegate_edge/m)
     const values = Object.values(on.secrets).filter((value) => value.length > 7)
     for (const value of values) expect(output).not.toContain(value)

@@ -100,7 +100,9 @@ export function stepFor(
   const newRoutes = worker.routes.filter((pattern) => !own.some((route) => route.pattern === pattern))
   const surplusRoutes = own.filter(({ pattern }) => !worker.routes.includes(pattern))
   const surplusSecrets = now?.secrets.filter((name) => !(name in worker.secrets)) ?? []
-  const version = now ? versionChanges(deployment, worker, bundle, now) : ['new']
+  const version = now
+    ? versionChanges(deployment, worker, bundle, now)
+    : ['new', ...worker.crons.map((cron) => `+ cron ${cron}`)]
   const changes = [
     ...version,
     ...surplusSecrets.map((name) => `- secret ${name}`),
