@@ -4,7 +4,9 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { reserve } from '../db/ledger/reserve.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
+import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
+import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 const DF = 10n ** 18n
@@ -187,6 +189,74 @@ describe('deposits into the vault before', () => {
     }
     expect(await s.run(moved)).toMatchObject({ outcome: 'ok', deposited: 1 })
     expect(await s.balance(holder.id)).toBe('104')
+  })
+})
+
+describe('while two vaults are followed', () => {
+  const operator = async (...args: string[]) =>
+    await alertsCommand(s.stack.manifest.databaseUrl, ...args, '--why', 'looked', '--by', 'somebody')
+
+  test('a deposit into the one before, hidden for longer than is read again, is found by its coins and credited once', async () => {
+    const [holder, depositor] = [await s.account(), await s.account()]
+    const row = await s.signed(holder, '10', 1_000_000)
+    await s.deposit(depositor, s.df, 6n * DF)
+    s.stack.rpc.setFaults({ emptyLogs: 1 })
+    for (let blocks = 0; blocks < 700; blocks += 50) await s.finalize(50)
+    expect(await s.run(moved)).toMatchObject({ deposited: 0 })
+    for (let blocks = 0; blocks < 700; blocks += 50) await s.finalize(50)
+    expect(await s.run(moved)).toMatchObject({ deposited: 0 })
+    expect(await alerts('vault_unexplained')).toMatchObject([{ detail: { vault: s.vault, surplus: '6' } }])
+    s.stack.rpc.setFaults({})
+    const runs = [await s.run(moved), await s.run(moved), await s.run(moved)]
+    expect(sum(runs)).toEqual([0, 0, 1])
+    expect([await s.balance(depositor.id), await alerts('vault_unexplained')]).toEqual(['106', []])
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ expired: 1 })
+  })
+
+  test('coins without a deposit are explained for the vault that has them', async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder, '10', 1_000)
+    const gift = { account: s.owner, address: s.df, abi: tokenAbi, functionName: 'mint' } as const
+    await succeed(
+      s.chain,
+      await s.chain.writeContract({ ...gift, args: [moved.VAULT_ADDRESS as Address, 9n * DF] }),
+    )
+    await s.finalize()
+    await s.run(moved)
+    expect(await alerts('vault_unexplained')).toMatchObject([
+      { detail: { vault: moved.VAULT_ADDRESS, surplus: '9' } },
+    ])
+    expect(await operator('explain', 'DF', '9')).toMatchObject({ code: 0 })
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    expect(await s.run(moved)).toMatchObject({ outcome: 'ok', expired: 1 })
+    expect(await alerts('vault_unexplained')).toEqual([])
+  })
+
+  test('a counter is accepted for the vault at which it is in doubt; without a doubt the vault must be named', async () => {
+    const [doubted, other] = [await s.account(), await s.account()]
+    await s.client.sql(
+      `insert into counter_doubts (id, account, chain_id, vault, counter, blocks, created_at, last_seen_at)
+       values (gen_random_uuid(), $1, $2, $3, 5, true, now(), now())`,
+      [doubted.id, s.stack.manifest.chainId, s.vault],
+    )
+    expect(await operator('accept-counter', doubted.id, '3')).toMatchObject({ code: 0 })
+    const refused = await operator('accept-counter', other.id, '4')
+    expect([refused.code, refused.error]).toEqual([1, expect.stringContaining(s.vault)])
+    expect(refused.error).toContain(moved.VAULT_ADDRESS)
+    const unknown = await operator('accept-counter', other.id, '4', `0x${'ab'.repeat(20)}`)
+    expect([unknown.code, unknown.error]).toEqual([1, expect.stringContaining('not accepted')])
+    expect(await operator('accept-counter', other.id, '4', moved.VAULT_ADDRESS)).toMatchObject({ code: 0 })
+    const nonces = await s.client.sql(
+      `select account, vault, next_on_chain::int as next from withdrawal_nonces where account = any($1) order by next`,
+      [[doubted.id, other.id]],
+    )
+    expect(nonces).toEqual([
+      { account: doubted.id, vault: s.vault, next: 3 },
+      { account: other.id, vault: moved.VAULT_ADDRESS, next: 4 },
+    ])
   })
 })
 

@@ -2,7 +2,9 @@ import { randomBytes } from 'node:crypto'
 import { getContractAddress, maxUint256, type Address } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
+import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
+import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { depositData, storeLog } from './support/stored-log.ts'
 
@@ -140,6 +142,37 @@ describe('deposits of a token that is not listed', () => {
     expect(runs.reduce((sum, run) => sum + run.deposited, 0)).toBe(2)
     expect(await s.client.balancesOf(holder.id)).toMatchObject({ [`spot ${symbol}`]: '10' })
     expect(await alert()).toMatchObject([{ count: 1, deposits: [{ contract: other }] }])
+  })
+
+  test('are never credited once a person has sent them back, and their coins are then not missing from the vault', async () => {
+    const token = await newToken()
+    const holder = await s.account()
+    await s.deposit(holder, token, 2n * DF)
+    await s.deposit(holder, token, 3n * DF)
+    await s.finalize()
+    await s.run()
+    const id = (await alert())[0]!.deposits[0]!.id
+    const returned = async () =>
+      await alertsCommand(s.stack.manifest.databaseUrl, 'returned', id, '--why', 'sent back in 0x12')
+    expect(await returned()).toMatchObject({ code: 0, out: 'returned, and never credited\n' })
+    expect(await returned()).toMatchObject({
+      code: 1,
+      error: expect.stringContaining('there is no such open alert'),
+    })
+    await s.chain.impersonateAccount({ address: s.vault })
+    await s.chain.setBalance({ address: s.vault, value: DF })
+    const back = { account: s.vault, address: token, abi: tokenAbi, functionName: 'transfer' } as const
+    await succeed(s.chain, await s.chain.writeContract({ ...back, args: [holder.wallet.address, 2n * DF] }))
+    await s.finalize()
+    const symbol = await list(token)
+    expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 1 })
+    expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 0 })
+    expect(await s.client.balancesOf(holder.id)).toMatchObject({ [`spot ${symbol}`]: '3' })
+    const of = await s.client.sql(
+      `select unexplained_in_wei::text as left from vault_coins where contract = lower($1)`,
+      [token],
+    )
+    expect([of, await alert()]).toEqual([[{ left: '0' }], []])
   })
 
   test('beyond twenty are counted, and the list goes on as the oldest are dealt with', async () => {
