@@ -56,7 +56,10 @@ describe('tokens.json', () => {
   })
 
   it('is told of rows that contradict each other or themselves', () => {
-    expect(problemsOf([DF, DF])).toEqual(['[1].symbol: DF is in the list already'])
+    expect(problemsOf([DF, DF])).toEqual([
+      '[1].symbol: DF is in the list already',
+      '[1].contract: another token of the list has this contract',
+    ])
     expect(problemsOf([{ ...DF, withdrawable: false, contract: null }])).toEqual([
       expect.stringContaining('belong together'),
     ])
