@@ -2,6 +2,7 @@
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { parseEther, type Address } from 'viem'
 import { beforeAll, expect, inject, it } from 'vitest'
+import { withoutAddresses } from '../scripts/deploy/nodes.ts'
 import type { ChainSettings } from '../scripts/deploy/values.ts'
 import { deployVault, vaultProblems } from '../scripts/deploy/vault.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
@@ -58,6 +59,13 @@ it('says so when the vault is paused', async () => {
   const pause = { address: vault, abi: vaultAbi, functionName: 'pause' } as const
   await succeed(chain, await chain.writeContract({ ...pause, account: owner }))
   expect(await vaultProblems(settingsOf(vault), rpcUrl)).toEqual(['the vault is paused'])
+})
+
+it('asks the next node where one does not answer, and no message has the address of any', async () => {
+  const dead = 'http://127.0.0.1:1/geheim'
+  expect(await vaultProblems(settingsOf(vault), `${dead}, ${rpcUrl}`)).toEqual(['the vault is paused'])
+  const failed = withoutAddresses(vaultProblems(settingsOf(vault), dead))
+  await expect(failed).rejects.toThrow(/^the node of RPC_URL: (?!.*geheim)/)
 })
 
 it('sends nothing to a node of another chain', async () => {

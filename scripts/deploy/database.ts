@@ -5,6 +5,8 @@ import { putTokens, type EdgeRole, type TokenSeed } from '../stack/database.ts'
 import { checkInvariants } from '../stack/invariants.ts'
 import { refuseForeignDatabase, setLogins, staleLogins } from './logins.ts'
 import type { Deployment } from './settings.ts'
+import { checkTokensOnChain } from './token-chain.ts'
+import { readTokenFile } from './token-file.ts'
 
 export interface DatabasePlan {
   pending: Migrated
@@ -17,6 +19,18 @@ export async function planDatabase(deployment: Deployment): Promise<DatabasePlan
   await refuseForeignDatabase(deployment)
   const pending = await pendingMigrations(deployment.ownerUrl)
   return { pending, stale: await staleLogins(deployment) }
+}
+
+/** The tokens of the file, as the chain knows them. @throws Error with everything that is wrong with them */
+export async function tokensFor({ settings, secrets }: Deployment): Promise<TokenSeed[]> {
+  if (settings.tokens === undefined) return []
+  const tokens = readTokenFile(settings.tokens)
+  if (tokens.every(({ contract }) => contract === null)) return tokens
+  const rpcUrl = secrets.get('RPC_URL')
+  if (rpcUrl === undefined)
+    throw new Error('secrets: RPC_URL is not named, and its node is asked about the contracts of the tokens')
+  await checkTokensOnChain(settings.tokens, tokens, rpcUrl)
+  return tokens
 }
 
 /** One line for each kind of change; none where there is nothing to do. */

@@ -7,12 +7,11 @@ import { applyPlan } from './apply.ts'
 import { makeBundles } from './bundles.ts'
 import { FileProblems } from './checked-json.ts'
 import { cloudflareApi, type CloudflareApi } from './cloudflare.ts'
-import { bringUpDatabase, databaseChanges, planDatabase, verifyLedger } from './database.ts'
+import { bringUpDatabase, databaseChanges, planDatabase, tokensFor, verifyLedger } from './database.ts'
 import { waitForHealth } from './look.ts'
 import { planFor } from './plan.ts'
 import { readDeployment, type Deployment } from './settings.ts'
 import { failureText, planText, summaryText } from './show.ts'
-import { readTokenFile } from './token-file.ts'
 import { uploaderFor } from './upload.ts'
 import { nameProblems, wantedWorkers, workerNames } from './wanted.ts'
 
@@ -55,7 +54,7 @@ export async function deploy(options: DeployOptions, env: Record<string, string 
 async function bringUp(options: DeployOptions, deployment: Deployment, folder: string): Promise<void> {
   const wanted = await wantedWorkers(options.file, deployment, options)
   const { tokens: tokenFile, host } = deployment.settings
-  const tokens = tokenFile === undefined ? [] : readTokenFile(tokenFile)
+  const tokens = await tokensFor(deployment)
   const api = cloudflareApi(deployment)
   refuseOtherZone(host, await api.zoneName())
   const database = await planDatabase(deployment)

@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
 import { isAddress, type Hex } from 'viem'
 import { addressOfPublicKey, awsCli, kmsCommands, makeSigner } from './kms.ts'
+import { withoutAddresses } from './nodes.ts'
 import { defaultSecretFile, readSecrets } from './secret-values.ts'
 import { readDeploySettings } from './settings.ts'
 import { deployVault, vaultArguments, vaultProblems } from './vault.ts'
@@ -61,7 +62,7 @@ export async function vault(args: string[], env: Record<string, string | undefin
   if (problems.length > 0) throw new Error(problems.join('\n'))
   const rpcUrl = secrets.get('RPC_URL') ?? ''
   if (!values.new) {
-    const found = await vaultProblems(settings, rpcUrl)
+    const found = await withoutAddresses(vaultProblems(settings, rpcUrl))
     if (found.length > 0) throw new Error(found.join('\n'))
     return console.log(
       `the vault ${settings.chain.vault} is as ${values.config} says: signer, domain and code`,
@@ -73,6 +74,6 @@ export async function vault(args: string[], env: Record<string, string | undefin
     throw new Error('--owner: say which address shall own the vault')
   if (!/^0x[0-9a-fA-F]{64}$/.test(key)) throw new Error('DEPLOYER_KEY must be 0x and 64 hex digits')
   console.log(`SpotVault ${JSON.stringify(vaultArguments(settings, owner))}`)
-  const { address, block } = await deployVault(settings, rpcUrl, key as Hex, owner)
+  const { address, block } = await withoutAddresses(deployVault(settings, rpcUrl, key as Hex, owner))
   console.log(`deployed: "vault": "${address}", "vaultDeployBlock": ${block}`)
 }

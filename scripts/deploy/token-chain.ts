@@ -1,8 +1,9 @@
 /** What the chain itself says of the tokens in `tokens.json`: a wrong `decimals` would multiply every amount by a power of ten. */
-import { createClient, fallback, http, zeroAddress, type Address, type Client } from 'viem'
+import { createClient, zeroAddress, type Address, type Client } from 'viem'
 import { getChainId, getCode, readContract } from 'viem/actions'
 import type { TokenSeed } from '../stack/database.ts'
 import { FileProblems } from './checked-json.ts'
+import { nodesOf } from './nodes.ts'
 
 const DECIMALS = [
   { type: 'function', name: 'decimals', stateMutability: 'view', inputs: [], outputs: [{ type: 'uint8' }] },
@@ -14,10 +15,8 @@ const NATIVE_DECIMALS = 18
  * @throws FileProblems with every token that is not what the file says, or that this node cannot know
  */
 export async function checkTokensOnChain(file: string, tokens: TokenSeed[], rpcUrl: string): Promise<void> {
-  const urls = rpcUrl.split(/[\s,]+/).filter((url) => url !== '')
-  const client = createClient({ transport: fallback(urls.map((url) => http(url))) })
+  const client = createClient({ transport: nodesOf(rpcUrl) })
   const chainId = await getChainId(client).catch(() => {
-    // The node's address often holds a key: it is not repeated here.
     throw new Error(
       'the node of RPC_URL does not answer: the tokens could not be checked, nothing was applied',
     )

@@ -3,7 +3,6 @@ import {
   createPublicClient,
   createWalletClient,
   domainSeparator,
-  http,
   isAddressEqual,
   type Address,
   type Hex,
@@ -13,6 +12,7 @@ import * as z from 'zod/mini'
 import { withdrawEnv } from '../../functions/_lib/env.ts'
 import { compileContracts, contractNamed } from '../stack/compile.ts'
 import { vaultAbi } from '../stack/contract-abi.ts'
+import { nodesOf } from './nodes.ts'
 import { plainVariables, type ChainSettings } from './values.ts'
 
 /** EIP-712 name and version of the vault, as the withdrawal function reads them. */
@@ -26,7 +26,7 @@ function domainOf(settings: ChainSettings): { name: string; version: string } {
 
 /** One line for each thing that is not as the settings say; none where the vault can be used. */
 export async function vaultProblems(settings: ChainSettings, rpcUrl: string): Promise<string[]> {
-  const client = createPublicClient({ transport: http(rpcUrl) })
+  const client = createPublicClient({ transport: nodesOf(rpcUrl) })
   const { chain, signer } = settings
   const address = chain.vault as Address
   const chainId = await client.getChainId()
@@ -85,13 +85,13 @@ export async function deployVault(
   owner: Address,
 ): Promise<NewVault> {
   const account = privateKeyToAccount(deployerKey)
-  const reader = createPublicClient({ transport: http(rpcUrl) })
+  const reader = createPublicClient({ transport: nodesOf(rpcUrl, 'first') })
   const chainId = await reader.getChainId()
   if (chainId !== settings.chain.id)
     throw new Error(`the node is of chain ${chainId}, chain.id is ${settings.chain.id}: nothing was sent`)
   const { abi, bytecode } = contractNamed(await compileContracts(), 'SpotVault')
   const { name, version, signer } = vaultArguments(settings, owner)
-  const wallet = createWalletClient({ account, transport: http(rpcUrl) })
+  const wallet = createWalletClient({ account, transport: nodesOf(rpcUrl, 'first') })
   const hash = await wallet.deployContract({
     abi,
     bytecode,
