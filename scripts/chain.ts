@@ -3,6 +3,7 @@ import { existsSync, readFileSync } from 'node:fs'
 import { getAddress, isAddress, parseEther, type Address, type Hash } from 'viem'
 import { amountFault, fromUnits, toUnits } from '../functions/_lib/amount.ts'
 import { tokenAbi, vaultAbi } from './stack/contract-abi.ts'
+import { moveClock } from './stack/chain-clock.ts'
 import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
 
 const USAGE = `usage: npm run chain -- <command>
@@ -78,8 +79,7 @@ async function mine({ client }: Stack, [text = '']: string[]): Promise<void> {
 
 async function time({ client }: Stack, [text = '']: string[]): Promise<void> {
   if (!text.startsWith('+')) throw new Refusal('time: give the seconds to move on with a plus, such as +3600')
-  await client.increaseTime({ seconds: wholeNumber(text.slice(1), 'seconds', MAX_SECONDS) })
-  await client.mine({ blocks: 1 })
+  await moveClock(client, wholeNumber(text.slice(1), 'seconds', MAX_SECONDS))
   await report(client)
 }
 

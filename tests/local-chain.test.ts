@@ -4,7 +4,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Address } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { afterEach, beforeEach, describe, expect, test } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { mineOne, mineWhenIdle, moveClock } from '../scripts/stack/chain-clock.ts'
 import { startChain, type LocalChain } from '../scripts/stack/chain.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { chainClient, succeed, type ChainClient } from '../scripts/stack/deploy.ts'
@@ -115,6 +116,61 @@ describe('a restart', () => {
   })
 })
 
+describe('the clock', () => {
+  const wallClock = () => BigInt(Math.floor(Date.now() / 1000))
+
+  test('is moved on by what was asked, also where it was made to stand still, and goes on from there', async () => {
+    const { client } = await start()
+    const now = async () => (await client.getBlock()).timestamp
+    await moveClock(client, 7_200)
+    const moved = await now()
+    expect(moved).toBeGreaterThanOrEqual(wallClock() + 7_190n)
+    await mineOne(client)
+    expect(await now()).toBeGreaterThanOrEqual(moved)
+    await client.setBlockTimestampInterval({ interval: 0 })
+    await client.mine({ blocks: 1 })
+    const still = await now()
+    for (const seconds of [3_600, 1, 3_600]) {
+      const before = await now()
+      await moveClock(client, seconds)
+      expect(await now()).toBe(before + BigInt(seconds))
+    }
+    expect(await now()).toBe(still + 7_201n)
+  })
+
+  test('that stands still is not moved while it is ahead, and goes on once the world has caught up', async () => {
+    const { client } = await start()
+    await client.setBlockTimestampInterval({ interval: 0 })
+    await moveClock(client, 3_600)
+    const ahead = (await client.getBlock()).timestamp
+    await mineOne(client)
+    expect((await client.getBlock()).timestamp).toBe(ahead)
+    // The same clock, on a machine whose time has gone on.
+    const later = Number(ahead + 600n) * 1000
+    const clock = vi.spyOn(Date, 'now').mockReturnValue(later)
+    try {
+      await mineOne(client)
+    } finally {
+      clock.mockRestore()
+    }
+    expect((await client.getBlock()).timestamp).toBe(ahead + 600n)
+    await client.mine({ blocks: 1 })
+    expect((await client.getBlock()).timestamp).toBeGreaterThan(ahead + 600n - 5n)
+  })
+
+  test('ticks on a chain that nobody uses: blocks come by themselves until it is stopped', async () => {
+    const { client } = await start()
+    const head = async () => await client.getBlockNumber({ cacheTime: 0 })
+    const first = await head()
+    const miner = mineWhenIdle(client, 40)
+    await until(async () => (await head()) >= first + 3n)
+    await miner.stop()
+    const last = await head()
+    await client.mine({ blocks: 1 })
+    expect(await head()).toBe(last + 1n)
+  })
+})
+
 describe('a kill', () => {
   test('of anvil keeps every block that had been saved, whole', async () => {
     const { chain, client } = await start()
@@ -146,7 +202,7 @@ describe('a kill', () => {
     const next = await start()
     expect(() => process.kill(orphan.pid, 0)).toThrow('ESRCH')
     expect((await next.client.getBlock({ blockNumber: block })).hash).toBe(hash)
-  }, 20_000)
+  })
 
   test('while anvil writes its last state falls back to the saved one', async () => {
     const { chain, client } = await start()
@@ -174,5 +230,5 @@ describe('a refusal', () => {
     writeFileSync(stateFile, '{"block":')
     await expect(start()).rejects.toThrow(/damaged/)
     expect(readFileSync(stateFile, 'utf8')).toBe('{"block":')
-  }, 20_000)
+  })
 })
