@@ -5,6 +5,7 @@ import { setTimeout as pause } from 'node:timers/promises'
 import { promisify } from 'node:util'
 import { gunzip } from 'node:zlib'
 import type { Hash, Hex } from 'viem'
+import { readKept } from './manifest.ts'
 
 /** What startChain remembers beside the state. */
 export interface ChainRecord {
@@ -57,7 +58,9 @@ export async function prepareState(files: StateFiles): Promise<boolean> {
   promoteExitState(files)
   if (!existsSync(files.state)) return false
   if (isWhole(files.state)) return true
-  throw new Error(`${files.state} is damaged: delete it together with the database it belongs to`)
+  throw new Error(
+    `${files.state} is damaged, and the ledger belongs to that chain: \`npm run dev -- --reset\` starts both anew`,
+  )
 }
 
 /** What anvil left when it stopped is newer than anything saved before, unless it was killed while writing it. */
@@ -68,7 +71,7 @@ export function promoteExitState(files: StateFiles): void {
 
 export function readRecord(files: StateFiles): ChainRecord | undefined {
   if (!existsSync(files.record)) return undefined
-  return JSON.parse(readFileSync(files.record, 'utf8')) as ChainRecord
+  return readKept<ChainRecord>(files.record)
 }
 
 export async function writeRecord(files: StateFiles, record: ChainRecord): Promise<void> {
@@ -84,13 +87,16 @@ export async function writeRecord(files: StateFiles, record: ChainRecord): Promi
 export function startSaver(files: StateFiles, client: SaverClient): Saver {
   const stopping = new AbortController()
   let saved: Hash | undefined
-  const save = async (): Promise<void> => {
+  const saveNow = async (): Promise<void> => {
     const hash = await client.getHeadHash()
     if (hash === saved) return
     const zipped = Buffer.from((await client.dump()).slice(2), 'hex')
     await replaceFile(files.state, await unzip(zipped))
     saved = hash
   }
+  // One after the other: they write the same file.
+  let saving = Promise.resolve()
+  const save = async (): Promise<void> => await (saving = saving.catch(() => {}).then(saveNow))
   const loop = async (): Promise<void> => {
     let wait = POLL_MS
     while (!stopping.signal.aborted) {

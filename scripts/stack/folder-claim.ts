@@ -39,9 +39,18 @@ export async function claimFolder(folder: string): Promise<() => Promise<void>> 
 export async function refuseClaimed(folder: string): Promise<void> {
   const text = await readFile(claimFile(folder), 'utf8').catch(() => undefined)
   if (text === undefined) return
-  const { pid, born } = JSON.parse(text) as Owner
-  if (born === undefined || (await bornAt(pid)) !== born) return
+  const { pid, born } = owner(text)
+  if (pid === undefined || born === undefined || (await bornAt(pid)) !== born) return
   throw new Error(
     `the stack in ${folder} is running already (process ${pid}): use that one, or stop it first`,
   )
+}
+
+/** A claim is made whole or not at all: what a full disk or a crash of the machine left of one is nobody's. */
+function owner(text: string): Partial<Owner> {
+  try {
+    return JSON.parse(text) as Owner
+  } catch {
+    return {}
+  }
 }

@@ -1,11 +1,12 @@
 import { createPublicKey, randomUUID } from 'node:crypto'
-import { chmodSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdirSync, writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import { secp256k1 } from '@noble/curves/secp256k1.js'
 import type { Address, Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAddress } from 'viem/accounts'
 import { hexToBytes } from 'viem/utils'
 import * as z from 'zod'
+import { readKept } from './manifest.ts'
 
 const StoredKey = z.strictObject({
   keyId: z.uuid(),
@@ -27,7 +28,11 @@ export function loadKey(keyFile: string | undefined): StoredKey {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error
   }
   chmodSync(keyFile, 0o600)
-  return StoredKey.parse(JSON.parse(readFileSync(keyFile, 'utf8')))
+  const kept = StoredKey.safeParse(readKept(keyFile))
+  if (kept.success) return kept.data
+  throw new Error(
+    `${keyFile} is no key of ours: \`npm run dev -- --reset\` starts clean, and forgets all local data`,
+  )
 }
 
 /** One secp256k1 key as KMS would hold it: only signatures and the public half come out. */

@@ -43,7 +43,7 @@ export const localFolder = join(projectRoot, '.local')
 
 export async function localSecrets(folder: string): Promise<LocalSecrets> {
   const file = join(folder, 'secrets.json')
-  if (existsSync(file)) return JSON.parse(readFileSync(file, 'utf8')) as LocalSecrets
+  if (existsSync(file)) return readKept<LocalSecrets>(file)
   const random = () => randomBytes(32).toString('hex')
   const secrets: LocalSecrets = {
     jwtSecret: random(),
@@ -56,6 +56,19 @@ export async function localSecrets(folder: string): Promise<LocalSecrets> {
   return secrets
 }
 
+/**
+ * A JSON file that a start before this one left.
+ * @throws Error with one line when it is damaged: by a full disk, a crash of the machine, or a person
+ */
+export function readKept<T>(file: string): T {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as T
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error
+    throw new Error(`${file} is damaged: \`npm run dev -- --reset\` starts clean, and forgets all local data`)
+  }
+}
+
 /** Replaced in one step and readable by us alone: a reader never sees half a file. */
 export async function writePrivate(file: string, text: string): Promise<void> {
   await writeFile(`${file}.new`, text + '\n', { mode: 0o600 })
@@ -66,5 +79,5 @@ export async function writePrivate(file: string, text: string): Promise<void> {
 export function readManifest(folder = localFolder): Manifest {
   const file = join(folder, 'dev.json')
   if (!existsSync(file)) throw new Error('the local stack is not running: start it with `npm run dev`')
-  return JSON.parse(readFileSync(file, 'utf8')) as Manifest
+  return readKept<Manifest>(file)
 }

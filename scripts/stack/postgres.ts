@@ -104,7 +104,9 @@ async function checkVersion(cluster: Cluster): Promise<void> {
   const { pgCtl } = cluster.binaries
   const installed = /(\d+)/.exec(await runProgram(pgCtl, ['--version'], cluster))?.[1]
   if (kept === installed) return
-  throw new Error(`postgres: ${cluster.dataDir} was made by version ${kept}, this is ${installed}; remove it`)
+  throw new Error(
+    `postgres: ${cluster.dataDir} was made by version ${kept}, this is ${installed}: \`npm run dev -- --reset\` starts clean`,
+  )
 }
 
 /** Between finding a free port and using it somebody else may take it: then another one is tried. */
