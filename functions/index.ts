@@ -1,4 +1,4 @@
-/** All functions behind one origin: what `wrangler dev` runs, and a valid deployment as one Worker. */
+/** All functions behind one origin: what `npm run dev` runs, and a valid deployment as one Worker. */
 import adminCredit from './admin-credit.ts'
 import agentBind from './agent-bind.ts'
 import agentList from './agent-list.ts'

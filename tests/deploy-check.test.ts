@@ -117,7 +117,7 @@ describe('ratelimits', () => {
   const bound = (name: string, change: object = {}) => ({
     name,
     namespace_id: '1003',
-    simple: { limit: 100, period: 10 },
+    simple: { limit: 100, period: 10 } as const,
     ...change,
   })
 

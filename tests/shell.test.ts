@@ -1,22 +1,7 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
-import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import * as wrangler from 'wrangler'
-import { envFileText } from '../scripts/stack/env-file.ts'
+import { describe, expect, test } from 'vitest'
 import { plainEnvNames } from '../scripts/stack/env-names.ts'
-import { givenVariables, programEnv } from '../scripts/stack/shell.ts'
-
-const { unstable_getVarsForDev: readVariables } = wrangler as unknown as {
-  unstable_getVarsForDev: (
-    config: string,
-    files: string[],
-    vars: object,
-    env: undefined,
-    silent: boolean,
-  ) => Record<string, { value: string }>
-}
+import { programEnv } from '../scripts/stack/program-env.ts'
+import { givenVariables } from '../scripts/stack/shell.ts'
 
 const OTHERS = {
   DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
@@ -97,60 +82,4 @@ describe('--set', () => {
       expect(() => givenVariables({}, ['WRONG=hunter2'])).not.toThrow(/hunter2/)
     },
   )
-})
-
-describe('a file of variables', () => {
-  let folder: string
-  beforeAll(() => {
-    folder = mkdtempSync(join(tmpdir(), 'tidegate-env-'))
-  })
-  afterAll(() => rmSync(folder, { recursive: true, force: true }))
-
-  const readBack = (env: Record<string, string>) => {
-    const file = join(folder, 'functions.env')
-    writeFileSync(file, envFileText(env) + '\n')
-    const read = readVariables(join(folder, 'wrangler.json'), [file], {}, undefined, true)
-    return Object.fromEntries(Object.entries(read).map(([name, { value }]) => [name, value]))
-  }
-
-  test.each([
-    'pa$$word',
-    '$HOME ${PATH} \\$x \\\\$',
-    'a$A',
-    'it’s',
-    "it's",
-    'say "hi"',
-    `both ' and "`,
-    '# no comment',
-    ' spaces ',
-    'two\nlines',
-    'back\\slash\\n',
-    '{"kty":"OKP","d":"a/b+c=="}',
-    'export X=1',
-    '',
-    '\\',
-  ])('keeps %j, between other values, as wrangler reads it', (value) => {
-    const env = { A: "it's $B", X: value, B: '# `', C: "'" }
-    expect(readBack(env)).toEqual(env)
-  })
-
-  test('keeps whatever it takes, and names what it refuses without its value', () => {
-    const value = fc.string({
-      unit: fc.constantFrom(...'$\\\'"`#{}= \n', 'a', 'A', '_', ':', '-', '+', 'n', 'é'),
-      maxLength: 14,
-    })
-    fc.assert(
-      fc.property(fc.array(value, { minLength: 1, maxLength: 4 }), (values) => {
-        const env = Object.fromEntries(values.map((each, index) => ['ABCD'[index]!, each]))
-        try {
-          envFileText(env)
-        } catch (error) {
-          expect((error as Error).message).toMatch(/^[ABCD]: [^\n]*cannot be passed/)
-          return
-        }
-        expect(readBack(env)).toEqual(env)
-      }),
-      { numRuns: 2_000 },
-    )
-  })
 })

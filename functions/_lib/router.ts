@@ -18,14 +18,12 @@ import { DATABASE_TIMEOUT_MS } from './limits.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
 import { identified } from './request-id.ts'
-import { renderSignedError } from './signed-envelope.ts'
+import { renderSignedError, SIGNED_FAMILY } from './signed-envelope.ts'
 import type { Session } from './session-claims.ts'
 import { isStorable } from './storable-text.ts'
 
 /** The longest text of an IPv6 address. */
 const IP_LENGTH_MAX = 45
-/** What is below these speaks the envelope of the wallet-signed family, also where there is no such route. */
-const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
 
 type Bindings = Record<string, unknown>
 interface Variables {

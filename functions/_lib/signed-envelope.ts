@@ -4,6 +4,9 @@ import { ApiError } from './errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
 import { API_ERRORS, LEDGER_REFUSALS } from './signed-refusals.ts'
 
+/** What is below these speaks this envelope, also where there is no such route. */
+export const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
+
 interface SignedError {
   /** How the error text begins. */
   error: string

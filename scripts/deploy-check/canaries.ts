@@ -39,7 +39,7 @@ export async function plantCanaries(folder: string, envNames: readonly string[])
     ...Object.fromEntries(
       suffixes.flatMap((end) => [`.env${end}`, `.dev.vars${end}`].map((one) => [one, lines.join('')])),
     ),
-    '.local/functions.env': lines.join(''),
+    '.local/functions.json': JSON.stringify(variables),
     ...localFiles(markOf),
   }
   await copyProject(folder)

@@ -3,6 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleFunction } from '../stack/bundle.ts'
+import { Progress } from '../stack/progress.ts'
 import { startStack, type Stack } from '../stack/stack.ts'
 import { newBooks, pause, tally, type Books } from './books.ts'
 import { client, type Load } from './clients.ts'
@@ -69,7 +70,7 @@ export async function runSoak(options: SoakOptions): Promise<Summary> {
     WITHDRAW_TTL_SECONDS: String(WITHDRAW_TTL_SECONDS),
   }
   const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
-  const stack = await startStack({ folder, port: 0, env, bundle, onStep: options.log })
+  const stack = await startStack({ folder, port: 0, env, bundle, progress: new Progress(options.log) })
   const books = newBooks()
   const vault = await Vault.start(stack.chain, books, streamOf(options.seed, 'miner'))
   let whole = false

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
-import { programEnv } from './shell.ts'
+import { programEnv } from './program-env.ts'
 import { anvilPackage, packageFile } from './systems.ts'
 
 export interface AnvilOptions {

@@ -30,6 +30,8 @@ export interface ChainOptions {
   stateFile?: string
   mnemonic?: string
   log?: (line: string) => void
+  /** Called with one line that a person should know: what does not stop the chain, but may surprise. */
+  note?: (line: string) => void
 }
 export interface ChainAccount {
   address: Address
@@ -55,6 +57,7 @@ export interface LocalChain {
 /** The mnemonic every Ethereum development tool uses. Its keys are public: never send anything real to them. */
 export const DEV_MNEMONIC = 'test test test test test test test test test test test junk'
 const USERS = 4
+const TOLD_AHEAD_SECONDS = 60
 const DEPLOYER_INDEX = 8
 const OWNER_INDEX = 9
 
@@ -68,7 +71,7 @@ const OWNER_INDEX = 9
  * @throws Error with one line that says why there is no chain.
  */
 export async function startChain(options: ChainOptions): Promise<LocalChain> {
-  const { chainId = 31337, mnemonic = DEV_MNEMONIC, log } = options
+  const { chainId = 31337, mnemonic = DEV_MNEMONIC, log, note } = options
   const files = options.stateFile === undefined ? undefined : stateFiles(options.stateFile)
   const resumed = files !== undefined && (await prepareState(files))
   const record = files && readRecord(files)
@@ -88,10 +91,12 @@ export async function startChain(options: ChainOptions): Promise<LocalChain> {
     const client = chainClient(anvil.rpcUrl, chainId)
     const compiled = await compileContracts()
     const codeHash = keccak256(contractNamed(compiled, 'SpotVault').bytecode)
-    if (resumed) await catchUp(client)
+    if (resumed) await catchUp(client, note)
     await prepareContracts(client, compiled, mnemonic, options.signerAddress)
     if (resumed && record !== undefined && record.codeHash !== codeHash) {
-      log?.('the vault was deployed from other sources than these; delete the state to deploy it anew')
+      note?.(
+        'the vault was deployed from other sources than these and goes on as it is; `npm run dev -- --reset` deploys it anew',
+      )
     }
     const chain = describe(anvil, chainId, mnemonic)
     if (files === undefined) return { ...chain, stop: anvil.stop }
@@ -107,10 +112,15 @@ export async function startChain(options: ChainOptions): Promise<LocalChain> {
  * A loaded chain has forgotten `evm_increaseTime`, so its next block could be older than its last: time is set on from
  * there. It also has the state of its last block only: mining puts `finalized` on that block, so reads there work.
  */
-async function catchUp(client: ChainClient): Promise<void> {
+async function catchUp(client: ChainClient, note: ChainOptions['note']): Promise<void> {
   const { timestamp } = await client.getBlock()
   const behind = Number(timestamp) - Math.floor(Date.now() / 1000)
   if (behind >= 0) await client.increaseTime({ seconds: behind + 1 })
+  if (behind > TOLD_AHEAD_SECONDS)
+    note?.(
+      `the chain's clock was moved ${Math.ceil(behind / 60)} min ahead of this machine's: withdrawals have that much less` +
+        ' time to be paid; `npm run dev -- --reset` sets it right, and forgets all local data',
+    )
   await client.mine({ blocks: FINALITY_BLOCKS })
 }
 

@@ -4,6 +4,7 @@ import { dirname, join, relative } from 'node:path'
 import { createRequire } from 'node:module'
 import { fileURLToPath } from 'node:url'
 import type { Abi, Hex } from 'viem'
+import { apart } from './apart.ts'
 
 export interface CompiledContract {
   abi: Abi
@@ -47,7 +48,8 @@ export const STACK_CONTRACTS = [
 
 /**
  * Compiles Solidity files and what they import from npm; contracts are returned by name.
- * A second call with the same sources is answered from `.local/cache` and never loads the compiler (9 MB, 1.6 s).
+ * A second call with the same sources is answered from `.local/cache` and never loads the compiler (9 MB, 1.6 s), which
+ * runs in a process of its own.
  *
  * @throws Error with the compiler's own messages; a warning about one of `files` is an error too.
  */
@@ -59,7 +61,7 @@ export async function compileContracts(files: readonly string[] = STACK_CONTRACT
   const cached = readCache(cachePath)
   if (cached !== undefined) return cached
 
-  const fresh = await runCompiler(entries)
+  const fresh = await apart<CacheFile>('compile-task.ts', entries)
   mkdirSync(CACHE_DIR, { recursive: true })
   // Several test workers may compile at once: each writes its own file, and the rename is atomic.
   const temporary = `${cachePath}.${process.pid}.${Math.random().toString(36).slice(2)}`
@@ -75,7 +77,8 @@ export function contractNamed(compiled: Compiled, name: string): CompiledContrac
   return contract
 }
 
-async function runCompiler(entries: readonly string[]): Promise<CacheFile> {
+/** Compiles in this process, which can do nothing else meanwhile. */
+export async function compileHere(entries: readonly string[]): Promise<CacheFile> {
   const inputs: Record<string, string> = {}
   const read = (path: string): string => {
     const text = readFileSync(resolveSource(path), 'utf8')

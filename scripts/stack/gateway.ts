@@ -1,9 +1,12 @@
 import { spawn } from 'node:child_process'
-import { createWriteStream } from 'node:fs'
+import { createWriteStream, type WriteStream } from 'node:fs'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import type { Readable, Writable } from 'node:stream'
 import { QUIET_WRANGLER } from './bundle.ts'
-import { programEnv } from './shell.ts'
+import { projectRoot } from './manifest.ts'
+import type { MiniflareTask } from './miniflare-process.ts'
+import { programEnv } from './program-env.ts'
 
 export interface Gateway {
   port: number
@@ -13,22 +16,15 @@ export interface Gateway {
 }
 
 export interface GatewayOptions {
-  root: string
   port: number
-  /** wrangler's configuration. */
+  /** The local configuration, as `writeLocalConfig` writes it. */
   config: string
-  /** Variables of the functions: `NAME=value` lines, readable by us alone. */
+  /** Variables of the functions: a JSON object of texts, readable by us alone. */
   envFile: string
   persistTo: string
   logFile: string
-  /**
-   * An ES module of all functions, to be run on Miniflare as it is. Without it `wrangler dev` builds them, watches the
-   * sources and serves them.
-   *
-   * Tests and the soak take a bundle: the proxy that `wrangler dev` puts in front answers a POST with a 503 of its own
-   * when it loses a kept connection to the runtime behind it, so what they see would not always be the functions' doing.
-   */
-  bundle?: string | undefined
+  /** All functions as one ES module. */
+  bundle: string
 }
 
 const START_LIMIT_MS = 90_000
@@ -42,6 +38,9 @@ const KEEPER = `exec 3<&0
 (cat <&3 >/dev/null; trap '' TERM; kill -TERM 0; sleep 3; kill -KILL 0) &
 "$0" "$@" </dev/null 3<&-
 `
+
+/** Its types can just be left out, which Node itself does, in a quarter of a second less than tsx takes to load. */
+const STRIP_TYPES = ['--experimental-strip-types', '--disable-warning=ExperimentalWarning']
 
 /** Why nothing can listen on this port of loopback, in one line; undefined when it is free. */
 export async function portFault(port: number): Promise<string | undefined> {
@@ -69,67 +68,62 @@ export async function freePort(): Promise<number> {
   })
 }
 
-/**
- * Runs all functions behind one origin, and waits until the first request is answered.
- * @throws Error with the runtime's last lines when it does not come up
- */
-export async function startGateway(options: GatewayOptions): Promise<Gateway> {
-  const own = {
-    ...QUIET_WRANGLER,
-    // Of this stack alone: another clone's is not asked for, and not told of, our functions.
-    WRANGLER_REGISTRY_PATH: join(options.persistTo, 'registry'),
-    WRANGLER_LOG_PATH: join(options.persistTo, 'logs'),
-  }
-  const command = options.bundle === undefined ? wranglerDev(options) : miniflare(options, options.bundle)
-  const child = spawn('sh', ['-c', KEEPER, process.execPath, ...command], {
-    cwd: options.root,
+/** A process that has Miniflare loaded, and waits to be told what to serve. */
+export interface WaitingRuntime {
+  /**
+   * Serves all functions behind one origin, and waits until the first request is answered.
+   * @throws Error with the runtime's last lines when it does not come up
+   */
+  serve(options: GatewayOptions): Promise<Gateway>
+  stop(): Promise<void>
+}
+
+/** Loading takes as long as much of a start: it can go on beside that. */
+export function prepareRuntime(): WaitingRuntime {
+  const script = join(import.meta.dirname, 'miniflare-process.ts')
+  const child = spawn('sh', ['-c', KEEPER, process.execPath, ...STRIP_TYPES, script], {
+    cwd: projectRoot,
     detached: true,
-    stdio: ['pipe', 'pipe', 'pipe'],
-    env: programEnv(own),
+    // The last is where its task comes from; the shell uses the one before for itself.
+    stdio: ['pipe', 'pipe', 'pipe', 'ignore', 'pipe'],
+    env: programEnv(QUIET_WRANGLER),
   })
-  child.stdin.on('error', () => {})
-  const log = createWriteStream(options.logFile, { flags: 'a', mode: 0o600 })
+  const [input, , , , task] = child.stdio as [Writable, Readable, Readable, null, Writable]
+  for (const pipe of [input, task]) pipe.on('error', () => {})
+  let log: WriteStream | undefined
   let last = ''
   for (const stream of [child.stdout, child.stderr]) {
-    stream.on('data', (chunk: Buffer) => {
+    stream?.on('data', (chunk: Buffer) => {
       last = (last + chunk.toString()).slice(-2_000)
-      log.write(chunk)
+      log?.write(chunk)
     })
   }
   const gone = new Promise<void>((resolve) => child.once('close', () => resolve()))
-  const stop = async () => {
-    signalGroup(child.pid, 'SIGTERM')
+  const end = async (signal: NodeJS.Signals) => {
+    signalGroup(child.pid, signal)
     const timer = setTimeout(() => signalGroup(child.pid, 'SIGKILL'), STOP_LIMIT_MS)
     await gone
     clearTimeout(timer)
-    log.end()
+    log?.end()
   }
-  try {
-    await answering(`http://127.0.0.1:${options.port}/health`, child)
-  } catch (error) {
-    await stop()
-    throw new Error(`the functions did not start: ${(error as Error).message}\n${last.trim()}`)
+  const stop = async () => await end('SIGTERM')
+  const serve = async ({ logFile, ...rest }: GatewayOptions): Promise<Gateway> => {
+    log = createWriteStream(logFile, { flags: 'a', mode: 0o600 })
+    task.end(JSON.stringify(rest satisfies MiniflareTask))
+    try {
+      await answering(`http://127.0.0.1:${rest.port}/health`, child)
+    } catch (error) {
+      await stop()
+      throw new Error(`the functions did not start: ${(error as Error).message}\n${last.trim()}`)
+    }
+    return { port: rest.port, stop, kill: async () => await end('SIGKILL') }
   }
-  const kill = async () => {
-    signalGroup(child.pid, 'SIGKILL')
-    await gone
-    log.end()
-  }
-  return { port: options.port, stop, kill }
+  return { serve, stop }
 }
 
-function wranglerDev({ root, port, config, envFile, persistTo }: GatewayOptions): string[] {
-  return [
-    ...[join(root, 'node_modules/wrangler/bin/wrangler.js'), 'dev', '--config', config],
-    ...['--ip', '127.0.0.1', '--port', String(port), '--inspector-port', '0', '--env-file', envFile],
-    ...['--persist-to', persistTo, '--show-interactive-dev-session=false', '--log-level', 'log'],
-  ]
-}
-
-function miniflare({ port, config, envFile, persistTo }: GatewayOptions, bundle: string): string[] {
-  const script = join(import.meta.dirname, 'miniflare-process.ts')
-  return ['--import', 'tsx', script, JSON.stringify({ port, config, envFile, persistTo, bundle })]
-}
+/** @throws Error with the runtime's last lines when it does not come up */
+export const startGateway = async (options: GatewayOptions): Promise<Gateway> =>
+  await prepareRuntime().serve(options)
 
 function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   try {
@@ -139,7 +133,7 @@ function signalGroup(pid: number | undefined, signal: NodeJS.Signals): void {
   }
 }
 
-/** Polls until the functions answer: wrangler prints "Ready" before its first bundle can serve. */
+/** Polls until the functions answer. */
 async function answering(url: string, child: { exitCode: number | null }): Promise<void> {
   const deadline = Date.now() + START_LIMIT_MS
   while (Date.now() < deadline) {

@@ -1,41 +1,46 @@
-/** A process that serves one bundle of the functions on Miniflare, with the bindings that a configuration of wrangler's gives them. */
+/** A process that serves one bundle of the functions on Miniflare, with the bindings of the local configuration. */
+import { readFileSync } from 'node:fs'
+import { Socket } from 'node:net'
 import { dirname } from 'node:path'
+import { text } from 'node:stream/consumers'
 import { convertV4MiniflareOptions, Miniflare } from 'miniflare'
-import * as wrangler from 'wrangler'
+import type { LocalConfig } from './local-config.ts'
 
 export interface MiniflareTask {
   port: number
-  /** Of wrangler. */
+  /** What `writeLocalConfig` wrote. */
   config: string
-  /** Variables of the functions: `NAME='value'` lines. */
+  /** Variables of the functions: a JSON object of texts. */
   envFile: string
   persistTo: string
   /** The ES module. */
   bundle: string
 }
 
-// The types of both packages name packages that they do not ship with.
-const { unstable_getMiniflareWorkerOptions: workerOptionsOf } = wrangler as unknown as {
-  unstable_getMiniflareWorkerOptions: (
-    config: string,
-    env: undefined,
-    options: { envFiles: string[] },
-  ) => { workerOptions: object }
-}
+/** The pipe that it comes through, once the caller has everything that it names. */
+const TASK = 4
+const json = <T>(file: string): T => JSON.parse(readFileSync(file, 'utf8')) as T
+const task = JSON.parse(await text(new Socket({ fd: TASK }))) as MiniflareTask
+const { port, config, envFile, persistTo, bundle } = task
+const { compatibilityDate, compatibilityFlags, durableObjects, rateLimits } = json<LocalConfig>(config)
 
-const { port, config, envFile, persistTo, bundle } = JSON.parse(process.argv[2] ?? '') as MiniflareTask
-const { workerOptions } = workerOptionsOf(config, undefined, { envFiles: [envFile] })
-// wrangler still speaks of workers in the options of Miniflare 4.
+// Miniflare 5 still has the options of Miniflare 4 for workers that no build tool described.
 const options = convertV4MiniflareOptions({
   host: '127.0.0.1',
   port,
   resourcePersistencePath: persistTo,
-  // The cron function by hand, as `wrangler dev` has it: GET /cdn-cgi/local/scheduled.
+  // The cron function by hand: GET /cdn-cgi/local/scheduled.
   unsafeTriggerHandlers: true,
   workers: [
     {
-      ...workerOptions,
       name: 'tidegate',
+      compatibilityDate,
+      compatibilityFlags,
+      bindings: json<Record<string, string>>(envFile),
+      durableObjects: Object.fromEntries(
+        durableObjects.map(({ name, class_name: className }) => [name, { className, useSQLite: true }]),
+      ),
+      ratelimits: Object.fromEntries(rateLimits.map(({ name, ...limit }) => [name, limit])),
       modulesRoot: dirname(bundle),
       modules: [{ type: 'ESModule', path: bundle }],
     },

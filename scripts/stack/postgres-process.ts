@@ -5,7 +5,7 @@ import { createServer, type AddressInfo } from 'node:net'
 import { dirname, join } from 'node:path'
 import { promisify } from 'node:util'
 import type { Binaries, RunAs } from './postgres-place.ts'
-import { programEnv } from './shell.ts'
+import { programEnv } from './program-env.ts'
 
 const run = promisify(execFile)
 

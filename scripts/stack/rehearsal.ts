@@ -9,7 +9,8 @@ import { LOGIN_OF } from '../deploy/settings.ts'
 import { plainVariables } from '../deploy/values.ts'
 import { startCloudflare, type CloudflareStandIn } from './cloudflare/stand-in.ts'
 import { projectRoot } from './manifest.ts'
-import { localTokens, startStack, type Stack } from './stack.ts'
+import { localTokens } from './stack-env.ts'
+import { startStack, type Stack } from './stack.ts'
 
 export interface Rehearsal {
   stack: Stack

@@ -1,21 +1,15 @@
 /** The whole local stack: Postgres, Neon proxy, KMS stand-in, chain with vault, and all functions behind one origin. */
-import { createWriteStream } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { join } from 'node:path'
-import { toUnits } from '../../functions/_lib/amount.ts'
-import { migrateDatabase } from '../../db/operate/migrate.ts'
-import { startChain, type LocalChain } from './chain.ts'
-import { explainReserve, putTokens, setRolePasswords, type TokenSeed } from './database.ts'
-import { VAULT_RESERVE } from './deploy.ts'
-import { envFileText } from './env-file.ts'
-import { freePort, portFault, startGateway, type Gateway } from './gateway.ts'
+import { startDevGateway, type DevGatewayOptions } from './dev-gateway.ts'
 import { claimFolder, refuseClaimed } from './folder-claim.ts'
-import { startKms, type LocalKms } from './kms.ts'
-import { writeLocalConfig, type Rates } from './local-config.ts'
-import { localSecrets, projectRoot, writePrivate, type LocalSecrets, type Manifest } from './manifest.ts'
-import { startNeonProxy, type NeonProxy } from './neon-proxy.ts'
-import { forgetPostgres, startPostgres, type LocalPostgres } from './postgres.ts'
-import { startRpcProxy, type RpcProxy } from './rpc-proxy.ts'
+import { freePort, portFault, startGateway, type Gateway, type WaitingRuntime } from './gateway.ts'
+import { LOCAL_CONFIG, writeLocalConfig, type Rates } from './local-config.ts'
+import { writePrivate, type Manifest } from './manifest.ts'
+import { forgetPostgres } from './postgres.ts'
+import { Progress, together } from './progress.ts'
+import type { Parts } from './stack-env.ts'
+import { startParts, type Stops } from './stack-parts.ts'
 
 export interface StackOptions {
   /** Where data, logs and the manifest live. */
@@ -28,20 +22,18 @@ export interface StackOptions {
   rates?: Rates
   /** Leaves the functions out: for benchmarks that run them another way. */
   withoutGateway?: boolean
-  /** See `GatewayOptions`: runs this bundle instead of `wrangler dev`. */
+  /** Runs this bundle as it is. Without it the functions are built from their sources, watched, and behind our edge. */
   bundle?: string
-  /** Called with each step as it is done. */
-  onStep?: (step: string) => void
+  onAnswer?: DevGatewayOptions['onAnswer']
+  onSources?: DevGatewayOptions['onSources']
+  /** What serves the functions first, where it was got ready before. Not for a bundle. */
+  runtime?: WaitingRuntime
+  /** Told of each step. */
+  progress?: Progress
 }
 
-export interface Stack {
+export interface Stack extends Parts {
   manifest: Manifest
-  postgres: LocalPostgres
-  proxy: NeonProxy
-  kms: LocalKms
-  chain: LocalChain
-  /** What the functions reach the chain through, so that its faults can be played. */
-  rpc: RpcProxy
   /** The functions' variables as they run. */
   env: Record<string, string>
   gateway: Gateway | undefined
@@ -50,13 +42,11 @@ export interface Stack {
   stop(): Promise<void>
 }
 
-const DATABASE = 'tidegate'
-
 /** @throws Error with one line a person can act on */
 export async function startStack(options: StackOptions): Promise<Stack> {
   const { folder } = options
-  const say = options.onStep ?? (() => {})
-  const stops = [await claimFolder(folder)]
+  const progress = options.progress ?? new Progress(() => undefined)
+  const stops: Stops = [await claimFolder(folder)]
   const stopAll = async () => {
     for (const stop of stops.splice(0).reverse()) await stop()
   }
@@ -65,79 +55,24 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const fault = options.withoutGateway ? undefined : await portFault(port)
     if (fault !== undefined) throw new Error(fault)
     stops.push(async () => await rm(join(folder, 'dev.json'), { force: true }))
-    const secrets = await localSecrets(folder)
-    const postgres = await startPostgres({ dataDir: join(folder, 'postgres'), log: say })
-    stops.push(() => postgres.stop())
-    say(`Postgres ${postgres.port}`)
-    const proxy = await startNeonProxy({ postgresHost: '127.0.0.1', postgresPort: postgres.port })
-    stops.push(() => proxy.stop())
-    say(`Neon proxy ${proxy.port}`)
-    const kms = await startKms({ keyFile: join(folder, 'kms.key') })
-    stops.push(() => kms.close())
-    say(`KMS stand-in ${kms.url}, signer ${kms.address}`)
-    const chainLog = createWriteStream(join(folder, 'chain.log'), { flags: 'a' })
-    const chain = await startChain({
-      signerAddress: kms.address,
-      stateFile: join(folder, 'chain.json'),
-      log: (line) => chainLog.write(line + '\n'),
-    })
-    stops.push(async () => {
-      await chain.stop()
-      chainLog.end()
-    })
-    const rpc = await startRpcProxy({ target: chain.rpcUrl })
-    stops.push(() => rpc.stop())
-    say(`chain ${chain.rpcUrl}, vault ${chain.vault}`)
-
-    await postgres.createDatabase(DATABASE)
-    const ownerUrl = postgres.ownerUrl(DATABASE)
-    const applied = await migrateDatabase(ownerUrl).catch((error: unknown) => {
-      const said = String((error as Error).cause ?? error).split('\n')[0]
-      throw new Error(
-        `the database in ${folder} cannot be brought up to date (${said}): \`npm run dev -- --reset\` starts clean`,
-      )
-    })
-    await setRolePasswords(ownerUrl, {
-      tidegate_edge: secrets.edgePassword,
-      tidegate_admin: secrets.adminPassword,
-      tidegate_settle: secrets.settlePassword,
-    })
-    await putTokens(ownerUrl, localTokens(chain))
-    const reserve = Object.values(chain.tokens).map(({ address, decimals }) => ({
-      contract: address,
-      inWei: toUnits(VAULT_RESERVE, decimals),
-    }))
-    await explainReserve(ownerUrl, { ...chain, why: 'the reserve of the local vault, minted to it' }, reserve)
-    say(
-      applied.migrations.length > 0
-        ? `database: ${applied.migrations.length} migrations and the verbs applied`
-        : `database: ${applied.verbs.length > 0 ? 'verbs renewed' : 'up to date'}, data kept`,
+    const parts = startParts({ folder, port, env: options.env, progress, stops })
+    const [{ manifest, env, ...rest }, first] = await together(
+      parts,
+      options.withoutGateway ? Promise.resolve(undefined) : firstGateway(options, port, parts, progress),
     )
-
-    const manifest = manifestOf(port, secrets, { postgres, proxy, kms, chain })
-    const env = { ...localEnv(manifest, secrets, kms, rpc), ...options.env }
-    Object.assign(manifest, keysOf(env))
     const stack: Stack = {
+      ...rest,
       manifest,
-      postgres,
-      proxy,
-      kms,
-      chain,
-      rpc,
       env,
-      gateway: undefined,
+      gateway: first,
       async restartGateway(env = {}) {
         await stack.gateway?.stop()
         stack.env = { ...stack.env, ...env }
-        stack.gateway = await gateway(options, port, stack.env)
+        stack.gateway = await gateway(options, port, putEnv(options, stack.env))
       },
       stop: stopAll,
     }
-    if (!options.withoutGateway) {
-      stops.push(async () => await stack.gateway?.stop())
-      await stack.restartGateway()
-      say(`functions ${manifest.baseUrl}`)
-    }
+    stops.push(async () => await stack.gateway?.stop())
     await writePrivate(join(folder, 'dev.json'), JSON.stringify(manifest, null, 2))
     return stack
   } catch (error) {
@@ -156,113 +91,42 @@ export async function forgetStack(folder: string): Promise<void> {
   await rm(folder, { recursive: true, force: true })
 }
 
-async function gateway(
-  { folder, bundle, rates }: StackOptions,
+/** Gets the functions ready while the parts start, and serves them when those are there. */
+async function firstGateway(
+  options: StackOptions,
   port: number,
-  env: Record<string, string>,
+  parts: Promise<{ env: Record<string, string> }>,
+  progress: Progress,
 ): Promise<Gateway> {
-  const envFile = join(folder, 'functions.env')
-  await writePrivate(envFile, envFileText(env))
-  return await startGateway({
-    root: projectRoot,
+  const told = async (): Promise<void> => {
+    // Read by wrangler the first time, which takes as long as the rest.
+    const [{ env }] = await together(parts, writeLocalConfig(options.folder, options.rates))
+    await putEnv(options, env)
+  }
+  return await progress.step(
+    'functions',
+    async () => await gateway(options, port, told(), options.runtime),
+    () => `functions http://127.0.0.1:${port}`,
+  )
+}
+
+const putEnv = async ({ folder }: StackOptions, env: Record<string, string>): Promise<void> =>
+  await writePrivate(join(folder, 'functions.json'), JSON.stringify(env, null, 2))
+
+async function gateway(
+  { folder, bundle, onAnswer, onSources }: StackOptions,
+  port: number,
+  ready: Promise<void>,
+  runtime?: WaitingRuntime,
+): Promise<Gateway> {
+  const options = {
     port,
-    config: await writeLocalConfig(folder, rates),
-    envFile,
-    persistTo: join(folder, 'wrangler'),
+    config: join(folder, LOCAL_CONFIG),
+    envFile: join(folder, 'functions.json'),
+    persistTo: join(folder, 'runtime'),
     logFile: join(folder, 'functions.log'),
-    bundle,
-  })
-}
-
-type Parts = Pick<Stack, 'postgres' | 'proxy' | 'kms' | 'chain'>
-
-function manifestOf(port: number, secrets: LocalSecrets, { postgres, proxy, kms, chain }: Parts): Manifest {
-  const viaProxy = (role: string, password: string) =>
-    `postgresql://${role}:${password}@127.0.0.1:${proxy.port}/${DATABASE}`
-  const origin = `http://127.0.0.1:${port}`
-  return {
-    baseUrl: `${origin}/api/v1`,
-    wsUrl: `ws://127.0.0.1:${port}/ws`,
-    databaseUrl: postgres.ownerUrl(DATABASE),
-    edgeDatabaseUrl: viaProxy('tidegate_edge', secrets.edgePassword),
-    adminDatabaseUrl: viaProxy('tidegate_admin', secrets.adminPassword),
-    settleDatabaseUrl: viaProxy('tidegate_settle', secrets.settlePassword),
-    neonProxyUrl: `http://127.0.0.1:${proxy.port}`,
-    adminApiKey: secrets.adminApiKey,
-    sessionKeys: { JWT_SECRET: secrets.jwtSecret },
-    accounts: chain.accounts,
-    rpcUrl: chain.rpcUrl,
-    chainId: chain.chainId,
-    vault: chain.vault,
-    tokens: chain.tokens,
-    kmsUrl: kms.url,
-    kmsKeyId: kms.keyId,
-    signerAddress: kms.address,
-    settleUrl: `${origin}/cdn-cgi/local/scheduled?cron=*+*+*+*+*`,
   }
-}
-
-/** Keys as the functions really have them: another may have been given. */
-function keysOf(env: Record<string, string>): Pick<Manifest, 'adminApiKey' | 'sessionKeys'> {
-  const { ADMIN_API_KEY = '', JWT_SECRET, JWT_PRIVATE_KEY } = env
-  return {
-    adminApiKey: ADMIN_API_KEY,
-    sessionKeys: { ...(JWT_SECRET && { JWT_SECRET }), ...(JWT_PRIVATE_KEY && { JWT_PRIVATE_KEY }) },
-  }
-}
-
-/** Variables of all functions, as the README's configuration table lists them. */
-function localEnv(
-  manifest: Manifest,
-  secrets: LocalSecrets,
-  kms: LocalKms,
-  rpc: RpcProxy,
-): Record<string, string> {
-  return {
-    DATABASE_URL: manifest.edgeDatabaseUrl,
-    ADMIN_DATABASE_URL: manifest.adminDatabaseUrl,
-    SETTLE_DATABASE_URL: manifest.settleDatabaseUrl,
-    JWT_SECRET: secrets.jwtSecret,
-    ADMIN_API_KEY: secrets.adminApiKey,
-    TESTNET_ONLY: 'true',
-    SPOT_ENABLED: 'true',
-    CORS_ORIGINS: '*',
-    CHAIN_ID: String(manifest.chainId),
-    VAULT_ADDRESS: manifest.vault,
-    RPC_URL: rpc.url,
-    AWS_REGION: kms.region,
-    AWS_ACCESS_KEY_ID: kms.accessKeyId,
-    AWS_SECRET_ACCESS_KEY: kms.secretAccessKey,
-    KMS_ENDPOINT: kms.url,
-    KMS_KEY_ID: kms.keyId,
-    SIGNER_ADDRESS: kms.address,
-  }
-}
-
-export function localTokens(chain: Pick<LocalChain, 'chainId' | 'tokens'>): TokenSeed[] {
-  const onChain = (
-    symbol: 'DF' | 'USDT',
-    rest: Pick<TokenSeed, 'transferable' | 'withdrawable'>,
-  ): TokenSeed => ({
-    symbol,
-    decimals: chain.tokens[symbol].decimals,
-    chainId: chain.chainId,
-    contract: chain.tokens[symbol].address,
-    minWithdraw: '1',
-    ...rest,
-  })
-  return [
-    onChain('DF', { transferable: false, withdrawable: true }),
-    onChain('USDT', { transferable: true, withdrawable: false }),
-    // Not on the local chain: for wallet-signed transfers between subaccounts.
-    {
-      symbol: 'SOL',
-      decimals: 9,
-      chainId: null,
-      contract: null,
-      transferable: false,
-      withdrawable: false,
-      minWithdraw: '0',
-    },
-  ]
+  if (bundle === undefined) return await startDevGateway({ ...options, ready, runtime, onAnswer, onSources })
+  await ready
+  return await startGateway({ ...options, bundle })
 }

@@ -5,7 +5,7 @@ import { projectRoot } from './manifest.ts'
 export interface RateLimit {
   name: string
   namespace_id: string
-  simple: { limit: number; period: number }
+  simple: { limit: number; period: 10 | 60 }
 }
 
 /** The part of a function's configuration that we look at, as TOML has it. */

@@ -1,0 +1,115 @@
+/** Postgres, Neon proxy, KMS and chain: side by side, as far as they need each other not. */
+import { createWriteStream } from 'node:fs'
+import { join } from 'node:path'
+import { toUnits } from '../../functions/_lib/amount.ts'
+import { migrateDatabase } from '../../db/operate/migrate.ts'
+import { startChain } from './chain.ts'
+import { explainReserve, putTokens, setRolePasswords } from './database.ts'
+import { VAULT_RESERVE } from './deploy.ts'
+import { startKms } from './kms.ts'
+import { localSecrets, type LocalSecrets, type Manifest } from './manifest.ts'
+import { startNeonProxy } from './neon-proxy.ts'
+import { startPostgres } from './postgres.ts'
+import { together, type Progress } from './progress.ts'
+import { startRpcProxy } from './rpc-proxy.ts'
+import { DATABASE, keysOf, localEnv, localTokens, manifestOf, type Parts } from './stack-env.ts'
+
+/** How what was started is stopped again: the last first. */
+export type Stops = (() => Promise<void>)[]
+
+export interface PartsOptions {
+  folder: string
+  /** Of the functions' origin. */
+  port: number
+  /** Variables of the functions that win over the local ones. */
+  env: Record<string, string> | undefined
+  progress: Progress
+  /** Gets what stops each part, as soon as there is something to stop. */
+  stops: Stops
+}
+
+/** Everything that the functions stand on, and what they are told of it. */
+export async function startParts(
+  options: PartsOptions,
+): Promise<Parts & { manifest: Manifest; env: Record<string, string> }> {
+  const { folder, port, progress, stops } = options
+  const secrets = await localSecrets(folder)
+  const [ledger, chainSide] = await together(
+    startLedger(folder, secrets, progress, stops),
+    startChainSide(folder, progress, stops),
+  )
+  const parts: Parts = { ...ledger, ...chainSide }
+  const { chain } = parts
+  const ownerUrl = ledger.postgres.ownerUrl(DATABASE)
+  await putTokens(ownerUrl, localTokens(chain))
+  const reserve = Object.values(chain.tokens).map(({ address, decimals }) => ({
+    contract: address,
+    inWei: toUnits(VAULT_RESERVE, decimals),
+  }))
+  await explainReserve(ownerUrl, { ...chain, why: 'the reserve of the local vault, minted to it' }, reserve)
+  const manifest = manifestOf(port, secrets, parts)
+  const env = { ...localEnv(manifest, secrets, parts.kms, parts.rpc), ...options.env }
+  Object.assign(manifest, keysOf(env))
+  return { ...parts, manifest, env }
+}
+
+async function startLedger(folder: string, secrets: LocalSecrets, progress: Progress, stops: Stops) {
+  const postgres = await progress.step(
+    'Postgres',
+    async () => await startPostgres({ dataDir: join(folder, 'postgres'), log: progress.say }),
+    ({ port }) => `Postgres ${port}`,
+  )
+  stops.push(async () => await postgres.stop())
+  const proxy = await startNeonProxy({ postgresHost: '127.0.0.1', postgresPort: postgres.port })
+  stops.push(async () => await proxy.stop())
+  await progress.step(
+    'database',
+    async () => {
+      await postgres.createDatabase(DATABASE)
+      const ownerUrl = postgres.ownerUrl(DATABASE)
+      const applied = await migrated(ownerUrl, folder)
+      await setRolePasswords(ownerUrl, {
+        tidegate_edge: secrets.edgePassword,
+        tidegate_admin: secrets.adminPassword,
+        tidegate_settle: secrets.settlePassword,
+      })
+      return applied
+    },
+    ({ migrations, verbs }) =>
+      migrations.length > 0
+        ? `database: ${migrations.length} migrations and the verbs applied`
+        : `database: ${verbs.length > 0 ? 'verbs renewed' : 'up to date'}, data kept`,
+  )
+  return { postgres, proxy }
+}
+
+async function migrated(ownerUrl: string, folder: string): ReturnType<typeof migrateDatabase> {
+  return await migrateDatabase(ownerUrl).catch((error: unknown) => {
+    const said = String((error as Error).cause ?? error).split('\n')[0]
+    throw new Error(
+      `the database in ${folder} cannot be brought up to date (${said}): \`npm run dev -- --reset\` starts clean`,
+    )
+  })
+}
+
+async function startChainSide(folder: string, progress: Progress, stops: Stops) {
+  const kms = await startKms({ keyFile: join(folder, 'kms.key') })
+  stops.push(async () => await kms.close())
+  const chainLog = createWriteStream(join(folder, 'chain.log'), { flags: 'a' })
+  stops.push(async () => void chainLog.end())
+  const chain = await progress.step(
+    'chain and vault',
+    async () =>
+      await startChain({
+        signerAddress: kms.address,
+        stateFile: join(folder, 'chain.json'),
+        log: (line) => chainLog.write(line + '\n'),
+        note: progress.say,
+      }),
+    ({ rpcUrl, vault }) => `chain ${rpcUrl}, vault ${vault}, signer ${kms.address}`,
+  )
+  stops.push(async () => await chain.stop())
+  const rpc = await startRpcProxy({ target: chain.rpcUrl })
+  stops.push(async () => await rpc.stop())
+  return { kms, chain, rpc }
+}
