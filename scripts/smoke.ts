@@ -1,16 +1,18 @@
 /**
- * `npm run smoke`: does what a newcomer does. Starts `npm run dev` on fresh data, runs the very calls it prints, then
+ * `npm run smoke`: does what a newcomer does. Starts `npm run dev` on fresh data, pastes the calls of the README, then
  * `npm run verify` and `npm run demo`, stops it with Ctrl-C and looks whether anything is left running.
  */
 import './stack/forget-shell.ts'
 import { execFileSync, spawn } from 'node:child_process'
-import { existsSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { freePort, portIsFree } from './stack/gateway.ts'
 import { localFolder, projectRoot, readManifest } from './stack/manifest.ts'
 
 const START_LIMIT_MS = 180_000
 const STOP_LIMIT_MS = 20_000
-const EXPECTED = '"amount":"100","perp_balance_after":"4900","spot_balance_after":"5100"'
+const READY = 'Ctrl-C stops everything'
+const EXPECTED = '"amount":"100","perp_balance_after":"100","spot_balance_after":"9900"'
 
 function fail(message: string): never {
   throw new Error(message)
@@ -37,7 +39,7 @@ async function startDev(port: number): Promise<{ output: string; interrupt: () =
       stream.on('data', (chunk: Buffer) => {
         output += chunk.toString()
         process.stdout.write(chunk)
-        if (output.includes('Ctrl-C stops everything')) {
+        if (output.includes(READY)) {
           clearTimeout(timer)
           resolve()
         }
@@ -48,12 +50,12 @@ async function startDev(port: number): Promise<{ output: string; interrupt: () =
   return { output, interrupt }
 }
 
-/** The indented lines that `npm run dev` prints to be pasted. */
-const printedCalls = (output: string): string =>
-  output
-    .split('\n')
-    .filter((line) => /^ {2,}(BASE=|TOKEN=|curl |-d )/.test(line))
-    .join('\n')
+/** The calls of the README's first screen, as they stand there. */
+function readmeCalls(): string {
+  const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
+  const calls = /<!-- first calls: begin[^]*?```sh\n([^]*?)```/.exec(readme)?.[1]
+  return calls ?? fail('the README has no first calls')
+}
 
 const run = (command: string, args: string[]): string =>
   execFileSync(command, args, { cwd: projectRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
@@ -65,9 +67,12 @@ async function main(): Promise<void> {
   const { output, interrupt } = await startDev(port)
   try {
     const { rpcUrl, neonProxyUrl } = readManifest()
-    const answers = run('bash', ['-euc', printedCalls(output)])
+    const calls = readmeCalls().replace('http://127.0.0.1:8787', `http://127.0.0.1:${port}`)
+    for (const line of calls.split('\n'))
+      if (!output.includes(line)) fail(`npm run dev did not print what the README shows: ${line}`)
+    const answers = run('bash', ['-euc', calls])
     console.log(answers)
-    if (!answers.includes(EXPECTED)) fail(`the printed calls did not end in 4900 and 5100`)
+    if (!answers.includes(EXPECTED)) fail('the calls of the README did not end in 100 and 9900')
     console.log(run('npm', ['run', '--silent', 'demo']))
     console.log(run('npm', ['run', '--silent', 'verify']))
     await interrupt()
