@@ -194,6 +194,7 @@ export const RELEASE_REASONS = [
   'chain_behind',
   'counter_unexplained',
   'counter_contradicted',
+  'vault_unfit',
   'not_stored',
   'paused',
   'reservation_timeout',

@@ -4,7 +4,16 @@ import { parseAccount } from './_lib/accounts.ts'
 import { amountFault } from './_lib/amount.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { chainEnv, commonEnv, databaseEnv, rpcEnv, sessionEnv, signerEnv, withdrawEnv } from './_lib/env.ts'
+import {
+  chainEnv,
+  commonEnv,
+  databaseEnv,
+  rpcEnv,
+  sessionEnv,
+  signerEnv,
+  vaultEnv,
+  withdrawEnv,
+} from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
@@ -22,7 +31,8 @@ import {
   uuid,
 } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
-import { readReleaseNonce, vaultDomainOf } from './_lib/vault.ts'
+import { readReleaseNonce } from './_lib/vault-counter.ts'
+import { vaultDomainOf } from './_lib/vault.ts'
 import { authorize } from './_lib/withdrawal.ts'
 
 export const spotWithdrawRequest = defineEndpoint({
@@ -37,7 +47,7 @@ export const spotWithdrawRequest = defineEndpoint({
   access: 'session',
   env: z.object({
     ...{ ...commonEnv, ...databaseEnv, ...sessionEnv },
-    ...{ ...chainEnv, ...rpcEnv, ...withdrawEnv, ...signerEnv },
+    ...{ ...chainEnv, ...rpcEnv, ...withdrawEnv, ...vaultEnv, ...signerEnv },
   }),
   databaseUrl: (env) => env.DATABASE_URL,
   body: z.strictObject({

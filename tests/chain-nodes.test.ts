@@ -1,8 +1,10 @@
 /** The vault's counter as a withdrawal request reads it: through one node of several, or two that agree. */
+import { encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseEnv } from '../functions/_lib/env.ts'
-import { chainEnv, rpcEnv } from '../functions/_lib/env.ts'
-import { readReleaseNonce } from '../functions/_lib/vault.ts'
+import { chainEnv, rpcEnv, vaultEnv } from '../functions/_lib/env.ts'
+import { readReleaseNonce } from '../functions/_lib/vault-counter.ts'
+import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import * as z from 'zod/mini'
 import * as v from './support/vault.ts'
@@ -31,11 +33,12 @@ afterAll(async () => {
   await stage?.chain.stop()
 })
 
-const schema = z.object({ ...chainEnv, ...rpcEnv })
+const schema = z.object({ ...chainEnv, ...rpcEnv, ...vaultEnv })
 const envOf = (vars: Record<string, string> = {}) =>
   parseEnv(schema, {
     CHAIN_ID: String(stage.chain.chainId),
     VAULT_ADDRESS: stage.chain.vault,
+    SIGNER_ADDRESS: stage.signer.address,
     RPC_URL: nodes.map(({ url }) => url).join(','),
     ...vars,
   })
@@ -142,4 +145,34 @@ describe('a VAULT_ADDRESS that is no vault is said to be that', () => {
       await expect(read({ VAULT_ADDRESS: address })).rejects.toThrow('its contract does not answer as one')
     },
   )
+})
+
+describe('a vault that would not take what is signed here is said to be that, whatever its counter is', () => {
+  test.each([
+    [{ SIGNER_ADDRESS: '0x00000000000000000000000000000000000000a1' }, 'signer'],
+    [{ VAULT_DOMAIN_NAME: 'Other Vault' }, 'domain'],
+    [{ VAULT_DOMAIN_VERSION: '2' }, 'domain'],
+    [
+      { VAULT_DOMAIN_VERSION: '1 ', SIGNER_ADDRESS: '0x00000000000000000000000000000000000000a1' },
+      'signer, domain',
+    ],
+  ])('%o', async (vars, named) => {
+    await expect(read(vars as Record<string, string>)).rejects.toThrow(
+      `the vault differs from the configuration: ${named}`,
+    )
+  })
+
+  test('with two nodes that must agree, one that is behind the change is not believed alone', async () => {
+    const pause = async (functionName: 'pause' | 'unpause') =>
+      await v.ownerCalls(stage, encodeFunctionData({ abi: vaultAbi, functionName }))
+    await pause('pause')
+    await stage.client.mine({ blocks: 1 })
+    await expect(read({ RPC_QUORUM: '2' })).rejects.toThrow(
+      'the vault differs from the configuration: paused',
+    )
+    nodes[0]?.setFaults({ staleHead: 2 })
+    nodes[1]?.setFaults({ down: 1 })
+    await expect(read({ RPC_QUORUM: '2' })).rejects.toThrow('nodes 1, 3 disagree on counters')
+    await pause('unpause')
+  })
 })

@@ -197,16 +197,24 @@ describe('the cost', () => {
 })
 
 describe('other settings', () => {
-  test('a VAULT_ADDRESS that is no vault refuses with its own reason in the log, not that the chain is silent', async () => {
+  const unfit = async () =>
+    (
+      await client.sql<{ faults: string[] }>(
+        `update alerts set resolved_at = now() where kind = 'vault_unfit' and resolved_at is null returning detail -> 'faults' as faults`,
+      )
+    ).map(({ faults }) => faults)
+
+  test('a VAULT_ADDRESS that is no vault refuses with its own reason, also to a person, and not that the chain is silent', async () => {
     const account = await client.newAccount({ DF: '5' })
     await stack.restartGateway({ VAULT_ADDRESS: stack.chain.tokens.DF.address })
     try {
       const { status, body, headers } = await requestWithdrawal(client, account)
       expect([status, body.error, body.message]).toEqual([
         503,
-        'CHAIN_UNAVAILABLE',
-        'the vault cannot be read; the funds are back',
+        'WITHDRAWALS_PAUSED',
+        'the vault would not take a signature made here; the funds are back',
       ])
+      expect(await unfit()).toEqual([['contract']])
       const id = headers.get('x-request-id') ?? ''
       const failure = await until(
         async () => (await functionLog(folder)).find((line) => line.includes(id) && line.includes('causes')),

@@ -8,6 +8,7 @@ import type { Nodes } from './nodes.ts'
 import { countersCall, readCounters } from './release-counters.ts'
 import type { RpcCall, RpcNode } from './rpc-node.ts'
 import { readVaultCalls, vaultCalls, type VaultCall } from './vault-calls.ts'
+import { VAULT_QUESTIONS, vaultStateOf, type VaultState } from './vault-state.ts'
 
 /** Thrown when a node refuses a range: what to ask for next time it says itself (`rangeSize`). */
 export class RangeRefused extends OwnError {}
@@ -27,13 +28,16 @@ export interface Chain {
   logs(ranges: [from: number, to: number][], alongside: number[]): Promise<{ logs: Log[]; blocks: Block[] }>
   /** `releaseNonces` of each account at a block, as decimal text, and that block. One request. */
   counters(accounts: string[], at: number): Promise<{ block: Block; counters: Map<string, string> }>
-  /** `vaultTokenBalance` of each contract at a block, as decimal text, and that block. One request. */
-  holdings(contracts: string[], at: number): Promise<{ block: Block; holdings: Map<string, string> }>
+  /** What the vault is and says, and its `vaultTokenBalance` of each contract as decimal text, at a block. One request. */
+  vault(
+    contracts: string[],
+    at: number | 'latest',
+  ): Promise<{ block: Block; vault: VaultState; holdings: Map<string, string> }>
 }
 
-const stateCall = (data: string, at: number): RpcCall => ({
+const stateCall = (data: string, at: number | 'latest'): RpcCall => ({
   method: 'eth_call',
-  params: [{ data }, quantity(at)],
+  params: [{ data }, at === 'latest' ? at : quantity(at)],
 })
 
 export function connectChain(nodes: Nodes, vault: string): Chain {
@@ -43,18 +47,21 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
   const state = async <T>(
     kind: string,
     data: string[],
-    at: number,
+    at: number | 'latest',
     read: (answer: unknown, index: number) => T | undefined,
-  ) =>
-    await nodes.agree(kind, async (node) => {
+  ) => {
+    const question = async (node: RpcNode) => {
       const [seen, ...answers] = await node.ask([blockCall(at), ...data.map((call) => stateCall(call, at))])
       const values = answers.map((answer, index) => {
         const value = read(answer, index)
         if (value === undefined) throw new ChainError('nonsense', 'eth_call')
         return value
       })
-      return { block: blockOf(seen, at), values }
-    })
+      return { block: blockOf(seen, at === 'latest' ? undefined : at), values }
+    }
+    // Nodes are never level: at their newest blocks they need not say the same.
+    return await nodes.agree(kind, question, (answer) => (at === 'latest' ? kind : answer))
+  }
   return {
     head: async (finality, chainId) => await readHead(nodes, finality, chainId),
     blocks,
@@ -76,16 +83,28 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
       const { block, values } = await state('counters', calls, at, read)
       return { block, counters: new Map(parts.flat().map((account, n) => [account, values.flat()[n] ?? ''])) }
     },
-    holdings: async (contracts, at) => {
-      const calls = contracts.map((contract): VaultCall => ['vaultTokenBalance', contract])
-      const read = (answer: unknown) =>
-        readVaultCalls(answer, calls.length)?.words.map((word) => word?.toString())
-      const { block, values } = await state('holdings', [vaultCalls(vault, calls)], at, read)
+    vault: async (contracts, at) => {
+      const calls = [
+        ...VAULT_QUESTIONS,
+        ...contracts.map((contract): VaultCall => ['vaultTokenBalance', contract]),
+      ]
+      const read = (answer: unknown) => {
+        const answers = readVaultCalls(answer, calls.length)
+        return (
+          answers && {
+            state: vaultStateOf(answers),
+            held: answers.words.slice(VAULT_QUESTIONS.length).map((word) => word?.toString()),
+          }
+        )
+      }
+      const { block, values } = await state('the vault', [vaultCalls(vault, calls)], at, read)
+      const [said] = values
+      if (!said) throw new ChainError('nonsense', 'eth_call')
       const held = contracts.flatMap((contract, n) => {
-        const value = values[0]?.[n]
+        const value = said.held[n]
         return value === undefined ? [] : [[contract, value] as const]
       })
-      return { block, holdings: new Map(held) }
+      return { block, vault: said.state, holdings: new Map(held) }
     },
   }
 }

@@ -193,8 +193,13 @@ export const withdrawEnv = {
     WITHDRAW_TTL_SECONDS_MAX,
     'How long the vault takes a withdrawal’s signature, seconds',
   ),
+}
+
+/** What the vault must answer: what is signed rests on it, and settle compares it with the vault. */
+export const vaultEnv = {
   VAULT_DOMAIN_NAME: withDefault('ZTDX Spot Vault', 'EIP-712 domain name of the vault'),
   VAULT_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version of the vault'),
+  SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
 }
 
 export const signerEnv = {
@@ -227,7 +232,6 @@ export const signerEnv = {
     15_000,
     'How long one signature may take, milliseconds',
   ),
-  SIGNER_ADDRESS: evmAddress('Address of the KMS key, as the vault has it: no other signature is accepted'),
 }
 
 /* @__NO_SIDE_EFFECTS__ */

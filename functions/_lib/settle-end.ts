@@ -9,7 +9,8 @@ import { tellAlerts, tellUnstored } from './webhook.ts'
 
 export async function end(run: Run, startedAt: number): Promise<void> {
   const { summary } = run
-  if (['ok', 'budget', 'finality_unknown'].includes(summary.outcome)) run.cleared.add('rpc_unavailable')
+  if (['ok', 'budget', 'finality_unknown', 'no_vault', 'state_missing'].includes(summary.outcome))
+    run.cleared.add('rpc_unavailable')
   if (summary.outcome === 'ok' && run.standstill) summary.outcome = run.standstill
   await tellNodes(run)
   if (summary.outcome !== 'failed') run.cleared.add('settle_failed')

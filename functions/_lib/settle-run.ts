@@ -12,11 +12,11 @@ import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkHoldings } from '../../db/ledger/coins.ts'
-import { checkOpenWithdrawals, tokensToCheck } from '../../db/ledger/solvency.ts'
-import type { Block } from './chain-answers.ts'
+import { checkOpenWithdrawals } from '../../db/ledger/solvency.ts'
 import { connectChain, type Chain } from './chain.ts'
+import type { Block } from './chain-answers.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
-import { chainEnv, reservationEnv, rpcEnv, settleEnv } from './env.ts'
+import { chainEnv, reservationEnv, rpcEnv, settleEnv, vaultEnv } from './env.ts'
 import {
   RELEASE_BATCH,
   SETTLE_DATABASE_TIMEOUT_MS,
@@ -33,10 +33,11 @@ import { end, failed } from './settle-end.ts'
 import { creditListed } from './settle-deposits.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
+import { compareVault, type Holdings } from './settle-vault-state.ts'
 import { followOthers } from './settle-vaults.ts'
 
 export const settleSchema = z
-  .object({ ...settleEnv, ...chainEnv, ...rpcEnv, ...reservationEnv })
+  .object({ ...settleEnv, ...chainEnv, ...vaultEnv, ...rpcEnv, ...reservationEnv })
   // To trust the head is to credit what the next block may undo.
   .check(z.refine((env) => env.FINALITY !== 0 || env.TESTNET_ONLY, { path: ['FINALITY'] }))
 export type SettleEnv = z.output<typeof settleSchema>
@@ -50,6 +51,8 @@ export type Outcome =
   | 'wrong_chain_id'
   | 'finality_unknown'
   | 'node_behind'
+  | 'no_vault'
+  | 'state_missing'
   | 'hash_break'
   | 'budget'
   | 'taken'
@@ -136,12 +139,15 @@ async function steps(run: Run): Promise<void> {
   const safe = await followed(run, async () => await readUpToSafeHead(run))
   const settled = await settleStored(run)
   if (kept instanceof DatabaseError || kept.listed) await creditListed(run)
+  // After the events, which tell more of what was done to the vault; and also where the cursor lags behind, but not the node.
+  const head = run.cleared.has('node_behind') ? run.safe : undefined
+  const holdings = head && (await followed(run, async () => await compareVault(run, head)))
   // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
-  if (safe && settled) {
+  if (safe && settled && holdings) {
     if (kept instanceof DatabaseError || kept.doubts)
       await followed(run, async () => await settleDoubts(run, safe))
     await followed(run, async () => await expireDue(run, safe))
-    await followed(run, async () => await checkVault(run, safe, true))
+    await checkVault(run, safe, true, holdings)
   }
   await followOthers(run, kept instanceof DatabaseError ? await otherVaults(run.db, run.key) : kept.others)
   await checkOpenWithdrawals(run.db)
@@ -232,17 +238,18 @@ export async function settleStored(run: Run): Promise<boolean> {
 }
 
 /** What the vault holds, against its events and, for the configured one, against what is owed. */
-export async function checkVault(run: Run, safe: BlockMark, solvency: boolean): Promise<void> {
-  const listed = await tokensToCheck(run.db, run.key)
+export async function checkVault(
+  run: Run,
+  safe: BlockMark,
+  solvency: boolean,
+  { listed, inWei }: Holdings,
+): Promise<void> {
   if (listed.length === 0) return
-  const contracts = listed.map((token) => token.contract)
-  const { block, holdings } = await run.chain.holdings(contracts, safe.number)
-  if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
   const held = listed.map(({ symbol, contract, due }) => {
-    const inWei = holdings.get(contract)
-    return { token: symbol, in_wei: inWei ?? null, due: solvency && (due || inWei === undefined) }
+    const amount = inWei.get(contract)
+    return { token: symbol, in_wei: amount ?? null, due: solvency && (due || amount === undefined) }
   })
   await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause)
 }

@@ -6,6 +6,7 @@ import { connectChain } from './chain.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
+import { readHoldings } from './settle-vault-state.ts'
 import { checkVault, followed, room, settleStored, type Run } from './settle-run.ts'
 
 /** Cursor, logs, storing, settling, doubts, what is due, its counters, giving back; tokens, holdings and their check. */
@@ -31,7 +32,7 @@ async function follow(other: Run): Promise<void> {
   if (!safe || !settled) return
   await settleDoubts(other, safe)
   await expireDue(other, safe)
-  await checkVault(other, safe, false)
+  await checkVault(other, safe, false, await readHoldings(other, safe))
 }
 
 /** The same run at another vault, with a summary of its own. */

@@ -1,11 +1,6 @@
-/** The vault contract as the request side of withdrawals knows it: what is signed, and the account's counter. */
+/** The vault contract as it is configured here: where it is, and what is signed for it. */
 import type { Address, Hex } from 'viem'
 import { hashTypedData } from 'viem/utils'
-import { OwnError } from '../../db/errors.ts'
-import { ChainError } from './chain-fault.ts'
-import { RPC_TIMEOUT_MS } from './limits.ts'
-import { connectNodes, type NodesEnv } from './nodes.ts'
-import { readVaultCalls, vaultCalls } from './vault-calls.ts'
 
 export interface VaultDomain {
   name: string
@@ -14,13 +9,15 @@ export interface VaultDomain {
   verifyingContract: Address
 }
 
-/** From the variables that name the vault. */
-export const vaultDomainOf = (env: {
+/** The variables that name the vault. */
+export interface VaultNames {
   VAULT_DOMAIN_NAME: string
   VAULT_DOMAIN_VERSION: string
   CHAIN_ID: number
   VAULT_ADDRESS: Address
-}): VaultDomain => ({
+}
+
+export const vaultDomainOf = (env: VaultNames): VaultDomain => ({
   name: env.VAULT_DOMAIN_NAME,
   version: env.VAULT_DOMAIN_VERSION,
   chainId: env.CHAIN_ID,
@@ -64,42 +61,4 @@ export function releaseDigest(domain: VaultDomain, release: Release): Hex {
       deadline: BigInt(release.deadline),
     },
   })
-}
-
-/** What stands at VAULT_ADDRESS is no vault: no contract, or one that does not answer as a vault does. */
-export class NotAVault extends OwnError {
-  constructor(code: boolean) {
-    super(
-      `VAULT_ADDRESS is no vault: ${code ? 'its contract does not answer as one' : 'there is no contract'}`,
-    )
-    this.name = 'NotAVault'
-  }
-}
-
-/**
- * The nonce of the account's next release, as the newest block has it: one call, answered within RPC_TIMEOUT_MS in all.
- *
- * @throws NotAVault; ChainError, NodesDisagree without the nodes' addresses, which may carry a key
- */
-export async function readReleaseNonce(
-  env: NodesEnv & { CHAIN_ID: number; VAULT_ADDRESS: Address },
-  account: string,
-): Promise<number> {
-  // What may be asked one after another shares the time.
-  const turns = Math.max(1, env.RPC_URL.length - env.RPC_QUORUM + 1)
-  const options = {
-    timeoutMs: Math.floor(RPC_TIMEOUT_MS / turns),
-    spent: { requests: 0 },
-    mayAsk: () => true,
-  }
-  const data = vaultCalls(env.VAULT_ADDRESS, [['releaseNonces', account]])
-  const { code, word } = await connectNodes(env, options).agree('counters', async (node) => {
-    const [raw] = await node.ask([{ method: 'eth_call', params: [{ data }, 'latest'] }])
-    const answers = readVaultCalls(raw, 1)
-    if (answers?.chainId !== BigInt(env.CHAIN_ID)) throw new ChainError('nonsense', 'eth_call')
-    return { code: answers.code, word: answers.words[0]?.toString() }
-  })
-  const nonce = Number(word)
-  if (!Number.isSafeInteger(nonce)) throw new NotAVault(code)
-  return nonce
 }

@@ -12,18 +12,20 @@ import { refuseCounter } from '../../db/ledger/counter.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import type { Reservation } from '../../db/ledger/reserve.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
+import { reportVault } from '../../db/ledger/vault-state.ts'
 import { reportWrongKey } from '../../db/ledger/wrong-key.ts'
 import { ApiError } from './errors.ts'
 import { SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
 import { logFailure } from './log.ts'
 import { SignerError, type Signer } from './signer.ts'
-import { NotAVault, releaseDigest, type VaultDomain } from './vault.ts'
+import { VaultUnfit } from './vault-counter.ts'
+import { releaseDigest, type VaultDomain } from './vault.ts'
 
 export interface Authority {
   db: Database
   signer: Signer
   domain: VaultDomain
-  /** The vault's counter for an account, as the newest block has it. */
+  /** The vault's counter for an account, as the newest block has it. @throws VaultUnfit */
   readCounter: (account: string) => Promise<number>
   /** Tells the account's stream what was committed. */
   push: (pushes: Push[]) => void
@@ -80,9 +82,17 @@ async function notSigned(authority: Authority, id: string, cause: unknown): Prom
 }
 
 async function notCounted(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
-  const back = await giveBack(authority, id, 'chain_unavailable')
-  const what = cause instanceof NotAVault ? 'the vault cannot be read' : 'the chain could not be asked'
-  return chainUnavailable(`${what}; ${back.words}`, cause)
+  if (!(cause instanceof VaultUnfit)) {
+    const back = await giveBack(authority, id, 'chain_unavailable')
+    return chainUnavailable(`the chain could not be asked; ${back.words}`, cause)
+  }
+  await reportVault(ungated(authority.db), id, cause.faults).catch((error: unknown) =>
+    logFailure('vault unfit', error),
+  )
+  const back = await giveBack(authority, id, 'vault_unfit')
+  return new ApiError('WITHDRAWALS_PAUSED', `the vault would not take a signature made here; ${back.words}`, {
+    cause,
+  })
 }
 
 /** One wrong answer of a node must not block anybody: only what it says twice does, and the lower one counts. */

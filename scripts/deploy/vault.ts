@@ -9,7 +9,7 @@ import {
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import * as z from 'zod/mini'
-import { withdrawEnv } from '../../functions/_lib/env.ts'
+import { vaultEnv } from '../../functions/_lib/env.ts'
 import { compileContracts, contractNamed } from '../stack/compile.ts'
 import { vaultAbi } from '../stack/contract-abi.ts'
 import { nodesOf } from './nodes.ts'
@@ -19,8 +19,8 @@ import { plainVariables, type ChainSettings } from './values.ts'
 function domainOf(settings: ChainSettings): { name: string; version: string } {
   const { VAULT_DOMAIN_NAME, VAULT_DOMAIN_VERSION } = plainVariables(settings)
   return {
-    name: z.parse(withdrawEnv.VAULT_DOMAIN_NAME, VAULT_DOMAIN_NAME),
-    version: z.parse(withdrawEnv.VAULT_DOMAIN_VERSION, VAULT_DOMAIN_VERSION),
+    name: z.parse(vaultEnv.VAULT_DOMAIN_NAME, VAULT_DOMAIN_NAME),
+    version: z.parse(vaultEnv.VAULT_DOMAIN_VERSION, VAULT_DOMAIN_VERSION),
   }
 }
 

@@ -13,6 +13,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'first_id',
     'refuse_counter',
     'release',
+    'report_vault',
     'report_wrong_key',
     'require_session',
     'reserve',
@@ -35,6 +36,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'ensure_partitions',
     'expire',
     'finish_run',
+    'not_a_vault',
     'note_reading',
     'other_vaults',
     'raise_alert',
@@ -47,5 +49,6 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'settle_events',
     'start_cursor',
     'upkeep',
+    'vault_differs',
   ],
 }

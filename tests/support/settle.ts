@@ -48,7 +48,10 @@ export async function settleStage() {
   )
 
   const run = async (env: Record<string, string> = {}): Promise<Summary> =>
-    await settle(parseEnv(settleSchema, { ...stack.env, ...env }), async () => {})
+    await settle(
+      parseEnv(settleSchema, { ...stack.env, SIGNER_ADDRESS: signer.address, ...env }),
+      async () => {},
+    )
 
   /** A funded account with ether for gas. */
   const account = async (amount = '100') => {

@@ -61,7 +61,8 @@ export function domainOf({ chain }: VaultStage, name = DOMAIN_NAME) {
   return { name, version: '1', chainId: chain.chainId, verifyingContract: chain.vault } as const
 }
 
-export function separatorOf(domain: ReturnType<typeof domainOf>): Hex {
+type VaultDomain = { name: string; version: string; chainId: number; verifyingContract: Address }
+export function separatorOf(domain: VaultDomain): Hex {
   return hashDomain({
     domain: { ...domain, chainId: BigInt(domain.chainId) },
     types: { EIP712Domain: [...DOMAIN_TYPES] },
