@@ -1,7 +1,7 @@
 /** What the vault itself says of signer, domain and pause, held against the configuration. What it answers is true, whatever events say. */
-import { hashDomain, type Address, type Hex } from 'viem'
+import { domainSeparator, type Address } from 'viem'
 import type { VaultAnswers, VaultCall } from './vault-calls.ts'
-import { vaultDomainOf, type VaultDomain, type VaultNames } from './vault.ts'
+import { vaultDomainOf, type VaultNames } from './vault.ts'
 
 export interface VaultState {
   /** Is there a contract? */
@@ -46,7 +46,7 @@ export function vaultDifferences(
   env: VaultNames & { SIGNER_ADDRESS: Address },
   said: VaultSays,
 ): VaultDifferences {
-  const separator = domainSeparatorOf(vaultDomainOf(env))
+  const separator = domainSeparator({ domain: vaultDomainOf(env) })
   return {
     ...(said.signer !== env.SIGNER_ADDRESS && {
       signer: { configured: env.SIGNER_ADDRESS, vault: said.signer },
@@ -55,16 +55,3 @@ export function vaultDifferences(
     ...(said.paused && { paused: true }),
   }
 }
-
-const domainSeparatorOf = (domain: VaultDomain): Hex =>
-  hashDomain({
-    domain: { ...domain, chainId: BigInt(domain.chainId) },
-    types: {
-      EIP712Domain: [
-        { name: 'name', type: 'string' },
-        { name: 'version', type: 'string' },
-        { name: 'chainId', type: 'uint256' },
-        { name: 'verifyingContract', type: 'address' },
-      ],
-    },
-  })
