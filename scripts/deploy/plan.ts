@@ -24,38 +24,58 @@ export interface Plan {
 
 const AT_ONCE = 4
 
+/** What Cloudflare has now, beside the Workers' own settings. */
+export interface Surroundings {
+  workers: ReadonlySet<string>
+  routes: Route[]
+  strangers: string[]
+}
+
 /** @throws Error with one line for each thing that Cloudflare would refuse half-way */
-export async function planFor(
+export async function lookAround(
   deployment: Deployment,
-  { chosen: workers, known }: Wanted,
-  bundles: ReadonlyMap<string, Bundled>,
+  { chosen, known }: Wanted,
   api: CloudflareApi,
-): Promise<Plan> {
-  const there = new Set(await api.workers())
-  const strangers = strangersAmong([...there], known, deployment)
+): Promise<Surroundings> {
+  const { host } = deployment.settings
+  const zone = await api.zoneName()
+  if (zone !== undefined && host !== zone && !host.endsWith(`.${zone}`))
+    throw new Error(`host: ${host} is not in the zone ${zone}`)
+  const workers = new Set(await api.workers())
+  const strangers = strangersAmong([...workers], known, deployment)
   refuseBothWays(known, strangers, deployment.environment)
   const routes = await api.routes()
-  const taken = workers.flatMap(({ name, routes: wanted }) =>
+  const taken = chosen.flatMap(({ name, routes: wanted }) =>
     routes
       .filter(({ pattern, script }) => wanted.includes(pattern) && script !== name)
       .map(
         ({ pattern, script }) => `${pattern} leads to ${script ?? 'no Worker'} already, and not to ${name}`,
       ),
   )
-  const problems = [...taken, ...workers.flatMap((worker) => missingOwners(worker, workers, there))]
+  const problems = [...taken, ...chosen.flatMap((worker) => missingOwners(worker, chosen, workers))]
   if (problems.length > 0) throw new Error(problems.join('\n'))
+  return { workers, routes, strangers }
+}
+
+export async function planFor(
+  deployment: Deployment,
+  workers: readonly WantedWorker[],
+  bundles: ReadonlyMap<string, Bundled>,
+  there: Surroundings,
+  api: CloudflareApi,
+): Promise<Plan> {
   const queue = [...workers.entries()]
   const steps: Step[] = []
   const work = async () => {
     for (let next = queue.shift(); next; next = queue.shift()) {
       const [at, worker] = next
-      const now = there.has(worker.name) ? await api.worker(worker.name) : undefined
+      const now = there.workers.has(worker.name) ? await api.worker(worker.name) : undefined
       const bundle = bundles.get(worker.fn) as Bundled
-      steps[at] = stepFor(deployment, worker, bundle, now, routes)
+      steps[at] = stepFor(deployment, worker, bundle, now, there.routes)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  return { steps, strangers }
+  return { steps, strangers: there.strangers }
 }
 
 /** Cloudflare would refuse the upload (10061), after others are done. */

@@ -9,7 +9,7 @@ import { FileProblems } from './checked-json.ts'
 import { cloudflareApi, type CloudflareApi } from './cloudflare.ts'
 import { bringUpDatabase, databaseChanges, planDatabase, tokensFor, verifyLedger } from './database.ts'
 import { waitForHealth } from './look.ts'
-import { planFor } from './plan.ts'
+import { lookAround, planFor } from './plan.ts'
 import { readDeployment, type Deployment } from './settings.ts'
 import { failureText, planText, summaryText } from './show.ts'
 import { uploaderFor } from './upload.ts'
@@ -56,14 +56,14 @@ async function bringUp(options: DeployOptions, deployment: Deployment, folder: s
   const { tokens: tokenFile, host } = deployment.settings
   const tokens = await tokensFor(deployment)
   const api = cloudflareApi(deployment)
-  refuseOtherZone(host, await api.zoneName())
+  const there = await lookAround(deployment, wanted, api)
   const database = await planDatabase(deployment)
   const functions = wanted.chosen.map(({ fn }) => fn)
   say(`bundling ${functions.length} ${functions.length === 1 ? 'Worker' : 'Workers'} for ${host}`)
   const bundles = await makeBundles(functions, join(folder, 'bundles'), (fn, done) =>
     say(`  ${done}/${functions.length} ${fn}`),
   )
-  const plan = await planFor(deployment, wanted, bundles, api)
+  const plan = await planFor(deployment, wanted.chosen, bundles, there, api)
   say(planText(plan, database))
   if (options.plan) return say('this was the plan: nothing was changed')
   const warning = await bringUpDatabase(deployment, database, tokens)
@@ -87,12 +87,6 @@ async function look(deployment: Deployment, api: CloudflareApi, connectTo?: stri
     say('no look at /health: that function is not deployed yet')
   }
   say(`verify: ${await verifyLedger(deployment)} invariants hold`)
-}
-
-/** Known only where the token may read the zone; Cloudflare would refuse each route, after the Workers are uploaded. */
-function refuseOtherZone(host: string, zone: string | undefined): void {
-  if (zone === undefined || host === zone || host.endsWith(`.${zone}`)) return
-  throw new Error(`host: ${host} is not in the zone ${zone}`)
 }
 
 /** Deletes the Workers with their routes, by their names alone. The database is left as it is. */
