@@ -195,6 +195,8 @@ export const RELEASE_REASONS = [
   'counter_unexplained',
   'counter_contradicted',
   'vault_unfit',
+  'ledger_restored',
+  'witness_unavailable',
   'not_stored',
   'paused',
   'reservation_timeout',
@@ -440,7 +442,7 @@ export const deposits = pgTable(
   ],
 )
 
-/** What a payment on chain for an already expired withdrawal left unpaid in the ledger. Must have no open row. */
+/** What a payment on chain for an already expired or lost withdrawal left unpaid in the ledger. Must have no open row. */
 export const debts = pgTable(
   'debts',
   {
@@ -448,7 +450,8 @@ export const debts = pgTable(
     account: text('account').notNull(),
     token: text('token').notNull(),
     amount: amount('amount').notNull(),
-    withdrawalId: uuid('withdrawal_id').notNull(),
+    /** Null where the withdrawal was lost with a restore. */
+    withdrawalId: uuid('withdrawal_id'),
     chainId: bigint('chain_id', { mode: 'number' }).notNull(),
     txHash: text('tx_hash').notNull(),
     contentHash: contentHash().notNull(),
@@ -569,6 +572,33 @@ export const coinExplanations = pgTable(
     index('coin_explanations_by_coin').on(t.chainId, t.vault, t.contract),
     check('coin_explanations_amount_is_one', sql`${t.amountInWei} <> 0 and ${t.amountInWei} < 'NaN'`),
     check('coin_explanations_have_a_reason', sql`${t.recordedBy} <> '' and ${t.why} <> ''`),
+  ],
+)
+
+/** One for each run of settle. The newest is remembered outside Postgres: a database that was set back does not have it. */
+export const ledgerMarks = pgTable('ledger_marks', { id: uuid('id').primaryKey() })
+
+/** Each time the database was found to have been set back. While one is not reconciled, signing cannot be resumed. */
+export const restores = pgTable(
+  'restores',
+  {
+    id: uuid('id').primaryKey(),
+    noticedAt: at('noticed_at').notNull(),
+    /** What was remembered and is not here: marks of runs, and withdrawals. */
+    lost: uuid('lost').array().notNull(),
+    /** Whose signatures were given out then: the vault must have another signer before signing goes on. */
+    signer: text('signer'),
+    reconciledAt: at('reconciled_at'),
+    reconciledBy: text('reconciled_by'),
+    reconciledWhy: text('reconciled_why'),
+    signerAfter: text('signer_after'),
+  },
+  (t) => [
+    check('restores_lost_something', sql`cardinality(${t.lost}) > 0`),
+    check(
+      'restores_reconciled_whole',
+      sql`num_nulls(${t.reconciledAt}, ${t.reconciledBy}, ${t.reconciledWhy}, ${t.signerAfter}) in (0, 4)`,
+    ),
   ],
 )
 

@@ -25,6 +25,7 @@ import subaccountTransfer from './subaccount-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
 import { createApp } from './_lib/app.ts'
 
+export { LedgerWitness } from './settle.ts'
 export { AccountStream } from './stream.ts'
 
 export const workers = [

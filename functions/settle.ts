@@ -5,15 +5,19 @@
 import { OwnError } from '../db/errors.ts'
 import { serveOpen } from './_lib/app.ts'
 import { parseEnv } from './_lib/env.ts'
+import { witnessOf } from './_lib/witness-object.ts'
 import { logFailure } from './_lib/log.ts'
 import { settle, settleSchema } from './_lib/settle-run.ts'
 import { pushBalances } from './_lib/stream-client.ts'
+
+export { LedgerWitness } from './_lib/witness-object.ts'
 
 export async function scheduled(_event: unknown, bindings: Record<string, unknown>): Promise<void> {
   try {
     const summary = await settle(
       parseEnv(settleSchema, bindings),
       async (pushes) => await pushBalances(bindings, pushes),
+      witnessOf(bindings),
     )
     console.log(JSON.stringify({ function: 'settle', ...summary }))
   } catch (error) {

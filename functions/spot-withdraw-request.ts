@@ -17,6 +17,7 @@ import {
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
+import { witnessOf } from './_lib/witness-object.ts'
 import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
 import { replayable } from './_lib/replay.ts'
 import {
@@ -106,11 +107,13 @@ export const spotWithdrawRequest = defineEndpoint({
       ttlSeconds: env.WITHDRAW_TTL_SECONDS,
       idempotency: await idempotencyOf(call.header('idempotency-key'), body),
     }
+    const witness = witnessOf(bindings)
     const authority = {
       db: call.db,
       signer: signerOf(env),
       domain: vaultDomainOf(env),
       readCounter: (account: string) => readReleaseNonce(env, account),
+      addReservation: async (id: string) => await witness.addReservation(id),
       push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
     }
     const work = (async () => {

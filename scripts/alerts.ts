@@ -32,7 +32,8 @@ async function list(query: Query): Promise<void> {
      from chain_logs where status = 'quarantined' order by block_number, tx_hash, content_hash, ordinal`,
   )
   const debts = await query<Record<string, unknown>>(
-    `select id, account, trim_scale(amount)::text as amount, token, tx_hash, withdrawal_id from debts where settled_at is null order by id`,
+    `select id, account, trim_scale(amount)::text as amount, token, tx_hash,
+       coalesce('withdrawal ' || withdrawal_id || ' after it was given back', 'a withdrawal that was lost with a restore') as of from debts where settled_at is null order by id`,
   )
   for (const row of alerts)
     console.log(
@@ -44,7 +45,7 @@ async function list(query: Query): Promise<void> {
     )
   for (const row of debts)
     console.log(
-      `debt ${String(row.id)}  ${String(row.account)} owes ${String(row.amount)} ${String(row.token)}: ${String(row.tx_hash)} paid withdrawal ${String(row.withdrawal_id)} after it was given back`,
+      `debt ${String(row.id)}  ${String(row.account)} owes ${String(row.amount)} ${String(row.token)}: ${String(row.tx_hash)} paid ${String(row.of)}`,
     )
   console.log(`${alerts.length} open alerts, ${logs.length} quarantined logs, ${debts.length} debts`)
 }

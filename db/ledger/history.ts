@@ -13,6 +13,7 @@ export const MOVEMENT_KINDS = [
   'withdraw_expire',
   'withdraw_fee',
   'withdraw_paid_after_expiry',
+  'withdraw_recovered',
   'deposit',
   'subaccount_spot_transfer',
   'subaccount_perp_transfer',

@@ -40,7 +40,7 @@ begin
     where a.resolved_at is null
       and (a.notified_at is null or (a.notified_at < v_now - interval '1 hour' and a.last_seen_at > a.notified_at + interval '1 hour'))
       and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'finality_unknown', 'node_failing', 'nodes_disagree', 'node_behind', 'falling_behind', 'settle_failed',
-        'vault_unexplained', 'state_missing'))));
+        'vault_unexplained', 'state_missing', 'witness_unavailable'))));
 end $$;
 
 revoke all on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, text[]) from public;

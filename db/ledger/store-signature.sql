@@ -3,8 +3,10 @@
 --
 -- p_counter is the vault's counter for the account, asked while the signer worked (counter.sql). outcome: signed; unexplained
 -- (nothing changed: ask once more, then ledger.refuse_counter); behind (the node says less than is proved, so it is no witness
--- of what came after: the funds are back, and settle looks which of the two is wrong).
-create or replace function ledger.store_signature(p_id uuid, p_signature text, p_counter bigint) returns json
+-- of what came after: the funds are back, and settle looks which of the two is wrong); restored (the witness, asked meanwhile too, has
+-- seen in the ledger what is not there: the funds are back, and signing is paused for everybody).
+create or replace function ledger.store_signature(p_id uuid, p_signature text, p_counter bigint, p_seen uuid[] default '{}',
+  p_signer text default null) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_row public.withdrawals;
@@ -15,6 +17,9 @@ begin
     -- A pause that came while KMS worked holds: this signature is one the pause was meant to stop.
     if ledger.withdrawals_paused(v_row.account) then
       perform ledger.refuse('TG010');
+    elsif ledger.notice_restore(p_seen, p_signer) then
+      v_answer := ledger.release(p_id, 'ledger_restored');
+      return json_build_object('outcome', 'restored', 'pushes', v_answer -> 'pushes');
     elsif p_counter < ledger.proved_counter(v_row.account, v_row.chain_id, v_row.vault) then
       v_answer := ledger.release(p_id, 'chain_behind');
       perform ledger.doubt_counter(v_row.account, v_row.chain_id, v_row.vault, p_counter, false);
@@ -47,5 +52,5 @@ begin
   return json_build_object('outcome', 'signed', 'answer', v_answer, 'pushes', '[]'::json);
 end $$;
 
-revoke all on function ledger.store_signature(uuid, text, bigint) from public;
-grant execute on function ledger.store_signature(uuid, text, bigint) to tidegate_edge;
+revoke all on function ledger.store_signature(uuid, text, bigint, uuid[], text) from public;
+grant execute on function ledger.store_signature(uuid, text, bigint, uuid[], text) to tidegate_edge;

@@ -1,5 +1,6 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type Push } from '../client.ts'
+import { seenIds, type Seen } from './restores.ts'
 
 /** The answer of a withdrawal request. */
 export interface SignedWithdrawal {
@@ -22,16 +23,19 @@ export interface SignedWithdrawal {
  * - `unexplained`: the chain has used a nonce that the ledger knows no signature of. Nothing changed: ask the chain once more,
  *   then call `refuseCounter`.
  * - `behind`: the node knows less of the vault than the ledger. The funds are back.
+ * - `restored`: the database was set back. The funds are back, and signing is paused for everybody.
  */
 export type StoreResult =
   | { outcome: 'signed'; answer: SignedWithdrawal; pushes: Push[] }
   | { outcome: 'unexplained'; pushes: Push[] }
   | { outcome: 'behind'; pushes: Push[] }
+  | { outcome: 'restored'; pushes: Push[] }
 
 /**
  * reserved → signed. The same call again gives the same answer.
  *
  * @param counter the vault's counter for the account, asked after the reservation was made
+ * @param seen what was in the ledger, by the word of its witness; where nobody was asked, nothing
  * @throws LedgerRefusal reservation_gone: the funds are back, throw the signature away. withdrawals_paused: still
  *   reserved, give it back.
  */
@@ -40,9 +44,10 @@ export async function storeSignature(
   id: string,
   signature: string,
   counter: number,
+  seen: Seen = { mark: null, signer: null, reserved: [] },
 ): Promise<StoreResult> {
   return await callVerb(
     db,
-    sql`select ledger.store_signature(${id}::uuid, ${signature}, ${counter}::bigint) as result`,
+    sql`select ledger.store_signature(${id}::uuid, ${signature}, ${counter}::bigint, ${seenIds(seen)}::uuid[], ${seen.signer}) as result`,
   )
 }

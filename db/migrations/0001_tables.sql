@@ -112,7 +112,7 @@ CREATE TABLE "debts" (
 	"account" text NOT NULL,
 	"token" text NOT NULL,
 	"amount" numeric(38, 18) NOT NULL,
-	"withdrawal_id" uuid NOT NULL,
+	"withdrawal_id" uuid,
 	"chain_id" bigint NOT NULL,
 	"tx_hash" text NOT NULL,
 	"content_hash" "bytea" NOT NULL,
@@ -185,10 +185,27 @@ CREATE TABLE "idempotency_keys" (
 	CONSTRAINT "idempotency_keys_length" CHECK (length("idempotency_keys"."key") between 1 and 255)
 );
 --> statement-breakpoint
+CREATE TABLE "ledger_marks" (
+	"id" uuid PRIMARY KEY NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "login_nonces" (
 	"account" text PRIMARY KEY NOT NULL,
 	"next_nonce" bigint NOT NULL,
 	"last_login_at" timestamp with time zone DEFAULT now() NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "restores" (
+	"id" uuid PRIMARY KEY NOT NULL,
+	"noticed_at" timestamp with time zone NOT NULL,
+	"lost" uuid[] NOT NULL,
+	"signer" text,
+	"reconciled_at" timestamp with time zone,
+	"reconciled_by" text,
+	"reconciled_why" text,
+	"signer_after" text,
+	CONSTRAINT "restores_lost_something" CHECK (cardinality("restores"."lost") > 0),
+	CONSTRAINT "restores_reconciled_whole" CHECK (num_nulls("restores"."reconciled_at", "restores"."reconciled_by", "restores"."reconciled_why", "restores"."signer_after") in (0, 4))
 );
 --> statement-breakpoint
 CREATE TABLE "session_cutoffs" (
@@ -334,7 +351,7 @@ CREATE TABLE "withdrawals" (
 	"closed_at" timestamp with time zone,
 	CONSTRAINT "withdrawals_nonce_not_negative" CHECK ("withdrawals"."nonce" >= 0),
 	CONSTRAINT "withdrawals_status_is_known" CHECK ("withdrawals"."status" in ('reserved', 'signed', 'confirmed', 'expired', 'released')),
-	CONSTRAINT "withdrawals_release_reason_is_known" CHECK (case "withdrawals"."status" when 'released' then "withdrawals"."release_reason" is not null and "withdrawals"."release_reason" in ('signer_unavailable', 'sign_failed', 'chain_unavailable', 'chain_behind', 'counter_unexplained', 'counter_contradicted', 'vault_unfit', 'not_stored', 'paused', 'reservation_timeout')
+	CONSTRAINT "withdrawals_release_reason_is_known" CHECK (case "withdrawals"."status" when 'released' then "withdrawals"."release_reason" is not null and "withdrawals"."release_reason" in ('signer_unavailable', 'sign_failed', 'chain_unavailable', 'chain_behind', 'counter_unexplained', 'counter_contradicted', 'vault_unfit', 'ledger_restored', 'witness_unavailable', 'not_stored', 'paused', 'reservation_timeout')
         when 'expired' then coalesce("withdrawals"."release_reason" = 'nonce_used', true) else "withdrawals"."release_reason" is null end),
 	CONSTRAINT "withdrawals_signature_belongs_to_state" CHECK (("withdrawals"."signature" is not null) = ("withdrawals"."status" in ('signed', 'confirmed', 'expired')) and "withdrawals"."signature" ~ '^0x[0-9a-f]{130}$'),
 	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = (num_nulls("withdrawals"."tx_hash", "withdrawals"."content_hash", "withdrawals"."ordinal", "withdrawals"."block_number", "withdrawals"."log_index", "withdrawals"."confirmed_at") = 0))

@@ -48,6 +48,13 @@ create trigger transfers_never_truncated before truncate on public.transfers
 create trigger coin_explanations_append_only before update or delete or truncate on public.coin_explanations
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
+create trigger restores_are_reconciled_once before update on public.restores
+  for each row when (old.reconciled_at is not null or (old.id, old.noticed_at, old.lost, old.signer)
+    is distinct from (new.id, new.noticed_at, new.lost, new.signer)) execute function ledger.refuse_change();
+--> statement-breakpoint
+create trigger restores_are_kept before delete or truncate on public.restores
+  for each statement execute function ledger.refuse_change();
+--> statement-breakpoint
 create trigger spot_admin_credits_append_only before update or delete or truncate on public.spot_admin_credits
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint

@@ -169,12 +169,16 @@ export const LOG_RANGES_TOGETHER_MAX = 16
 export const NODE_LIMIT_RETRY_SECONDS = 10 * 60
 /** Blocks below the cursor that each run reads again: a node whose log index lagged answered them with nothing. */
 export const LOG_OVERLAP_BLOCKS = 500
+/** Reservations that the ledger's witness remembers: those of the last seconds before a restore are what a user could draw twice. */
+export const WITNESS_RESERVATIONS_MAX = 20
+/** Beside KMS, which takes longer; a Durable Object that must be woken first takes less. */
+export const WITNESS_TIMEOUT_MS = 2_500
 /** Requests of one run for blocks that are read again on demand: eight steps of 5,000 blocks at a node without limits. */
 export const RESCAN_REQUESTS_MAX = 16
 /** A batch holds its accounts' rows locked for about 0.2 s, well below the edge's lock_timeout of 2 s. */
 export const SETTLE_EVENTS_BATCH = 250
-/** Rows of one expiry call: eight of these do 10,000 rows within one run's requests. Locks are held about 0.4 s. */
-export const EXPIRE_BATCH = 1_250
+/** Rows of one expiry call: seven of these do 10,000 rows within one run's requests. Locks are held about 0.5 s. */
+export const EXPIRE_BATCH = 1_500
 /** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
 export const COUNTERS_PER_CALL = 500
 /** Doubted counters one run looks at: four calls to the node in one request. */

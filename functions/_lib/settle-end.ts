@@ -15,7 +15,7 @@ export async function end(run: Run, startedAt: number): Promise<void> {
   await tellNodes(run)
   if (summary.outcome !== 'failed') run.cleared.add('settle_failed')
   summary.rpc_requests = run.nodes.spent.requests
-  summary.subrequests = run.nodes.spent.requests + run.db.spent.roundTrips + 1
+  summary.subrequests = run.nodes.spent.requests + run.db.spent.roundTrips + run.witnessCalls + 1
   summary.ms = Date.now() - startedAt
   const { open, tell } = await finishRun(run.db, summary, [...run.cleared])
   summary.alerts = open

@@ -26,6 +26,7 @@ import {
   SETTLE_REQUESTS_MAX,
   SETTLE_REQUESTS_RESERVED,
 } from './limits.ts'
+import type { Witness } from './ledger-witness.ts'
 import { logFailure } from './log.ts'
 import { connectNodes, type Nodes } from './nodes.ts'
 import { settleDoubts } from './settle-counters.ts'
@@ -35,6 +36,7 @@ import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 import { compareVault, type Holdings } from './settle-vault-state.ts'
 import { followOthers } from './settle-vaults.ts'
+import { markWithWitness } from './settle-witness.ts'
 
 export const settleSchema = z
   .object({ ...settleEnv, ...chainEnv, ...vaultEnv, ...rpcEnv, ...reservationEnv })
@@ -73,6 +75,8 @@ export interface Summary {
   alerts: number
   safe_head: number | null
   cursor: number | null
+  /** As the vault has it at the safe block; null where it was not read. */
+  vault_signer: string | null
   subrequests: number
   rpc_requests: number
   ms: number
@@ -84,6 +88,9 @@ export interface Run {
   readonly db: Database
   readonly nodes: Nodes
   readonly chain: Chain
+  readonly witness: Witness | undefined
+  /** Requests to the witness. */
+  witnessCalls: number
   readonly summary: Summary
   readonly pushes: Push[]
   /** The lowest block that may have logs. */
@@ -97,8 +104,8 @@ export interface Run {
 }
 
 /** How many more requests the budget has room for. */
-export const roomFor = ({ nodes, db }: Pick<Run, 'nodes' | 'db'>): number =>
-  SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED - nodes.spent.requests - db.spent.roundTrips
+export const roomFor = ({ nodes, db, witnessCalls }: Pick<Run, 'nodes' | 'db' | 'witnessCalls'>): number =>
+  SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED - nodes.spent.requests - db.spent.roundTrips - witnessCalls
 
 /** Is there room in the budget for so many more requests? */
 export function room(run: Run, requests: number): boolean {
@@ -111,11 +118,16 @@ export function room(run: Run, requests: number): boolean {
  * One run, ended in any case: a row in `settle_runs`, and the alerts that are to be told.
  *
  * @param push tells the accounts' streams, after the commits; its failure harms nobody
+ * @param witness remembers what was in the ledger; without one nobody notices that it was set back
  * @throws DatabaseError, LedgerRefusal when the run broke off; what was committed before stays, and an alert is open
  */
-export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<void>): Promise<Summary> {
+export async function settle(
+  env: SettleEnv,
+  push: (pushes: Push[]) => Promise<void>,
+  witness?: Witness,
+): Promise<Summary> {
   const startedAt = Date.now()
-  const run = begin(env)
+  const run = begin(env, witness)
   try {
     await steps(run)
     await end(run, startedAt)
@@ -133,6 +145,7 @@ export async function settle(env: SettleEnv, push: (pushes: Push[]) => Promise<v
  * proves unused, and checks.
  */
 async function steps(run: Run): Promise<void> {
+  await markWithWitness(run)
   await releaseDead(run)
   const kept = await upkeep(run.db, run.key).catch(rolledBack)
   const unkept = kept instanceof DatabaseError ? kept : undefined
@@ -160,17 +173,17 @@ function rolledBack(error: unknown): DatabaseError {
   throw error as Error
 }
 
-function begin(env: SettleEnv): Run {
+function begin(env: SettleEnv, witness: Witness | undefined): Run {
   const summary: Summary = {
     outcome: 'ok',
     ...{ logs: 0, confirmed: 0, deposited: 0, expired: 0, released: 0, quarantined: 0, alerts: 0 },
-    ...{ safe_head: null, cursor: null, subrequests: 0, rpc_requests: 0, ms: 0 },
+    ...{ safe_head: null, cursor: null, vault_signer: null, subrequests: 0, rpc_requests: 0, ms: 0 },
   }
   const db = connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS)
   const spent = { requests: 0 }
-  const mayAsk = () => roomFor({ nodes, db }) > 0
+  const mayAsk = () => roomFor(run) > 0
   const nodes = connectNodes(env, { timeoutMs: SETTLE_RPC_TIMEOUT_MS, spent, mayAsk })
-  return {
+  const run: Run = {
     env,
     key: { chainId: env.CHAIN_ID, vault: env.VAULT_ADDRESS },
     db,
@@ -178,11 +191,14 @@ function begin(env: SettleEnv): Run {
     chain: connectChain(nodes, env.VAULT_ADDRESS),
     firstBlock: env.VAULT_DEPLOY_BLOCK,
     safe: undefined,
+    witness,
+    witnessCalls: 0,
     summary,
     pushes: [],
     standstill: undefined,
     cleared: new Set(),
   }
+  return run
 }
 
 /** A node's fault ends the step and is an alert; nothing was decided on what it did not say. */

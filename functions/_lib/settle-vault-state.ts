@@ -33,6 +33,7 @@ export async function compareVault(run: Run, safe: Block): Promise<Holdings | un
     return undefined
   }
   run.cleared.add('no_vault')
+  run.summary.vault_signer = said.signer
   const differs = vaultDifferences(run.env, said)
   if (isEmpty(differs)) run.cleared.add('vault_differs')
   else if (!(await isMended(run))) await vaultDiffers(run.db, run.key, safe.number, differs)

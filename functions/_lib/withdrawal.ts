@@ -11,6 +11,7 @@ import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
 import { refuseCounter } from '../../db/ledger/counter.ts'
 import { release, type ReleaseReason } from '../../db/ledger/release.ts'
 import type { Reservation } from '../../db/ledger/reserve.ts'
+import type { Seen } from '../../db/ledger/restores.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
 import { reportVault } from '../../db/ledger/vault-state.ts'
 import { reportWrongKey } from '../../db/ledger/wrong-key.ts'
@@ -27,6 +28,8 @@ export interface Authority {
   domain: VaultDomain
   /** The vault's counter for an account, as the newest block has it. @throws VaultUnfit */
   readCounter: (account: string) => Promise<number>
+  /** Tells the ledger's witness of the reservation; answers what he had seen before it. */
+  addReservation: (id: string) => Promise<Seen>
   /** Tells the account's stream what was committed. */
   push: (pushes: Push[]) => void
 }
@@ -46,11 +49,14 @@ const chainUnavailable = (message: string, cause?: unknown) =>
 export async function authorize(authority: Authority, reservation: Reservation): Promise<SignedWithdrawal> {
   const { id, account } = reservation
   const counted = settled(authority.readCounter(account))
+  const witnessed = settled(authority.addReservation(id))
   const signed = await settled(authority.signer.signDigest(releaseDigest(authority.domain, reservation)))
   if (!('value' in signed)) throw await notSigned(authority, id, signed.cause)
   const counter = await counted
   if (!('value' in counter)) throw await notCounted(authority, id, counter.cause)
-  const stored = await storeOrRepeat(authority.db, id, signed.value, counter.value).catch(
+  const seen = await witnessed
+  if (!('value' in seen)) throw await notWitnessed(authority, id, seen.cause)
+  const stored = await storeOrRepeat(authority.db, id, signed.value, counter.value, seen.value).catch(
     async (cause: unknown) => {
       throw await notStored(authority, id, cause)
     },
@@ -58,6 +64,8 @@ export async function authorize(authority: Authority, reservation: Reservation):
   if (stored.outcome === 'signed') return stored.answer
   if (stored.outcome === 'unexplained') throw await unexplained(authority, reservation, counter.value)
   authority.push(stored.pushes)
+  if (stored.outcome === 'restored')
+    throw new ApiError('WITHDRAWALS_PAUSED', 'the ledger is being looked at; the funds are back')
   throw chainUnavailable('the node knows less than was settled already; the funds are back')
 }
 
@@ -95,6 +103,15 @@ async function notCounted(authority: Authority, id: string, cause: unknown): Pro
   })
 }
 
+/** Whether the database was set back is not known then, and what was forgotten would be signed once more. */
+async function notWitnessed(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
+  const back = await giveBack(authority, id, 'witness_unavailable')
+  return new ApiError('SIGNER_UNAVAILABLE', `the ledger’s witness did not answer; ${back.words}`, {
+    headers: RETRY_AFTER,
+    cause,
+  })
+}
+
 /** One wrong answer of a node must not block anybody: only what it says twice does, and the lower one counts. */
 async function unexplained(
   authority: Authority,
@@ -117,12 +134,12 @@ async function unexplained(
 }
 
 /** Repeats once a store whose answer did not come: the verb takes the same signature twice and answers the same. */
-async function storeOrRepeat(db: Database, id: string, signature: string, counter: number) {
+async function storeOrRepeat(db: Database, id: string, signature: string, counter: number, seen: Seen) {
   try {
-    return await storeSignature(db, id, signature, counter)
+    return await storeSignature(db, id, signature, counter, seen)
   } catch (error) {
     if (!(error instanceof DatabaseError)) throw error
-    return await storeSignature(db, id, signature, counter)
+    return await storeSignature(db, id, signature, counter, seen)
   }
 }
 

@@ -13,12 +13,11 @@ import { startRawWorkerd, type RawWorker } from '../stack/raw-workerd.ts'
 import { forgetStack, startStack } from '../stack/stack.ts'
 import { readWranglerConfig } from '../stack/wrangler-config.ts'
 import { median, shown, table, type Options, type Outcome, type Section } from './section.ts'
-import { STREAM } from './workers.ts'
+import { classesOf } from './workers.ts'
 
 /** A start takes a tenth of a second: a few for each round cost little and quiet the noise. */
 const STARTS_A_ROUND = 3
 /** It owns the Durable Object's class; the others have a binding to it. */
-const STREAM_FUNCTION = 'stream'
 
 interface Candidate {
   worker: RawWorker
@@ -41,7 +40,7 @@ async function candidate(name: string, folder: string, vars: Record<string, stri
   const { default: own } = (await import(source)) as { default: { endpoints: Endpoint[] } }
   const endpoint = own.endpoints[0]
   return {
-    worker: { name, file, vars, ...(name === STREAM_FUNCTION ? { durableObjects: STREAM } : {}) },
+    worker: { name, file, vars, durableObjects: classesOf(name) },
     gzipBytes,
     request: { method: endpoint?.method ?? 'GET', path: endpoint ? fullPath(endpoint) : '/' },
   }

@@ -3,11 +3,16 @@ import { parseEnv } from '../../functions/_lib/env.ts'
 import { settle, settleSchema } from '../../functions/_lib/settle-run.ts'
 import { pushBalances } from '../../functions/_lib/stream-client.ts'
 
+import { witnessOf } from '../../functions/_lib/witness-object.ts'
+
+export { LedgerWitness } from '../../functions/_lib/witness-object.ts'
 export { AccountStream } from '../../functions/_lib/account-stream.ts'
 
 export default {
   async fetch(_request: Request, bindings: Record<string, unknown>): Promise<Response> {
     const env = parseEnv(settleSchema, bindings)
-    return Response.json(await settle(env, async (pushes) => await pushBalances(bindings, pushes)))
+    return Response.json(
+      await settle(env, async (pushes) => await pushBalances(bindings, pushes), witnessOf(bindings)),
+    )
   },
 }

@@ -21,7 +21,7 @@ export async function workerOf(name: WorkerName, stack: Stack, folder: string): 
     `name = "${name}"\nmain = ${JSON.stringify(main)}\ncompatibility_date = "${date}"\n`,
   )
   const { file } = await bundleFunction({ outdir: join(folder, name), config })
-  if (name === 'settle') return { name, file, vars: env, durableObjects: STREAM }
+  if (name === 'settle') return { name, file, vars: env, durableObjects: classesOf() }
   if (name === 'select-one') return { name, file, vars: env }
   const owner = new URL(manifest.databaseUrl)
   owner.port = String(proxy.port)
@@ -31,12 +31,15 @@ export async function workerOf(name: WorkerName, stack: Stack, folder: string): 
 /** All functions behind one origin, with these variables. */
 export async function appWorker(vars: Record<string, string>, folder: string): Promise<RawWorker> {
   const { file } = await bundleFunction({ outdir: join(folder, 'gateway') })
-  return { name: 'app', file, vars, durableObjects: STREAM }
+  return { name: 'app', file, vars, durableObjects: classesOf() }
 }
 
-export const STREAM = classesOf(readWranglerConfig().durable_objects)
-
-function classesOf(objects: unknown): Record<string, string> {
-  const { bindings = [] } = (objects ?? {}) as { bindings?: { name: string; class_name: string }[] }
-  return Object.fromEntries(bindings.map((binding) => [binding.name, binding.class_name]))
+/** The Durable Objects that a function has itself, or that the gateway has: class by binding. */
+export function classesOf(name?: string): Record<string, string> {
+  const { durable_objects, env = {} } = readWranglerConfig()
+  const { bindings = [] } = ((name === undefined ? durable_objects : env[name]?.durable_objects) ?? {}) as {
+    bindings?: { name: string; class_name: string; script_name?: string }[]
+  }
+  const own = bindings.filter(({ script_name }) => script_name === undefined)
+  return Object.fromEntries(own.map((binding) => [binding.name, binding.class_name]))
 }

@@ -110,9 +110,9 @@ export interface Operations {
   }
   'GET /api/v1/spot/transfers': {
     params: undefined
-    query: { "kind"?: "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token"?: string; "wallet"?: "perp" | "spot"; "idempotency_key"?: string; "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string }
+    query: { "kind"?: "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "withdraw_recovered" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token"?: string; "wallet"?: "perp" | "spot"; "idempotency_key"?: string; "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string }
     body: undefined
-    answer: ({ "id": string; "transfer_id": string; "kind": "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token": string; "wallet": "perp" | "spot"; "amount": string; "available_delta": string; "frozen_delta": string; "available_after": string; "frozen_after": string; "version": number; "counterparty": { "account": string; "wallet": "perp" | "spot" | "system" } | null; "reference": Record<string, unknown> | null; "created_at": number })[]
+    answer: ({ "id": string; "transfer_id": string; "kind": "perp_to_spot" | "spot_to_perp" | "credit" | "withdraw_reserve" | "withdraw_release" | "withdraw_confirm" | "withdraw_expire" | "withdraw_fee" | "withdraw_paid_after_expiry" | "withdraw_recovered" | "deposit" | "subaccount_spot_transfer" | "subaccount_perp_transfer"; "token": string; "wallet": "perp" | "spot"; "amount": string; "available_delta": string; "frozen_delta": string; "available_after": string; "frozen_after": string; "version": number; "counterparty": { "account": string; "wallet": "perp" | "spot" | "system" } | null; "reference": Record<string, unknown> | null; "created_at": number })[]
   }
   'POST /api/v1/spot/withdraw/request': {
     params: undefined

@@ -36,6 +36,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'ensure_partitions',
     'expire',
     'finish_run',
+    'mark_run',
     'not_a_vault',
     'note_reading',
     'other_vaults',

@@ -16,6 +16,7 @@ import { checkInvariants } from '../../scripts/stack/invariants.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
 import { clientOf } from './client.ts'
 import { DOMAIN_NAME, RELEASE_TYPES } from './vault.ts'
+import { memoryWitness } from './witness.ts'
 
 export interface SignedRow {
   id: string
@@ -47,10 +48,12 @@ export async function settleStage() {
     encodeFunctionData({ abi: vaultAbi, functionName: 'setAuthorizationSigner', args: [signer.address] }),
   )
 
+  const witness = memoryWitness()
   const run = async (env: Record<string, string> = {}): Promise<Summary> =>
     await settle(
       parseEnv(settleSchema, { ...stack.env, SIGNER_ADDRESS: signer.address, ...env }),
       async () => {},
+      witness,
     )
 
   /** A funded account with ether for gas. */
@@ -191,6 +194,7 @@ export async function settleStage() {
     edge,
     ownerCall,
     run,
+    witness,
     account,
     now,
     reserved,

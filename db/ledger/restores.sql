@@ -1,0 +1,139 @@
+-- A database that was set back does not know it. Outside Postgres somebody remembers what was in it last (the witness: marks of
+-- settle's runs, and the newest reservations); what he remembers and the ledger has not was lost. Signatures may be in users' hands
+-- then that the ledger has forgotten: nothing is signed until a person has reconciled and the vault has another signer.
+
+-- Of the ids that the witness remembers, those that the ledger does not know.
+create or replace function ledger.lost_ids(p_seen uuid[]) returns uuid[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(s.id order by s.id), '{}') from unnest(p_seen) as s(id)
+  where s.id is not null and not exists (select from public.ledger_marks m where m.id = s.id)
+    and not exists (select from public.withdrawals w where w.id = s.id)
+    and not exists (select from public.restores r where s.id = any(r.lost))
+$$;
+
+-- True when something was lost: then signing is paused from here on. p_signer: who signed then, as the witness remembers.
+create or replace function ledger.notice_restore(p_seen uuid[], p_signer text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_lost uuid[] := ledger.lost_ids(p_seen);
+  v_now timestamptz := clock_timestamp();
+begin
+  if cardinality(v_lost) = 0 then
+    return false;
+  end if;
+  insert into public.restores (id, noticed_at, lost, signer) values (ledger.new_id(v_now), v_now, v_lost, p_signer);
+  perform ledger.raise_alert('ledger_restored', 'ledger_restored', jsonb_build_object('lost', to_jsonb(v_lost), 'signer', p_signer,
+    'newest', (select m.id from public.ledger_marks m order by m.id desc limit 1)));
+  perform ledger.pause_withdrawals('the database was set back: reconcile before resuming');
+  return true;
+end $$;
+
+-- Begins a run of settle: looks whether the ledger still knows what its witness saw, and makes the mark that he is to remember next.
+create or replace function ledger.mark_run(p_seen uuid[], p_signer text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_restored boolean := ledger.notice_restore(p_seen, p_signer);
+  v_now timestamptz := clock_timestamp();
+  v_mark uuid := ledger.new_id(v_now);
+begin
+  -- Of a witness that could not be told for so long, more than any outage lasts.
+  delete from public.ledger_marks m where m.id < ledger.first_id(v_now - interval '90 days')
+    and m.id <> (select newest.id from public.ledger_marks newest order by newest.id desc limit 1);
+  insert into public.ledger_marks (id) values (v_mark);
+  return json_build_object('mark', v_mark, 'restored', v_restored);
+end $$;
+
+-- A payment whose withdrawal was lost: what is left of available goes where it went, the rest is a debt. False: its token is not
+-- known, or the ledger has no room for such an amount, and it stays in quarantine.
+create or replace function ledger.book_lost_payment(p_log public.chain_logs, p_why text) returns boolean
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_token public.tokens;
+  v_amount numeric;
+  v_left numeric;
+  v_now timestamptz := clock_timestamp();
+begin
+  select * into v_token from public.tokens t
+    where t.chain_id = p_log.chain_id and t.contract = ledger.address_of(p_log.topics[3]);
+  v_amount := ledger.uint256_at(p_log.data, 0) * ('1e-' || v_token.decimals)::numeric;
+  if v_amount is null or v_amount <= 0 or v_amount >= 1e20 then
+    return false;
+  end if;
+  perform ledger.lock_withdrawers(p_log.chain_id, p_log.vault, array[p_log.account]);
+  select least(b.available, v_amount) into v_left from public.balances b
+    where b.account = p_log.account and b.wallet = 'spot' and b.token = v_token.symbol;
+  v_left := coalesce(v_left, 0);
+  if v_left > 0 then
+    perform ledger.post('withdraw_recovered', v_token.symbol, v_left, p_log.account, 'spot', 'vault', 'system',
+      p_reference => jsonb_build_object('tx_hash', p_log.tx_hash, 'log_index', p_log.log_index));
+  end if;
+  if v_left < v_amount then
+    insert into public.debts (id, account, token, amount, chain_id, tx_hash, content_hash, ordinal, log_index, created_at)
+      values (ledger.new_id(v_now), p_log.account, v_token.symbol, v_amount - v_left, p_log.chain_id, p_log.tx_hash, p_log.content_hash,
+        p_log.ordinal, p_log.log_index, v_now) on conflict (chain_id, tx_hash, content_hash, ordinal) do nothing;
+  end if;
+  perform ledger.resolve_log(p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, false, 'reconciled: ' || p_why);
+  return true;
+end $$;
+
+-- For a person, as often as it takes. Books what the chain shows and the ledger has lost, then says what is still to be done; with
+-- nothing left it is done, and signing may be resumed. The vault's signer is what settle's newest run has read at the final block.
+-- {done, booked, left}
+create or replace function ledger.reconcile(p_by text, p_why text) returns json
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_restore public.restores;
+  v_log public.chain_logs;
+  v_run jsonb;
+  v_booked text[] := '{}';
+  v_left text[] := '{}';
+  v_count integer;
+begin
+  select * into v_restore from public.restores r where r.reconciled_at is null order by r.id desc limit 1 for update;
+  if not found then
+    return json_build_object('done', false, 'booked', v_booked, 'left', array['no restore was noticed: there is nothing to reconcile']);
+  end if;
+  select s.summary into v_run from public.settle_runs s where s.id > v_restore.id order by s.id desc limit 1;
+  if v_run is null or v_run ->> 'vault_signer' is null or v_run ->> 'cursor' is distinct from v_run ->> 'safe_head' then
+    return json_build_object('done', false, 'booked', v_booked,
+      'left', array['settle’s newest run has not read up to the final block: let it, then come again']);
+  end if;
+  for v_log in
+    select l.* from public.chain_logs l
+    where l.status = 'quarantined' and l.event = 'withdrawal'
+      -- Also where a later withdrawal has taken the nonce of the lost one by now.
+      and split_part(l.reason, ';', 1) in ('unknown_withdrawal', 'withdrawal_mismatch', 'paid_without_signature')
+    order by l.block_number, l.log_index, l.tx_hash
+  loop
+    if ledger.book_lost_payment(v_log, p_why) then
+      v_booked := v_booked || format('%s paid %s', v_log.tx_hash, v_log.account);
+    end if;
+  end loop;
+
+  select count(*) into v_count from public.chain_logs l where l.status in ('quarantined', 'pending');
+  if v_count > 0 then
+    v_left := v_left || format('%s logs are quarantined or wait: `npm run alerts` lists them', v_count);
+  end if;
+  select count(*) into v_count from public.debts d where d.settled_at is null;
+  if v_count > 0 then
+    v_left := v_left || format('%s debts are open: make each good, then `npm run alerts -- settle-debt`', v_count);
+  end if;
+  select count(*) into v_count from public.alerts a where a.kind = 'vault_unexplained' and a.resolved_at is null;
+  if v_count > 0 then
+    v_left := v_left || format('%s tokens of the vault are not explained: `npm run alerts` lists them', v_count);
+  end if;
+  if exists (select from public.restores r where r.reconciled_at is null and r.signer = v_run ->> 'vault_signer') then
+    v_left := v_left || format('the vault’s signer is still %s, whose forgotten signatures may be in users’ hands: set another', v_run ->> 'vault_signer');
+  end if;
+  if cardinality(v_left) = 0 then
+    update public.restores r set reconciled_at = clock_timestamp(), reconciled_by = p_by, reconciled_why = p_why,
+        signer_after = v_run ->> 'vault_signer'
+      where r.reconciled_at is null;
+    update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', p_by || ': ' || p_why)
+      where a.key = 'ledger_restored' and a.resolved_at is null;
+  end if;
+  return json_build_object('done', cardinality(v_left) = 0, 'booked', v_booked, 'left', v_left);
+end $$;
+
+revoke all on function ledger.mark_run(uuid[], text), ledger.reconcile(text, text) from public;
+grant execute on function ledger.mark_run(uuid[], text) to tidegate_settle;
