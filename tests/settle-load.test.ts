@@ -34,4 +34,4 @@ test(`${DUE} due withdrawals come back in one run, within its budget of requests
     { status: 'expired', n: DUE },
   ])
   expect(await s.broken()).toEqual([])
-}, 180_000)
+}, 600_000)
