@@ -87,7 +87,8 @@ export const spotWithdrawRequest = defineEndpoint({
     INSUFFICIENT_BALANCE: 'less than that is available in the spot wallet',
     LIMIT_REACHED: `the account has ${WITHDRAWALS_OPEN_MAX} open withdrawals`,
     WITHDRAWAL_IN_PROGRESS: 'another withdrawal of this account is being signed right now',
-    SIGNER_UNAVAILABLE: 'KMS or the ledger’s witness did not answer in time; the funds are back, retry with backoff',
+    SIGNER_UNAVAILABLE:
+      'KMS or the ledger’s witness did not answer in time; the funds are back, retry with backoff',
     CHAIN_UNAVAILABLE:
       'the vault’s counter of the account could not be read; the funds are back, retry with backoff',
     'sign failed': 'KMS answered, but not with a signature of the configured signer; the funds are back',
