@@ -3,7 +3,7 @@ import './stack/forget-shell.ts'
 import { parseArgs } from 'node:util'
 import { asOwner, command } from './stack/owner.ts'
 
-const USAGE = `usage: npm run alerts                                            open alerts and quarantined logs
+const USAGE = `usage: npm run alerts                                            open alerts, quarantined logs, debts and deposits of unknown tokens
        npm run alerts -- resolve <alert id> --why "…"
        npm run alerts -- retry <tx hash> [<log>] --why "…"        process a quarantined log again
        npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
@@ -35,6 +35,10 @@ async function list(query: Query): Promise<void> {
     `select id, account, trim_scale(amount)::text as amount, token, tx_hash,
        coalesce('withdrawal ' || withdrawal_id || ' after it was given back', 'a withdrawal that was lost with a restore') as of from debts where settled_at is null order by id`,
   )
+  const deposits = await query<Record<string, unknown>>(
+    `select id, account, contract, amount_in_wei::text as wei, tx_hash from deposits
+     where status = 'unsupported' and returned_at is null order by id`,
+  )
   for (const row of alerts)
     console.log(
       `alert ${String(row.id)}  ${String(row.kind)}  ×${String(row.times_seen)}, last ${String(row.seen)} UTC\n  ${JSON.stringify(row.detail)}`,
@@ -47,7 +51,13 @@ async function list(query: Query): Promise<void> {
     console.log(
       `debt ${String(row.id)}  ${String(row.account)} owes ${String(row.amount)} ${String(row.token)}: ${String(row.tx_hash)} paid ${String(row.of)}`,
     )
-  console.log(`${alerts.length} open alerts, ${logs.length} quarantined logs, ${debts.length} debts`)
+  for (const row of deposits)
+    console.log(
+      `deposit ${String(row.id)}  of ${String(row.account)} is not credited: ${String(row.wei)} of ${String(row.contract)} in ${String(row.tx_hash)}`,
+    )
+  console.log(
+    `${alerts.length} open alerts, ${logs.length} quarantined logs, ${debts.length} debts, ${deposits.length} deposits not credited`,
+  )
 }
 
 interface Quarantined {

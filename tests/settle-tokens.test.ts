@@ -54,6 +54,7 @@ const depositsOf = async (account: string) =>
 interface Detail {
   count: number
   more: number
+  tokens: { contract: string; count: number; amount_in_wei: string }[]
   deposits: { id: string; account: string; contract: string; amount_in_wei: string }[]
 }
 const alert = async () =>
@@ -183,6 +184,10 @@ describe('deposits of a token that is not listed', () => {
     const detail = (await alert())[0]!
     const oldest = detail.deposits[0]!
     expect([detail.count, detail.more, detail.deposits.length]).toEqual([23, 3, 20])
+    expect(detail.tokens).toEqual([{ contract, count: 23, amount_in_wei: '276' }])
+    // An operator sees each of them.
+    const { out } = await alertsCommand(s.stack.manifest.databaseUrl)
+    for (let n = 1; n <= 23; n += 1) expect(out).toContain(`is not credited: ${n} of ${contract} in 0x`)
     const back = `select ledger.return_deposit($1, 'sent back') as done`
     expect(await s.client.sql(back, [oldest.id])).toEqual([{ done: true }])
     expect(await s.client.sql(back, [oldest.id])).toEqual([{ done: false }])

@@ -1,15 +1,17 @@
 -- Deposits of contracts that the ledger does not know are recorded, not credited. What becomes of them here: credited once the
 -- token is listed, or marked as returned by a person; and the alert that names them.
 
--- Brings the alert up to date: every such deposit, the oldest 20 by name. p_news: there are more than before, so a person hears
--- of it again. Closed when none is left; one that a person closed is not opened by what he knew.
+-- Brings the alert up to date: every such deposit, the oldest 20 by name, all of them in the sums of their contracts (of which
+-- anybody can make as many as he likes: the first 100). p_news: there are more than before, so a person hears of it again. Closed when none is left; one that a person closed is not opened by what he knew.
 create or replace function ledger.list_unsupported(p_chain_id bigint, p_news boolean) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_named_max constant integer := 20;
+  v_contracts_max constant integer := 100;
   v_key text := 'deposit_unsupported ' || p_chain_id;
   v_count integer;
   v_detail jsonb;
+  v_tokens jsonb;
 begin
   -- One at a time, so that nobody closes the alert over a deposit that another run is just recording.
   perform pg_advisory_xact_lock(hashtextextended(v_key, 0));
@@ -19,7 +21,12 @@ begin
     update public.alerts a set resolved_at = clock_timestamp() where a.key = v_key and a.resolved_at is null;
     return;
   end if;
-  select jsonb_build_object('chain_id', p_chain_id, 'count', v_count, 'more', greatest(v_count - v_named_max, 0), 'deposits', jsonb_agg(
+  select jsonb_agg(jsonb_build_object('contract', s.contract, 'count', s.count, 'amount_in_wei', s.wei::text) order by s.first) into v_tokens
+    from (select d.contract, count(*) as count, sum(d.amount_in_wei) as wei, (array_agg(d.id order by d.id))[1] as first
+      from public.deposits d where d.chain_id = p_chain_id and d.status = 'unsupported' and d.returned_at is null
+      group by d.contract order by first limit v_contracts_max) s;
+  select jsonb_build_object('chain_id', p_chain_id, 'count', v_count, 'more', greatest(v_count - v_named_max, 0), 'tokens', v_tokens,
+      'deposits', jsonb_agg(
       jsonb_build_object('id', o.id, 'account', o.account, 'contract', o.contract, 'amount_in_wei', o.amount_in_wei::text,
         'tx_hash', o.tx_hash, 'block', o.block_number) order by o.id)) into v_detail
     from (select d.* from public.deposits d where d.chain_id = p_chain_id and d.status = 'unsupported' and d.returned_at is null
