@@ -26,8 +26,9 @@ function connectionString(ownerUrl: string, role: EdgeRole, password: string): s
 
 async function askChain(file: string, tokens: TokenSeed[]): Promise<void> {
   if (tokens.every((token) => token.contract === null)) return
+  // The local stack has a node of its own; a shell's is another project's.
   const local = process.env.OWNER_DATABASE_URL === undefined
-  const rpcUrl = process.env.RPC_URL ?? (local ? readManifest().rpcUrl : undefined)
+  const rpcUrl = local ? readManifest().rpcUrl : process.env.RPC_URL
   if (!rpcUrl)
     throw new Error(
       'RPC_URL is not set: give a node that is asked about the contracts, or --skip-chain-check; nothing was applied',
