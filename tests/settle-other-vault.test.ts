@@ -1,6 +1,8 @@
 import { randomBytes } from 'node:crypto'
 import { getContractAddress, type Address } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { connect } from '../db/client.ts'
+import { otherVaults } from '../db/ledger/other-vaults.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
@@ -288,4 +290,23 @@ describe('a withdrawal signed for a vault that settle never followed', () => {
       [],
     )
   })
+})
+
+test('of several vaults before, the one that was read longest ago is followed first, so that none waits for ever', async () => {
+  const { chainId } = s.stack.manifest
+  const vaults = Array.from({ length: 3 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
+  for (const [at, vault] of vaults.entries()) {
+    await signedElsewhere(vault)
+    await s.client.sql(
+      `insert into chain_cursors (chain_id, vault, block_number, block_hash, block_timestamp, updated_at)
+       select chain_id, $1, block_number, block_hash, block_timestamp, now() + make_interval(mins => $2) from chain_cursors where vault = $3`,
+      [vault, [2, 1, 3][at], s.vault],
+    )
+  }
+  const first = await otherVaults(connect(s.stack.manifest.settleDatabaseUrl, 10_000), {
+    chainId,
+    vault: s.vault,
+  })
+  expect(first).toEqual([vaults[1], vaults[0], vaults[2]])
+  await s.client.sql('delete from chain_cursors where vault = any($1)', [vaults])
 })
