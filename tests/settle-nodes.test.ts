@@ -93,7 +93,7 @@ describe('with RPC_QUORUM=2, two nodes that differ', () => {
     await s.client.sql('delete from solvency_checks')
     node.setFaults({ holdingsShort: 1 })
     expect(await s.run(twoOf(node))).toMatchObject({ outcome: 'nodes_disagree' })
-    expect(await disagreement()).toEqual([{ detail: { answer: 'holdings', nodes: [1, 2] } }])
+    expect(await disagreement()).toEqual([{ detail: { answer: 'the vault', nodes: [1, 2] } }])
     expect(await s.client.sql('select * from solvency_checks')).toEqual([])
     node.setFaults({})
     expect(await s.run(twoOf(node))).toMatchObject({ outcome: 'ok', alerts: 0 })
@@ -151,9 +151,9 @@ describe('a node', () => {
     const states = await three()
     s.stack.rpc.setFaults({ keptStates: 1 })
     for (let runs = 0; runs < 2; runs += 1) {
-      expect(await s.run()).toMatchObject({ outcome: 'rpc_unavailable', expired: 0 })
+      expect(await s.run()).toMatchObject({ outcome: 'state_missing', expired: 0 })
       expect(await states()).toEqual(['confirmed', 'signed', '105'])
-      expect(await s.alerts()).toEqual(['rpc_unavailable'])
+      expect(await s.alerts()).toEqual(['state_missing'])
     }
     s.stack.rpc.setFaults({})
     expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 1, alerts: 0 })

@@ -15,7 +15,9 @@ export function stateFault(call: RpcCall, honest: RpcReply, { faults, hit }: Fau
   if (faults.holdingsShort > 0 && last.startsWith(VAULT_TOKEN_BALANCE)) {
     hit('holdingsShort')
     // Two words, then two for each call: its size and what it answered.
-    const held = (at: number) => at > 2 && at % 2 === 1
+    const calls = Math.floor((result.length - 2) / 64 - 2) / 2
+    const asks = (n: number) => input.slice(-CALL_LENGTH * (calls - n)).startsWith(VAULT_TOKEN_BALANCE)
+    const held = (at: number) => at > 2 && at % 2 === 1 && asks((at - 3) / 2)
     return { ...honest, result: changed(result, held, -BigInt(faults.holdingsShort)) }
   }
   const many = input.startsWith(`0x63${RELEASE_NONCES}`)
