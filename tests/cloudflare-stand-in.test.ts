@@ -1,4 +1,5 @@
 import { readFile, writeFile } from 'node:fs/promises'
+import { Agent, request } from 'node:http'
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { projectRoot } from '../scripts/stack/manifest.ts'
@@ -108,6 +109,15 @@ describe('secrets', () => {
     expect(latest.annotations).toEqual({ 'workers/triggered_by': 'secret' })
     expect((await cf.call('DELETE', 'scripts/rotates/secrets/B')).codes).toEqual([10056])
     expect((await cf.call('DELETE', 'scripts/rotates/secrets/A')).status).toBe(200)
+  })
+
+  it('are set and deleted in bulk in one version; what is not named stays', async () => {
+    await cf.upload('bulk', PLAIN, { bindings: [secret('A', '1'), secret('B', '1')] })
+    const bulk = async (secrets: object) => await cf.call('PATCH', 'scripts/bulk/secrets-bulk', { secrets })
+    const { result } = await bulk({ A: null, C: secret('C', '1') })
+    expect(result).toEqual(['B', 'C'].map((name) => ({ name, type: 'secret_text' })))
+    expect((await cf.call('GET', 'scripts/bulk/versions')).result.items).toHaveLength(2)
+    expect((await cf.call('PATCH', 'scripts/bulk/secrets-bulk', { A: null })).status).toBe(400)
   })
 
   it('are refused with 10215 while the latest version is not deployed', async () => {
@@ -235,6 +245,26 @@ describe('the edge', () => {
     const answers = []
     for (const path of ['/l1', '/l2', '/l1', '/l2']) answers.push((await cf.get(path)).text)
     expect(answers).toEqual(['true', 'true', 'false', 'false'])
+  })
+
+  it('serves a change to a client that kept its connection from before', async () => {
+    const agent = new Agent({ keepAlive: true, maxSockets: 1 })
+    const ask = async () =>
+      await new Promise<string>((resolve, reject) => {
+        const options = { agent, headers: { host: HOST } }
+        const sent = request(`${cf.edgeUrl}/kept`, options, (response) => {
+          let text = ''
+          response.on('data', (chunk) => (text += String(chunk))).on('end', () => resolve(text))
+        })
+        sent.on('error', reject).end()
+      })
+    const says = (text: string) => `export default { fetch: () => new Response('${text}') }`
+    await cf.upload('kept', says('before'))
+    await cf.call('POST', routes(), { pattern: `${HOST}/kept`, script: 'kept' })
+    expect(await ask()).toBe('before')
+    await cf.upload('kept', says('after'))
+    expect(await ask()).toBe('after')
+    agent.destroy()
   })
 
   it('forgets a deleted script with its routes; one that others bind goes only by force', async () => {

@@ -1,4 +1,4 @@
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
@@ -8,6 +8,7 @@ import { addressOfPublicKey, keyPolicy, kmsCommands, makeSigner } from '../scrip
 import { connectionStrings, passwordOf } from '../scripts/deploy/logins.ts'
 import { readDeployment } from '../scripts/deploy/settings.ts'
 import { markOf, bundled, uploadConfig, wordsOf } from '../scripts/deploy/upload.ts'
+import { projectRoot } from '../scripts/stack/manifest.ts'
 import { inOrder, nameProblems, wantedWorkers, type WantedWorker } from '../scripts/deploy/wanted.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'tidegate-settings-'))
@@ -151,6 +152,26 @@ describe('deploy.json', () => {
     expect(nameProblems(['staging'])).toEqual([])
     expect(nameProblems(['all'])).toEqual([expect.stringContaining('tidegate-agent-revoke-all')])
   })
+})
+
+describe('the README’s deploy.json', () => {
+  it.each([undefined, 'staging'])(
+    'is one, with the secrets that stand below it (%s)',
+    async (environment) => {
+      const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
+      const chapter = readme.slice(readme.indexOf('## Deployment'))
+      const [settings = '', secrets = ''] = [...chapter.matchAll(/```json\n([\s\S]*?)```/g)].map(
+        ([, text]) => text,
+      )
+      const tokens = join(folder, 'tokens.json')
+      writeFileSync(tokens, '[]')
+      const shown = JSON.parse(settings.replaceAll('0x…', ADDRESS)) as Record<string, unknown>
+      const named = Object.keys(JSON.parse(secrets) as object)
+      expect(named.sort()).toEqual(Object.keys(SECRETS).sort())
+      const change = { settings: { ...shown, tokens }, secrets: { ADMIN_API_KEY: 'a'.repeat(64) } }
+      expect(await problemsOf({ ...change, ...(environment && { environment }) })).toBe('')
+    },
+  )
 })
 
 describe('secrets', () => {
