@@ -106,6 +106,30 @@ describe('a restart', () => {
     expect((await client.getBlock()).timestamp).toBeGreaterThanOrEqual(resumed.timestamp)
   })
 
+  test('says in a line each what may surprise: a clock that was moved ahead, a vault of other sources', async () => {
+    const notes: string[] = []
+    const stateFile = join(folder, 'chain.json')
+    const noting = async () => {
+      const chain = await startChain({ signerAddress: signer, stateFile, note: (line) => notes.push(line) })
+      running.push(chain)
+      return chain
+    }
+    const first = await noting()
+    expect(notes).toEqual([])
+    await moveClock(chainClient(first.rpcUrl, first.chainId), 86_400)
+    await first.stop()
+    const record = `${stateFile}.addresses.json`
+    const kept = JSON.parse(readFileSync(record, 'utf8')) as object
+    writeFileSync(record, JSON.stringify({ ...kept, codeHash: `0x${'1'.repeat(64)}` }))
+    await noting()
+    expect(notes).toEqual([
+      expect.stringMatching(
+        /^the chain's clock was moved 14\d\d min ahead [^\n]*npm run dev -- --reset[^\n]*$/,
+      ),
+      expect.stringMatching(/^the vault was deployed from other sources [^\n]*npm run dev -- --reset[^\n]*$/),
+    ])
+  })
+
   test('sets a changed signer again through the owner', async () => {
     const first = await start()
     expect(await readSigner(first.chain, first.client)).toBe(signer)

@@ -50,6 +50,17 @@ describe('a failed start is one line with what to do', () => {
     expect(line).toContain(said)
   })
 
+  test('Postgres that has no room for a first start, as initdb says it, without its long command', () => {
+    const error = new Error(
+      'Command failed: /x/native/bin/initdb --pgdata=/x/postgres.new --auth=scram-sha-256\n' +
+        '2026-01-01 FATAL:  could not extend file "base/1/3079_fsm": No space left on device\nchild process exited',
+    )
+    expect(startFault(error, '/folder')).toBe(
+      'Postgres has no room: make room on the disk and start again; nothing else has to be repaired ' +
+        '(it says: FATAL:  could not extend file "base/1/3079_fsm": No space left on device)',
+    )
+  })
+
   test('an error of several lines ends with the one that names the cause', () => {
     const error = new Error('the functions did not start: the runtime exited with 1\nat x\nError: EADDRINUSE')
     expect(startFault(error, '/f')).toBe(

@@ -1,6 +1,7 @@
 /** wrangler.toml as a local stack runs it: the gateway alone, its rate limits on, but generous. */
 import { createHash } from 'node:crypto'
 import { mkdir, readFile, rename, writeFile } from 'node:fs/promises'
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
 import type { RateName } from '../../functions/_lib/limits.ts'
 import { apart } from './apart.ts'
@@ -18,6 +19,8 @@ export interface LocalConfig {
   rateLimits: RateLimit[]
 }
 
+const require = createRequire(import.meta.url)
+
 /** Tests and benchmarks are many accounts behind one address. */
 const GENEROUS = 1_000
 
@@ -31,10 +34,11 @@ export async function writeLocalConfig(folder: string, rates: Rates = {}): Promi
   await writePrivate(join(folder, LOCAL_CONFIG), JSON.stringify({ ...gateway, rateLimits }, null, 2))
 }
 
-/** Read by wrangler once for each text of wrangler.toml: loading it takes longer than the rest of a start. */
+/** Read by wrangler, once for each version of it and each text of wrangler.toml: loading it takes longer than the rest of a start. */
 async function gatewayConfig(): Promise<LocalConfig> {
   const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
-  const hash = createHash('sha256').update(text).digest('hex').slice(0, 32)
+  const { version } = require('wrangler/package.json') as { version: string }
+  const hash = createHash('sha256').update(`${version}\n${text}`).digest('hex').slice(0, 32)
   const folder = join(projectRoot, '.local', 'cache')
   const file = join(folder, `wrangler-${hash}.json`)
   const cached = await readFile(file, 'utf8')

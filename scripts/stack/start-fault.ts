@@ -34,6 +34,9 @@ const BY_POSTGRES: [RegExp, string][] = [
   [/PANIC|FATAL/, `the data of Postgres is damaged: ${CLEAN}`],
 ]
 
+/** How an error begins when it is the server or a program of its that failed. */
+const OF_POSTGRES = /^postgres did not start|^Command failed: \S*(?:initdb|pg_ctl)\b/
+
 /** One line, without a stack; `folder` is where the stack's data live. */
 export function startFault(error: unknown, folder: string): string {
   if (!(error instanceof Error)) return String(error)
@@ -41,7 +44,7 @@ export function startFault(error: unknown, folder: string): string {
   const known = code === undefined ? undefined : BY_CODE[code]
   if (known !== undefined) return known(path === undefined ? resolve(folder) : resolve(path))
   const lines = error.message.trim().split('\n')
-  if (lines[0]?.startsWith('postgres did not start')) return postgresFault(lines)
+  if (OF_POSTGRES.test(lines[0] ?? '')) return postgresFault(lines)
   return lines.length === 1 ? error.message : `${lines[0]} ${lastOf(lines)}`
 }
 
