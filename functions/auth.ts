@@ -3,16 +3,17 @@ import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
 import { type Account, parseAccount } from './_lib/accounts.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { chainEnv, commonEnv, databaseEnv, loginEnv, sessionEnv } from './_lib/env.ts'
+import { chainEnv, commonEnv, databaseEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
-import { LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
+import { LOGIN_SIGNATURE_BYTES_MAX, LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
+import { badLoginSignature, evmLoginSigned, isLoginSignature } from './_lib/login-evm.ts'
 import {
   loginMessage,
   loginMessageSignedBy,
   type LoginSignature,
   parseLoginSignature,
 } from './_lib/login-message.ts'
-import { loginSignedBy, loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
+import { loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
 import {
   accountOut,
   field,
@@ -23,9 +24,14 @@ import {
 } from './_lib/schemas.ts'
 import { issueSession } from './_lib/session.ts'
 
-const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv, ...chainEnv, ...loginEnv })
+const env = z.object({
+  ...{ ...commonEnv, ...databaseEnv, ...sessionEnv, ...chainEnv, ...loginEnv },
+  // For contract wallets: no other public function asks a node.
+  ...rpcEnv,
+})
+type Env = z.output<typeof env>
 
-const domainOf = (config: z.output<typeof env>): LoginDomain => ({
+const domainOf = (config: Env): LoginDomain => ({
   name: config.LOGIN_DOMAIN_NAME,
   version: config.LOGIN_DOMAIN_VERSION,
   chainId: config.CHAIN_ID,
@@ -38,20 +44,21 @@ function loginAccount(address: string): Account {
   return account
 }
 
-/** The check of a signature whose form is right for the account: the domain, the nonce and the time are then known. */
-type LoginCheck = (domain: LoginDomain, nonce: number) => Promise<boolean>
+/** The check of a signature whose form may be right for the account: the nonce and the time are then known. */
+type LoginCheck = (config: Env, nonce: number) => Promise<boolean>
 
 /** @throws ApiError INVALID_SIGNATURE_FORMAT */
 function loginCheck(account: Account, signature: LoginSignature, timestamp: number): LoginCheck {
+  const wallet = account.id
   if (account.kind === 'evm') {
-    if (typeof signature !== 'string' || !/^0x[0-9a-fA-F]{130}$/.test(signature))
-      throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be 65 bytes as 0x hex')
-    return async (domain, nonce) => loginSignedBy(domain, account.id, nonce, timestamp, signature)
+    if (!isLoginSignature(signature)) throw badLoginSignature()
+    return async (config, nonce) =>
+      await evmLoginSigned(config, domainOf(config), { wallet, nonce, timestamp, signature })
   }
   const parsed = parseLoginSignature(signature)
   if (!parsed) throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be base58 of 64 bytes')
-  return async (domain, nonce) =>
-    await loginMessageSignedBy(loginMessage(domain, account.id, nonce, timestamp), account.id, parsed)
+  return async (config, nonce) =>
+    await loginMessageSignedBy(loginMessage(domainOf(config), wallet, nonce, timestamp), wallet, parsed)
 }
 
 export const authNonce = defineEndpoint({
@@ -111,7 +118,9 @@ export const authLogin = defineEndpoint({
   tag: 'Sign in',
   summary: 'Exchange a signed login for a session token',
   description:
-    'The nonce is used up together with the check: of two replays of one signature at once, one gets a token.',
+    'The nonce is used up together with the check: of two replays of one signature at once, one gets a token. ' +
+    'A contract wallet (such as a Safe) signs in too: what the account’s key did not sign is put to the contract at its address (ERC-1271, ' +
+    'before its deployment ERC-6492), at the newest block. Wallet-signed requests take keys only.',
   access: 'none',
   env,
   databaseUrl: (config) => config.DATABASE_URL,
@@ -119,7 +128,7 @@ export const authLogin = defineEndpoint({
     address: accountOut('The account that signs in'),
     signature: field(
       z.union([z.string(), z.strictObject(signatureParts)]),
-      'EVM: 65 bytes as 0x hex, over the typed data. Solana: base58 of 64 bytes over the message, or {"type":"hardware","value":…}',
+      `EVM: 65 bytes as 0x hex, over the typed data; of a contract wallet whatever its contract takes, up to ${LOGIN_SIGNATURE_BYTES_MAX} bytes. Solana: base58 of 64 bytes over the message, or {"type":"hardware","value":…}`,
       SIGNATURE_EXAMPLE,
     ),
     timestamp: unixSeconds('The timestamp that was signed, within 300 s of the server’s clock'),
@@ -131,8 +140,11 @@ export const authLogin = defineEndpoint({
   errors: {
     INVALID_ADDRESS: 'not an address',
     TIMESTAMP_EXPIRED: 'more than 300 s from the server’s clock',
-    INVALID_SIGNATURE_FORMAT: 'not 65 bytes of 0x hex (EVM) or base58 of 64 bytes (Solana)',
+    INVALID_SIGNATURE_FORMAT:
+      'not 65 bytes of 0x hex (EVM; with a contract at the address any length) or base58 of 64 bytes (Solana)',
     SIGNATURE_INVALID: 'not signed by this account over its current nonce, or the nonce was just used',
+    CHAIN_UNAVAILABLE:
+      'not signed by the account’s key, and the chain could not be asked whether its contract did; nothing was used up, retry with backoff',
   },
   internal: 'internal error',
   handler: async (call) => {
@@ -148,8 +160,9 @@ export const authLogin = defineEndpoint({
     }
     const isSigned = loginCheck(account, signature, timestamp)
     const nonce = await nextLoginNonce(call.db, account.id)
-    const domain = domainOf(call.env)
-    const generation = (await isSigned(domain, nonce)) ? await signIn(call.db, account.id, nonce) : undefined
+    const generation = (await isSigned(call.env, nonce))
+      ? await signIn(call.db, account.id, nonce)
+      : undefined
     if (generation === undefined) {
       throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
     }

@@ -167,7 +167,7 @@ export const loginEnv = {
   LOGIN_DOMAIN_VERSION: withDefault('1', 'EIP-712 domain version that a login signs'),
 }
 
-/** The nodes that withdrawals and the cron function read. */
+/** The nodes that withdrawals, sign-in of contract wallets and the cron function read. */
 export const rpcEnv = {
   RPC_URL: nodeList(
     'JSON-RPC addresses of nodes of the chain, with commas or blanks between them: the first that answers well is used, the others when it fails',

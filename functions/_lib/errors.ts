@@ -1,6 +1,6 @@
 /** The closed list of error codes of the exchange family, and how the ledger's refusals map to them. */
 import { DatabaseError, LedgerRefusal, type Refusal } from '../../db/errors.ts'
-import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
+import { BUSY_RETRY_AFTER_SECONDS, SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
 
 export const ERROR_STATUS = {
   INVALID_REQUEST: 400,
@@ -61,6 +61,12 @@ export class ApiError extends Error {
 }
 
 export const unauthorized = () => new ApiError('UNAUTHORIZED', 'the credential is missing or not valid')
+
+export const chainUnavailable = (message: string, cause?: unknown) =>
+  new ApiError('CHAIN_UNAVAILABLE', message, {
+    headers: { 'Retry-After': String(SIGNER_RETRY_AFTER_SECONDS) },
+    cause,
+  })
 
 const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   unsupported_token: ['UNSUPPORTED_TOKEN', 'this token is not enabled here'],

@@ -22,6 +22,11 @@ export const SYMBOL_LENGTH_MAX = 32
 /** Above the edge role's statement_timeout (3 s), below the 5 s in which a caller must have an answer. */
 export const DATABASE_TIMEOUT_MS = 4_000
 
+/** A Safe with twenty owners signs with 1,300 bytes; with passkeys, and the call that deploys it (ERC-6492), some 3,000. */
+export const LOGIN_SIGNATURE_BYTES_MAX = 6 * 1024
+/** Of the whole eth_call that asks a contract wallet. Of it 3 million are for its deployment and 2.5 million for its answer. */
+export const CONTRACT_SIGNATURE_GAS = '0x5b8d80'
+
 /** How far a login's timestamp may be from the server's clock. */
 export const LOGIN_WINDOW_SECONDS = 300
 
@@ -68,7 +73,7 @@ export const BUSY_RETRY_AFTER_SECONDS = 1
 /** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
 export const KMS_TIMEOUT_MS_DEFAULT = 3_000
 
-/** A read of the chain within a request: below KMS's limit, beside which it runs. */
+/** A read of the chain within a request: below KMS's limit, beside which a withdrawal's runs. */
 export const RPC_TIMEOUT_MS = 2_500
 
 /** What a caller should wait when KMS or the chain did not answer. */

@@ -4,6 +4,7 @@
  */
 import { ChainError, NodesDisagree } from './chain-fault.ts'
 import { EnvironmentError } from './env.ts'
+import { RPC_TIMEOUT_MS } from './limits.ts'
 import { connectNode, type NodeOptions, type RpcNode } from './rpc-node.ts'
 
 export interface NodesEnv {
@@ -89,4 +90,11 @@ export function connectNodes(env: NodesEnv, options: NodeOptions): Nodes {
       vet = by
     },
   }
+}
+
+/** For one request: it has an answer within RPC_TIMEOUT_MS, which the nodes that may be asked one after another share. */
+export function connectNodesOfRequest(env: NodesEnv): Nodes {
+  const turns = Math.max(1, env.RPC_URL.length - env.RPC_QUORUM + 1)
+  const timeoutMs = Math.floor(RPC_TIMEOUT_MS / turns)
+  return connectNodes(env, { timeoutMs, spent: { requests: 0 }, mayAsk: () => true })
 }

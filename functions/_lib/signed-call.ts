@@ -32,7 +32,7 @@ export const signedFamily = {
 export const signatureIn = (description: string) =>
   field(
     z.union([z.string(), z.looseObject(signatureParts)]),
-    `${description}: base58 of 64 bytes, 0x hex of 65 for an EVM key, or {type, value} (\`hardware\`, \`ed25519\`, \`raw\`)`,
+    `${description}, by a key and never a contract wallet: base58 of 64 bytes, 0x hex of 65 for an EVM key, or {type, value} (\`hardware\`, \`ed25519\`, \`raw\`)`,
     EXAMPLE.signature,
   )
 

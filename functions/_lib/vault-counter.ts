@@ -2,8 +2,7 @@
 import type { Address } from 'viem'
 import { OwnError } from '../../db/errors.ts'
 import { ChainError } from './chain-fault.ts'
-import { RPC_TIMEOUT_MS } from './limits.ts'
-import { connectNodes, type NodesEnv } from './nodes.ts'
+import { connectNodesOfRequest, type NodesEnv } from './nodes.ts'
 import { readVaultCalls, vaultCalls, type VaultCall } from './vault-calls.ts'
 import { VAULT_QUESTIONS, vaultDifferences, vaultStateOf } from './vault-state.ts'
 import type { VaultNames } from './vault.ts'
@@ -32,16 +31,9 @@ export async function readReleaseNonce(
   env: NodesEnv & VaultNames & { SIGNER_ADDRESS: Address },
   account: string,
 ): Promise<number> {
-  // What may be asked one after another shares the time.
-  const turns = Math.max(1, env.RPC_URL.length - env.RPC_QUORUM + 1)
-  const options = {
-    timeoutMs: Math.floor(RPC_TIMEOUT_MS / turns),
-    spent: { requests: 0 },
-    mayAsk: () => true,
-  }
   const calls: VaultCall[] = [...VAULT_QUESTIONS, ['releaseNonces', account]]
   const data = vaultCalls(env.VAULT_ADDRESS, calls)
-  const { state, word } = await connectNodes(env, options).agree('counters', async (node) => {
+  const { state, word } = await connectNodesOfRequest(env).agree('counters', async (node) => {
     const [raw] = await node.ask([{ method: 'eth_call', params: [{ data }, 'latest'] }])
     const answers = readVaultCalls(raw, calls.length)
     if (answers?.chainId !== BigInt(env.CHAIN_ID)) throw new ChainError('nonsense', 'eth_call')

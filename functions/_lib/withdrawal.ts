@@ -15,7 +15,7 @@ import type { Seen } from '../../db/ledger/restores.ts'
 import { storeSignature, type SignedWithdrawal } from '../../db/ledger/store-signature.ts'
 import { reportVault } from '../../db/ledger/vault-state.ts'
 import { reportWrongKey } from '../../db/ledger/wrong-key.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, chainUnavailable } from './errors.ts'
 import { SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
 import { logFailure } from './log.ts'
 import { SignerError, type Signer } from './signer.ts'
@@ -35,8 +35,6 @@ export interface Authority {
 }
 
 const RETRY_AFTER = { 'Retry-After': String(SIGNER_RETRY_AFTER_SECONDS) }
-const chainUnavailable = (message: string, cause?: unknown) =>
-  new ApiError('CHAIN_UNAVAILABLE', message, { headers: RETRY_AFTER, cause })
 
 /**
  * Signs a reservation and stores the signature; when either fails, gives the funds back. The chain is asked while the signer

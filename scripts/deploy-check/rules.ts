@@ -34,6 +34,7 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
   { variable: 'ADMIN_API_KEY', mayRead: ownersOf(/^admin-/) },
   { variable: 'ADMIN_DATABASE_URL', mayRead: ownersOf(/^admin-/) },
   { variable: 'SETTLE_DATABASE_URL', mayRead: ownersOf(/^settle$/) },
+  { variable: 'RPC_URL', mayRead: ownersOf(/^(auth|settle|spot-withdraw-request)$/) },
   { variable: 'AWS_SECRET_ACCESS_KEY', mayRead: ownersOf(/^spot-withdraw-request$/) },
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },
 ]
