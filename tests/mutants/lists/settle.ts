@@ -33,7 +33,7 @@ export const settle: Area = {
       tests: ['tests/settle-finality.test.ts', 'tests/settle-faults.test.ts', 'tests/settle-limits.test.ts'],
     },
     {
-      file: 'functions/_lib/settle-run.ts',
+      file: 'functions/_lib/settle-vault-state.ts',
       from: `if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')`,
       to: '',
       why: 'solvency is summed on a block that was replaced',
@@ -55,8 +55,8 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: '  if (safe && settled) {',
-      to: '  if (safe) {',
+      from: '  if (safe && settled && holdings) {',
+      to: '  if (safe && holdings) {',
       why: 'funds expire while their payment waits',
       tests: ['tests/settle-events.test.ts', 'tests/settle-faults.test.ts'],
     },
