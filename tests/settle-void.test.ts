@@ -1,5 +1,5 @@
-import { execFile } from 'node:child_process'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage, type SignedRow } from './support/settle.ts'
 import { forgetForged, storeLog, withdrawalData } from './support/stored-log.ts'
 
@@ -16,18 +16,8 @@ afterEach(async () => {
 })
 afterAll(async () => await s.stop())
 
-/** `npm run alerts -- …` as its owner types it. */
-async function alertsCommand(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  return await new Promise((resolve) =>
-    execFile(
-      'node_modules/.bin/tsx',
-      ['scripts/alerts.ts', ...args],
-      { env: { ...process.env, OWNER_DATABASE_URL: s.stack.manifest.databaseUrl } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, out, error }),
-    ),
-  )
-}
-const voided = async (id: string) => await alertsCommand('void', id, '--why', 'looked at the block explorer')
+const alerts = async (...args: string[]) => await alertsCommand(s.stack.manifest.databaseUrl, ...args)
+const voided = async (id: string) => await alerts('void', id, '--why', 'looked at the block explorer')
 const verb = async (id: string) =>
   (
     await s.client.sql<{ result: { voided: boolean; reason: string } }>(
@@ -174,7 +164,7 @@ describe('nothing is voided, and nothing changed, where the ledger has no proof'
       voided: false,
       reason: 'there is no such withdrawal',
     })
-    const silent = await alertsCommand('void', paid.id)
+    const silent = await alerts('void', paid.id)
     expect([silent.code, silent.error]).toEqual([1, expect.stringContaining('usage:')])
     expect([await s.balance(holder.id), await s.balance(other.id)]).toEqual(['90+10', '90'])
   })

@@ -1,5 +1,4 @@
 /** The chain is asked with each withdrawal: what it has paid and the ledger cannot explain is never paid a second time. */
-import { execFile } from 'node:child_process'
 import type { Address } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { tokenAbi } from '../scripts/stack/contract-abi.ts'
@@ -7,6 +6,7 @@ import { chainClient, type ChainClient } from '../scripts/stack/deploy.ts'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
 import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
+import { alertsCommand } from './support/alerts-command.ts'
 import { newKey, type Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
 import { savedRows } from './support/saved-rows.ts'
@@ -246,15 +246,9 @@ describe('tables that were set back to before a payment', () => {
   test('or with another system’s payments before them: a person accepts the counter, and withdrawals begin there', async () => {
     await forgottenPayment('3')
     expect((await request('1')).body.error).toBe('WITHDRAWALS_PAUSED')
-    const silent = await alertsCommand('accept-counter', account.address, '1')
+    const silent = await operator('accept-counter', account.address, '1')
     expect([silent.code, silent.error]).toEqual([1, expect.stringContaining('usage')])
-    const done = await alertsCommand(
-      'accept-counter',
-      account.address,
-      '1',
-      '--why',
-      'paid by the system before',
-    )
+    const done = await operator('accept-counter', account.address, '1', '--why', 'paid by the system before')
     expect([done.error, done.code, done.out]).toEqual([
       '',
       0,
@@ -270,17 +264,9 @@ describe('tables that were set back to before a payment', () => {
     expect([answer.status, answer.body.nonce, await take(answer)]).toEqual([200, 1, 'success'])
     await settle()
     expect(await rowsOf(client, account.account)).toEqual(['released 0', 'confirmed 1'])
-    const less = await alertsCommand('accept-counter', account.address, '1', '--why', 'a mistake')
+    const less = await operator('accept-counter', account.address, '1', '--why', 'a mistake')
     expect([less.code, less.error]).toEqual([1, expect.stringContaining('a payment above it was settled')])
   })
 })
 
-/** `npm run alerts -- …` as the owner types it. */
-async function alertsCommand(...args: string[]): Promise<{ code: number; out: string; error: string }> {
-  const env = { ...process.env, OWNER_DATABASE_URL: stack.manifest.databaseUrl }
-  return await new Promise((resolve) =>
-    execFile('node_modules/.bin/tsx', ['scripts/alerts.ts', ...args], { env }, (failure, out, error) =>
-      resolve({ code: failure ? Number(failure.code) : 0, out, error }),
-    ),
-  )
-}
+const operator = async (...args: string[]) => await alertsCommand(stack.manifest.databaseUrl, ...args)
