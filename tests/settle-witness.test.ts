@@ -96,3 +96,20 @@ test('of a payment whose withdrawal was lost, what the account has left is booke
   await s.client.sql(`select ledger.settle_debt(id, 'made good') from debts where account = $1`, [holder.id])
   expect(await s.broken()).toEqual([])
 })
+
+test('a lost payment is booked also where a later withdrawal has taken its nonce, which is given back by voiding it', async () => {
+  const holder = await s.account('30')
+  const row = await s.signed(holder)
+  s.witness.state = { ...s.witness.state, mark: randomUUID() }
+  const place = { chainId: s.stack.manifest.chainId, vault: s.vault, contract: s.df }
+  const data = withdrawalData(5n * 10n ** 18n, row.nonce)
+  await storeLog(s.client.sql, { ...place, event: 'withdrawal', account: holder.id, data })
+  await s.finalize()
+  expect(await s.run()).toMatchObject({ quarantined: 1 })
+  const [said] = await s.client.sql<{ result: { booked: string[] } }>(
+    `select ledger.reconcile('ann', 'x') as result`,
+  )
+  expect([said!.result.booked.length, await s.balance(holder.id)]).toEqual([1, '15+10'])
+  await s.client.sql(`select ledger.void_withdrawal($1, 'x')`, [row.id])
+  expect([await s.balance(holder.id), await s.broken()]).toEqual(['25', []])
+})
