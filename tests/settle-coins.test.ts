@@ -6,6 +6,7 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
+import { startRpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 const DF = 10n ** 18n
@@ -130,6 +131,21 @@ describe('an event that a node hid for longer than any overlap', () => {
     ])
     expect(await unexplained()).toEqual([])
   }, 120_000)
+})
+
+test('a deposit that one of several nodes hides for good is found at another one, although each run asks the first of them', async () => {
+  const holder = await s.account()
+  await s.deposit(holder, s.df, 5n * DF)
+  await s.finalize()
+  const good = await startRpcProxy({ target: s.stack.chain.rpcUrl })
+  s.stack.rpc.setFaults({ emptyLogs: 1 })
+  const RPC_URL = `${s.stack.rpc.url} ${good.url}`
+  for (let runs = 0; runs < 40 && (await s.balance(holder.id)) !== '105'; runs += 1)
+    expect(await s.run({ RPC_URL })).toMatchObject({ outcome: 'ok' })
+  expect(await s.balance(holder.id)).toBe('105')
+  for (let more = 0; more < 3; more += 1) await s.run({ RPC_URL })
+  expect([await s.balance(holder.id), await unexplained()]).toEqual(['105', []])
+  await good.stop()
 })
 
 test('the blocks are read again in parts: each run goes on where the last one ended, and what is due is settled meanwhile', async () => {

@@ -24,6 +24,8 @@ export interface Nodes {
   readonly disagreements: readonly NodesDisagree[]
   /** Those to be asked, the ones that have not failed first. */
   order(): RpcNode[]
+  /** From now on that one of them is asked first; 0 is the order of RPC_URL. */
+  beginWith(place: number): void
   failed(error: ChainError, node: RpcNode): void
   /** From now on each node but these is looked at by `vet` before its first answer counts. */
   trust(nodes: readonly RpcNode[], vet: Vet): void
@@ -47,10 +49,14 @@ export function connectNodes(env: NodesEnv, options: NodeOptions): Nodes {
   const trusted = new Set<RpcNode>()
   let vet: Vet = async () => {}
 
-  const order = () => [
-    ...all.filter((node) => !failures.has(node.number)),
-    ...all.filter((node) => failures.has(node.number)),
-  ]
+  let first = 0
+  const order = () => {
+    const turned = [...all.slice(first), ...all.slice(0, first)]
+    return [
+      ...turned.filter((node) => !failures.has(node.number)),
+      ...turned.filter((node) => failures.has(node.number)),
+    ]
+  }
   const failed = (error: ChainError, node: RpcNode) => {
     failures.set(node.number, new ChainError(error.fault, error.method, node.number))
   }
@@ -85,6 +91,7 @@ export function connectNodes(env: NodesEnv, options: NodeOptions): Nodes {
   }
   return {
     ...{ all, quorum, spent: options.spent, failures, firstFailure, disagreements, order, failed, agree },
+    beginWith: (place) => void (first = place),
     trust: (nodes, by) => {
       for (const node of nodes) trusted.add(node)
       vet = by

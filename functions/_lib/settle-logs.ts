@@ -102,6 +102,16 @@ async function readRanges(run: Run, start: Block, safe: Block): Promise<Block | 
  * that what is due now never waits for it.
  */
 export async function rescan(run: Run, from: number, upTo: number): Promise<void> {
+  // By lot: the one that is asked first left something out, or another one would.
+  run.nodes.beginWith(Math.floor(Math.random() * run.nodes.all.length))
+  try {
+    await readAgain(run, from, upTo)
+  } finally {
+    run.nodes.beginWith(0)
+  }
+}
+
+async function readAgain(run: Run, from: number, upTo: number): Promise<void> {
   const least = roomFor(run) - RESCAN_REQUESTS_MAX
   for (let next = from; next <= upTo && roomFor(run) > Math.max(least, 2);) {
     const answer = await readStep(run, next, Math.min(next + stepBlocks(run) - 1, upTo), undefined)
