@@ -50,6 +50,13 @@ describe('a failed start is one line with what to do', () => {
     expect(line).toContain(said)
   })
 
+  test('a folder that cannot be made', () => {
+    const error = Object.assign(system('ENOENT', '/ro/.local'), { syscall: 'mkdir' })
+    expect(startFault(error, '/folder')).toMatch(
+      /^\/ro\/\.local cannot be made: is the disk read-only\? [^\n]+$/,
+    )
+  })
+
   test('Postgres that has no room for a first start, as initdb says it, without its long command', () => {
     const error = new Error(
       'Command failed: /x/native/bin/initdb --pgdata=/x/postgres.new --auth=scram-sha-256\n' +

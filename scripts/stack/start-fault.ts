@@ -40,7 +40,10 @@ const OF_POSTGRES = /^postgres did not start|^Command failed: \S*(?:initdb|pg_ct
 /** One line, without a stack; `folder` is where the stack's data live. */
 export function startFault(error: unknown, folder: string): string {
   if (!(error instanceof Error)) return String(error)
-  const { code, path } = error as NodeJS.ErrnoException
+  const { code, path, syscall } = error as NodeJS.ErrnoException
+  // Node says so of a read-only disk too, where it makes folders above a folder.
+  if (code === 'ENOENT' && syscall === 'mkdir')
+    return `${path ?? resolve(folder)} cannot be made: is the disk read-only? Clone the repository to one that can be written`
   const known = code === undefined ? undefined : BY_CODE[code]
   if (known !== undefined) return known(path === undefined ? resolve(folder) : resolve(path))
   const lines = error.message.trim().split('\n')
