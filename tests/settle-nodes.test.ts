@@ -147,6 +147,17 @@ describe('a node', () => {
     },
   )
 
+  test('that answers null for logs has not said that there are none: the cursor stays, and no log was missed', async () => {
+    const states = await three()
+    const before = await s.cursor()
+    s.stack.rpc.setFaults({ nullLogs: 1 })
+    expect(await s.run()).toMatchObject({ outcome: 'rpc_unavailable', logs: 0, expired: 0 })
+    expect([await states(), await s.cursor(), await s.alerts()]).toEqual([OPEN, before, ['rpc_unavailable']])
+    s.stack.rpc.setFaults({})
+    expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, deposited: 1, expired: 1, alerts: 0 })
+    expect(await states()).toEqual(DONE)
+  })
+
   test('that has dropped the state of the final block: payments and deposits count, nothing comes back, and a person hears of it', async () => {
     const states = await three()
     s.stack.rpc.setFaults({ keptStates: 1 })

@@ -21,6 +21,8 @@ export interface RpcFaults extends HeadFaults, LimitFaults, LogFaults, AnswerFau
   wrongChainId: number
   /** `eth_getLogs` answers [] although there are logs: a node whose log index is behind. */
   emptyLogs: number
+  /** `eth_getLogs` answers null. */
+  nullLogs: number
   /** Of the newest so many blocks `eth_getLogs` knows no logs, and does not say so. */
   indexLag: number
   /** The vault's counter of an account is answered this much too high, as by a node with other state. */
@@ -58,7 +60,7 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   ...NO_HEAD_FAULTS,
   ...NO_LIMITS,
   ...NO_LOG_FAULTS,
-  ...{ counterAhead: 0, counterAheadCalls: 0, holdingsShort: 0 },
+  ...{ nullLogs: 0, counterAhead: 0, counterAheadCalls: 0, holdingsShort: 0 },
   ...NO_ANSWER_FAULTS,
 }
 /** Whole numbers; the others are chances. */
@@ -93,6 +95,10 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
   if (chance(faults.emptyLogs)) {
     hit('emptyLogs')
     return reply(call, [])
+  }
+  if (chance(faults.nullLogs)) {
+    hit('nullLogs')
+    return reply(call, null)
   }
   const refusal = await limitRange(call, context)
   if (refusal !== undefined) return refusal
