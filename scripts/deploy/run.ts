@@ -29,6 +29,7 @@ export interface DeployOptions {
 const HEALTH_ROUTES = ['/health*', '/*']
 
 const say = (line: string): void => console.log(line)
+const counted = (workers: number): string => `${workers} ${workers === 1 ? 'Worker' : 'Workers'}`
 
 /** @throws Error with what is to be done */
 export async function deploy(options: DeployOptions, env: Record<string, string | undefined>): Promise<void> {
@@ -59,7 +60,7 @@ async function bringUp(options: DeployOptions, deployment: Deployment, folder: s
   const there = await lookAround(deployment, wanted, api)
   const database = await planDatabase(deployment)
   const functions = wanted.chosen.map(({ fn }) => fn)
-  say(`bundling ${functions.length} ${functions.length === 1 ? 'Worker' : 'Workers'} for ${host}`)
+  say(`bundling ${counted(functions.length)} for ${host}`)
   const bundles = await makeBundles(functions, join(folder, 'bundles'), (fn, done) =>
     say(`  ${done}/${functions.length} ${fn}`),
   )
@@ -116,6 +117,6 @@ async function destroy(options: DeployOptions, deployment: Deployment): Promise<
   say(
     there.length === 0
       ? 'nothing was deployed'
-      : `deleted ${there.length} Workers; the database is as it was`,
+      : `deleted ${counted(there.length)}; the database is as it was`,
   )
 }
