@@ -13,7 +13,7 @@ it(
     expect(summary.violations).toEqual([])
     // A soak that did nothing would pass too.
     expect(summary.faults['postgres crash']).toBeGreaterThan(0)
-    expect(summary.outcomes['transfer acknowledged']).toBeGreaterThan(10)
+    expect(summary.outcomes['transfer acknowledged']).toBeGreaterThan(0)
     expect(summary.outcomes['withdraw acknowledged']).toBeGreaterThan(0)
     expect(summary.retries).toBeGreaterThan(0)
     expect(summary.checks).toBeGreaterThan(0)

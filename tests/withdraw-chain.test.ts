@@ -13,13 +13,15 @@ import { savedRows } from './support/saved-rows.ts'
 import { until } from './support/until.ts'
 import { requestWithdrawal, rowsOf, takeFromVault, type Account } from './support/withdrawals.ts'
 
+/** Long: on a busy machine what happens while KMS works must have the time, and the answer too. */
+const KMS_TIMEOUT_MS = 15_000
 let stack: Stack
 let client: Client
 let chain: ChainClient
 let stop: () => Promise<void>
 let account: Account
 beforeAll(async () => {
-  ;({ stack, client, stop } = await ownStack())
+  ;({ stack, client, stop } = await ownStack({ KMS_TIMEOUT_MS: String(KMS_TIMEOUT_MS) }))
   chain = chainClient(stack.manifest.rpcUrl, stack.manifest.chainId)
 })
 beforeEach(async () => {
