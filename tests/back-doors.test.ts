@@ -7,33 +7,15 @@ import { openBackDoors } from '../db/operate/back-doors.ts'
 import { VERBS } from '../db/operate/migrate.ts'
 import { EDGE_ROLES, type EdgeRole } from '../scripts/stack/database.ts'
 import { clientOf } from './support/client.ts'
+import { loginAs, outcomeOf } from './support/logins.ts'
 import { ownDatabase } from './support/own-database.ts'
 
 const api = clientOf()
 const { manifest } = api
-const urlOf: Record<EdgeRole, string> = {
-  tidegate_edge: manifest.edgeDatabaseUrl,
-  tidegate_admin: manifest.adminDatabaseUrl,
-  tidegate_settle: manifest.settleDatabaseUrl,
-}
-
-/** Straight to Postgres, past the proxy. */
-async function loginAs(role: EdgeRole): Promise<pg.Client> {
-  const url = new URL(urlOf[role])
-  url.port = new URL(manifest.databaseUrl).port
-  const client = new pg.Client({ connectionString: url.toString() })
-  await client.connect()
-  return client
-}
-const outcome = async (client: pg.Client, text: string): Promise<string> =>
-  await client.query(text).then(
-    () => 'done',
-    (error: { code?: string }) => error.code ?? 'an error without a code',
-  )
 
 const logins = {} as Record<EdgeRole, pg.Client>
 beforeAll(async () => {
-  for (const role of EDGE_ROLES) logins[role] = await loginAs(role)
+  for (const role of EDGE_ROLES) logins[role] = await loginAs(manifest, role)
 })
 afterAll(async () => {
   for (const role of EDGE_ROLES) await logins[role].end()
@@ -92,26 +74,26 @@ describe.each(EDGE_ROLES)('%s', (role) => {
     const open: string[] = []
     const others = EDGE_ROLES.filter((other) => other !== role).map((other) => `set role ${other}`)
     for (const text of [...CLOSED, ...others]) {
-      const code = await outcome(logins[role], text)
+      const code = await outcomeOf(logins[role], text)
       if (code !== '42501') open.push(`${text}: ${code}`)
     }
     expect(open).toEqual([])
   })
 
   it('does not end or cancel another connection of its own name', async () => {
-    const other = await loginAs(role)
+    const other = await loginAs(manifest, role)
     try {
       const { rows } = await other.query<{ pid: number }>('select pg_backend_pid() as pid')
       for (const name of ['pg_terminate_backend', 'pg_cancel_backend'])
-        expect(await outcome(logins[role], `select ${name}(${rows[0]?.pid})`)).toBe('42501')
-      expect(await outcome(other, 'select 1')).toBe('done')
+        expect(await outcomeOf(logins[role], `select ${name}(${rows[0]?.pid})`)).toBe('42501')
+      expect(await outcomeOf(other, 'select 1')).toBe('done')
     } finally {
       await other.end()
     }
   })
 
   it('can still do what the README says that nobody can take from it, and nothing of it outlasts its connection', async () => {
-    const client = await loginAs(role)
+    const client = await loginAs(manifest, role)
     try {
       for (const text of [
         'set statement_timeout = 0',
@@ -122,11 +104,11 @@ describe.each(EDGE_ROLES)('%s', (role) => {
         'select 1 from pg_stat_activity',
         'select 1 from pg_settings',
       ])
-        expect([text, await outcome(client, text)]).toEqual([text, 'done'])
+        expect([text, await outcomeOf(client, text)]).toEqual([text, 'done'])
     } finally {
       await client.end()
     }
-    const fresh = await loginAs(role)
+    const fresh = await loginAs(manifest, role)
     const { rows } = await fresh.query<{ statement_timeout: string }>('show statement_timeout')
     await fresh.end()
     expect(rows[0]?.statement_timeout).not.toBe('0')
@@ -148,7 +130,7 @@ it('a new password takes back what somebody with the old one had set, here and f
     `alter role tidegate_admin set work_mem = '64MB'`,
     `alter role tidegate_admin in database ${database} set work_mem = '65MB'`,
   ])
-    expect(await outcome(logins.tidegate_admin, text)).toBe('done')
+    expect(await outcomeOf(logins.tidegate_admin, text)).toBe('done')
   expect(await settings()).not.toEqual(before)
   await api.sql('select ledger.reset_login_settings()')
   expect(await settings()).toEqual(before)

@@ -3,36 +3,14 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { EDGE_ROLES, type EdgeRole } from '../scripts/stack/database.ts'
 import { clientOf } from './support/client.ts'
 import { EXECUTABLE } from './support/grants.ts'
+import { loginAs, outcomeOf } from './support/logins.ts'
 
 const api = clientOf()
 const { manifest } = api
-const urlOf: Record<EdgeRole, string> = {
-  tidegate_edge: manifest.edgeDatabaseUrl,
-  tidegate_admin: manifest.adminDatabaseUrl,
-  tidegate_settle: manifest.settleDatabaseUrl,
-}
-
-/** The role's own login, straight to Postgres: what somebody could do who stole a connection string. */
-async function loginAs(role: EdgeRole): Promise<pg.Client> {
-  const url = new URL(urlOf[role])
-  url.port = new URL(manifest.databaseUrl).port
-  const client = new pg.Client({ connectionString: url.toString() })
-  await client.connect()
-  return client
-}
-
-const refusal = async (client: pg.Client, text: string): Promise<string> => {
-  try {
-    await client.query(text)
-    return 'done'
-  } catch (error) {
-    return (error as { code?: string }).code ?? String(error)
-  }
-}
 
 const logins = {} as Record<EdgeRole, pg.Client>
 beforeAll(async () => {
-  for (const role of EDGE_ROLES) logins[role] = await loginAs(role)
+  for (const role of EDGE_ROLES) logins[role] = await loginAs(manifest, role)
 })
 afterAll(async () => {
   for (const role of EDGE_ROLES) await logins[role].end()
@@ -60,7 +38,7 @@ describe.each(EDGE_ROLES)('%s', (role) => {
         `drop table ${name}`,
         `create trigger mine before insert on ${name} for each row execute function suppress_redundant_updates_trigger()`,
       ]) {
-        expect([text, await refusal(logins[role], text)]).toEqual([text, '42501'])
+        expect([text, await outcomeOf(logins[role], text)]).toEqual([text, '42501'])
       }
     }
   })
@@ -81,7 +59,7 @@ describe.each(EDGE_ROLES)('%s', (role) => {
       `select ledger.new_id(now())`,
       `select ledger.refuse('TG001')`,
     ]) {
-      expect([text, await refusal(logins[role], text)]).toEqual([text, '42501'])
+      expect([text, await outcomeOf(logins[role], text)]).toEqual([text, '42501'])
     }
   })
 
@@ -122,7 +100,7 @@ describe.each(EDGE_ROLES)('%s', (role) => {
       ['alter function ledger.new_id(timestamptz) owner to ' + role, '42501'],
       ['select pg_terminate_backend(pid) from pg_stat_activity where usename = $$tidegate$$', '42501'],
     ] as const) {
-      expect([text, await refusal(logins[role], text)]).toEqual([text, code])
+      expect([text, await outcomeOf(logins[role], text)]).toEqual([text, code])
     }
   })
 
@@ -174,7 +152,7 @@ describe('verbs', () => {
     // The login may make none; the verbs must hold where a database lets it.
     const database = new URL(manifest.databaseUrl).pathname.slice(1)
     await api.sql(`grant temporary on database "${database}" to tidegate_edge`)
-    const client = await loginAs('tidegate_edge')
+    const client = await loginAs(manifest, 'tidegate_edge')
     try {
       await client.query(
         `create temp table balances (account text, wallet text, token text, available numeric, frozen numeric, version bigint)`,
@@ -238,7 +216,7 @@ describe('verbs', () => {
 
   it('bound a caller who lifted its own time limit: it holds up its own rows and nobody else’s', async () => {
     const [mine, other] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
-    const client = await loginAs('tidegate_edge')
+    const client = await loginAs(manifest, 'tidegate_edge')
     try {
       // A role may change these settings of its own session; what is left is the limit on idling in a transaction.
       await client.query('set statement_timeout = 0; set lock_timeout = 0')

@@ -1,0 +1,25 @@
+/** The functions' own logins, straight to Postgres past the proxy: what somebody could do who stole a connection string. */
+import pg from 'pg'
+import type { EdgeRole } from '../../scripts/stack/database.ts'
+import type { Manifest } from '../../scripts/stack/manifest.ts'
+
+/** A connection as this login. Its caller ends it. */
+export async function loginAs(manifest: Manifest, role: EdgeRole): Promise<pg.Client> {
+  const urlOf: Record<EdgeRole, string> = {
+    tidegate_edge: manifest.edgeDatabaseUrl,
+    tidegate_admin: manifest.adminDatabaseUrl,
+    tidegate_settle: manifest.settleDatabaseUrl,
+  }
+  const url = new URL(urlOf[role])
+  url.port = new URL(manifest.databaseUrl).port
+  const client = new pg.Client({ connectionString: url.toString() })
+  await client.connect()
+  return client
+}
+
+/** `done`, or the SQLSTATE of the refusal. */
+export const outcomeOf = async (client: pg.Client, text: string): Promise<string> =>
+  await client.query(text).then(
+    () => 'done',
+    (error: { code?: string }) => error.code ?? 'an error without a code',
+  )
