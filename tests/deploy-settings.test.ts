@@ -133,7 +133,11 @@ describe('deploy.json', () => {
     const key = JSON.stringify({ kty: 'OKP', crv: 'Ed25519', d, x })
     const secrets = ['JWT_PRIVATE_KEY', ...SETTINGS.secrets.filter((name) => name !== 'JWT_SECRET')]
     const { chosen } = await wanted({ settings: { secrets }, secrets: { JWT_PRIVATE_KEY: key } })
-    expect(Object.keys(named(chosen, 'auth').secrets).sort()).toEqual(['DATABASE_URL', 'JWT_PRIVATE_KEY'])
+    expect(Object.keys(named(chosen, 'auth').secrets).sort()).toEqual([
+      'DATABASE_URL',
+      'JWT_PRIVATE_KEY',
+      'RPC_URL',
+    ])
   })
 
   it('wants the direct host of the database, and knows only Neon’s pooled one', async () => {

@@ -7,11 +7,11 @@ import { projectRoot } from '../scripts/stack/manifest.ts'
 import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
 import { goodClaims, goodToken } from './support/attacks.ts'
 import { hostileFetch, type Sent } from './support/hostile-network.ts'
-import { functionsEnv } from './support/in-process.ts'
+import { functionsEnv, witnessBinding } from './support/in-process.ts'
 import { showsSecret, spelling, type Spelt } from './support/secret-spellings.ts'
 
 interface Module {
-  default: Worker & { scheduled(event: undefined, bindings: Record<string, string>): Promise<void> }
+  default: Worker & { scheduled(event: undefined, bindings: Record<string, unknown>): Promise<void> }
 }
 const functionOf = async (name: string) =>
   ((await import(/* @vite-ignore */ join(projectRoot, `functions/${name}.ts`))) as Module).default
@@ -20,6 +20,7 @@ const [adminCredit, health, settle, spotBalances, spotWithdrawRequest] = (await 
 )) as [Module['default'], Module['default'], Module['default'], Module['default'], Module['default']]
 
 const SPELLINGS = 10_500
+const WITNESS = witnessBinding()
 const account = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
 const written: string[] = []
 const sent: Sent[] = []
@@ -57,7 +58,7 @@ const context = {
 
 /** Everything a call of the function gives away, beside what it wrote. */
 async function answerOf(worker: Worker, request: Request, bindings: Record<string, string>): Promise<string> {
-  const response = await createApp([worker]).fetch(request, bindings, context)
+  const response = await createApp([worker]).fetch(request, { ...bindings, WITNESS }, context)
   await Promise.allSettled(waiting.splice(0))
   return `${response.status} ${JSON.stringify([...response.headers])} ${await response.text()}`
 }
@@ -103,7 +104,7 @@ async function withdrawn(bindings: Record<string, string>): Promise<string> {
 
 async function ran(bindings: Record<string, string>): Promise<string> {
   // What a cron function throws, the runtime writes into the log.
-  return await settle.scheduled(undefined, bindings).then(
+  return await settle.scheduled(undefined, { ...bindings, WITNESS }).then(
     () => 'ok',
     (error: Error) => `${error.message} ${error.stack} ${String(error.cause)}`,
   )

@@ -1,6 +1,7 @@
 /** What a run of settle decides by the clock, by a row that somebody else holds, and by what nobody configured. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
+import { witnessBinding } from './support/in-process.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
 /** By a path that the compiler does not follow: the function is a Worker's, and these are Node's types. */
@@ -108,15 +109,16 @@ test('a breach of solvency pauses signing where nobody has said otherwise, and o
 test('the cron function fails where its run did, and only there', async () => {
   vi.spyOn(console, 'log').mockImplementation(() => undefined)
   vi.spyOn(console, 'error').mockImplementation(() => undefined)
+  const bindings = { ...s.stack.env, WITNESS: witnessBinding() }
   try {
-    await expect(scheduled(undefined, s.stack.env)).resolves.toBeUndefined()
+    await expect(scheduled(undefined, bindings)).resolves.toBeUndefined()
     await s.client.sql('alter function ledger.upkeep(bigint, text) rename to upkeep_gone')
     try {
-      await expect(scheduled(undefined, s.stack.env)).rejects.toThrow('this run of settle failed')
+      await expect(scheduled(undefined, bindings)).rejects.toThrow('this run of settle failed')
     } finally {
       await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to upkeep')
     }
-    await expect(scheduled(undefined, { ...s.stack.env, CHAIN_ID: '' })).rejects.toThrow('this run')
+    await expect(scheduled(undefined, { ...bindings, CHAIN_ID: '' })).rejects.toThrow('this run')
   } finally {
     vi.restoreAllMocks()
   }

@@ -11,6 +11,7 @@ import type { Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
 import { openStream, type StreamClient } from './support/stream.ts'
 import { idOf, newEvm, signedCalls } from './support/subaccounts.ts'
+import { witnessBinding } from './support/in-process.ts'
 import { until } from './support/until.ts'
 import { requestWithdrawal, takeFromVault } from './support/withdrawals.ts'
 
@@ -160,7 +161,7 @@ describe('a stream that cannot be told', () => {
     })
     const response = await worker.fetch(
       request,
-      { ...stack.env, RATE_LIMITS: 'off', STREAM: broken },
+      { ...stack.env, RATE_LIMITS: 'off', STREAM: broken, WITNESS: witnessBinding() },
       context,
     )
     await Promise.all(after)
