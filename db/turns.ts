@@ -7,10 +7,10 @@ import { DatabaseError } from './errors.ts'
 /** Statements of one isolate at once: below the connections that one login gets. */
 const CALLS_MAX = 20
 /**
- * Leaves a statement that has waited its longest wait for a lock (2 s) and as long again before the caller's 5 s are over:
- * on a slow machine that lock's refusal arrives late, and a call that gave up before it would have to be told as a doubt.
+ * Leaves a statement that begins late its longest wait for a lock (2 s) and another second: that lock's refusal arrives late
+ * on a slow machine, and a call that gave up before it would have to be told as a doubt. A burst may wait as long as that allows.
  */
-const WAIT_MS_MAX = 1_000
+const WAIT_MS_MAX = 1_800
 /** What a call that waited may take beyond the time limit of one that did not. */
 const GRACE_MS = 900
 const LOOK_AGAIN_MS = 5

@@ -179,8 +179,8 @@ describe('a statement that failed', () => {
       const calls = Array.from({ length: 40 }, call)
       await vi.advanceTimersByTimeAsync(1)
       expect(asked).toBe(20)
-      // Half of the 5 s that a caller has are the lock's and its answer's: who has no turn after one second gets none.
-      await vi.advanceTimersByTimeAsync(1_100)
+      // Three of the 5 s that a caller has are the lock's and its answer's.
+      await vi.advanceTimersByTimeAsync(1_900)
       expect(asked).toBe(20)
       for (const answer of answers) answer()
       await vi.advanceTimersByTimeAsync(1)
