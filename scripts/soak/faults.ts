@@ -1,6 +1,7 @@
 /** What goes wrong, one thing after another, chosen by the seed; the node goes wrong beside all of it. */
 import type { RpcFaults } from '../stack/rpc-faults.ts'
 import { FINALIZED_ANSWERS } from '../stack/rpc-head-faults.ts'
+import { BATCH_REFUSALS, REFUSALS } from '../stack/rpc-limits.ts'
 import type { Stack } from '../stack/stack.ts'
 import { count, pause } from './books.ts'
 import { below, between, oneOf, seedFrom, weighted, type Random } from './random.ts'
@@ -106,36 +107,48 @@ async function playRpc({ stack, rpcRandom, over, log }: FaultOptions, counts: Co
 function rpcFaults(random: Random): Partial<RpcFaults> {
   const one = (): Partial<RpcFaults> => {
     const kind = weighted(random, RPC)
-    return { [kind]: RPC_VALUE[kind]?.(random) ?? between(random, 0.3, 0.9) }
+    const value = RPC_VALUE[kind]?.(random) ?? between(random, 0.3, 0.9)
+    return { [kind]: value, ...RPC_WITH[kind]?.(random) }
   }
   return random() < 0.2 ? { ...one(), ...one() } : one()
 }
 
-const RPC: Partial<Record<keyof RpcFaults, number>> & Record<string, number> = {
-  emptyLogs: 5,
-  staleHead: 4,
-  down: 2,
-  http429: 2,
-  garbage: 1,
-  slowMs: 2,
-  hang: 0.5,
-  wrongChainId: 1,
-  maxLogRange: 1,
-  finalizedAnswer: 2,
-  finalizedAbove: 1,
-  renumberedLogs: 3,
-  repeatedLogs: 1,
-  hiddenTwins: 1,
-  unsortedLogs: 1,
-  upperCaseLogs: 1,
-  removedLogs: 1,
-  forkedLogs: 1,
+/** Complete by type: what the node of the lab learns is drawn here from then on. */
+const RPC: Record<keyof RpcFaults, number> = {
+  ...{ down: 2, hang: 0.5, http429: 2, garbage: 1, slowMs: 2, wrongChainId: 1 },
+  ...{ emptyLogs: 5, indexLag: 2, nullLogs: 1, cutLogs: 2, untimedLogs: 1 },
+  ...{ renumberedLogs: 3, repeatedLogs: 1, hiddenTwins: 1, unsortedLogs: 1, upperCaseLogs: 1 },
+  ...{ removedLogs: 1, forkedLogs: 1 },
+  ...{ staleHead: 4, unlevelHead: 2, unknownBlocks: 1, finalizedAnswer: 2, finalizedAbove: 1 },
+  ...{ frozenHead: 1, frozenFinal: 1, keptStates: 1 },
+  ...{ maxBatch: 1, batchRefusal: 1, maxLogRange: 1, maxLogs: 1, rangeRefusal: 1, maxAnswerBytes: 1 },
+  ...{ textIds: 1, shuffledBatch: 1, upperCase: 1, nullAnswer: 1, nullField: 1, missingAnswer: 1 },
+  ...{ counterAhead: 1, counterAheadCalls: 0, holdingsShort: 1 },
 }
+const batch = (random: Random) => oneOf(random, [1, 3, 10, 100])
+const range = (random: Random) => oneOf(random, [20, 100, 700])
 /** Those that are no probability. */
-const RPC_VALUE: Record<string, (random: Random) => number> = {
-  staleHead: (random) => 1 + below(random, 12),
+const RPC_VALUE: Partial<Record<keyof RpcFaults, (random: Random) => number>> = {
   slowMs: (random) => 50 + below(random, 1_000),
-  maxLogRange: (random) => oneOf(random, [20, 100, 700]),
+  indexLag: (random) => 1 + below(random, 40),
+  staleHead: (random) => 1 + below(random, 12),
   finalizedAnswer: (random) => 1 + below(random, FINALIZED_ANSWERS.length),
   finalizedAbove: (random) => 1 + below(random, 40),
+  frozenHead: (random) => 1 + below(random, 3_000),
+  frozenFinal: (random) => 1 + below(random, 3_000),
+  keptStates: (random) => 1 + below(random, 64),
+  maxBatch: batch,
+  batchRefusal: (random) => 1 + below(random, BATCH_REFUSALS.length),
+  maxLogRange: range,
+  maxLogs: (random) => 1 + below(random, 30),
+  rangeRefusal: (random) => 1 + below(random, REFUSALS.length),
+  maxAnswerBytes: (random) => oneOf(random, [1_000, 5_000, 50_000]),
+  counterAhead: (random) => 1 + below(random, 5),
+  holdingsShort: (random) => 1 + below(random, 1_000),
+}
+/** What a fault needs beside it to be one. */
+const RPC_WITH: Partial<Record<keyof RpcFaults, (random: Random) => Partial<RpcFaults>>> = {
+  batchRefusal: (random) => ({ maxBatch: batch(random) }),
+  rangeRefusal: (random) => ({ maxLogRange: range(random) }),
+  counterAhead: (random) => ({ counterAheadCalls: 1 + below(random, 3) }),
 }

@@ -64,7 +64,8 @@ export async function passingAlerts(stack: Stack): Promise<Record<string, number
     stack,
     `select kind as name, count(*)::int as n from alerts where resolved_at is null
        and kind in ('rpc_unavailable', 'settle_failed', 'finality_unknown', 'node_behind', 'wrong_chain_id', 'event_missing',
-         'vault_unexplained') group by kind`,
+         'vault_unexplained', 'vault_differs', 'no_vault', 'state_missing', 'token_unreadable', 'falling_behind',
+         'head_stands_still', 'finality_stands_still') group by kind`,
   )
 }
 
