@@ -67,6 +67,8 @@ begin
     where t.contract is not null and h.in_wei is not null
     group by t.symbol order by t.contract collate "C"
   loop
+    -- Before what was recorded is read: a record that is being made is counted once, here or by who looks next.
+    perform from public.vault_coins v where v.chain_id = p_chain_id and v.vault = p_vault and v.contract = v_row.contract for update;
     v_explained := ledger.explained_coins(p_chain_id, p_vault, v_row.contract) - ledger.returned_coins(p_chain_id, p_vault, v_row.contract);
     insert into public.vault_coins as v (chain_id, vault, contract, agreed_block, checked_block, unexplained_in_wei, checked_at)
       values (p_chain_id, p_vault, v_row.contract, case when v_row.held = v_explained then p_block end, p_block,

@@ -17,7 +17,9 @@ begin
     -- A pause that came while KMS worked holds: this signature is one the pause was meant to stop.
     if ledger.withdrawals_paused(v_row.account) then
       perform ledger.refuse('TG010');
-    elsif ledger.notice_restore(p_seen, p_signer) then
+    elsif cardinality(ledger.lost_ids(p_seen)) > 0 then
+      -- Only the caller's word: settle asks the witness itself in its next run, and what it notices a person must reconcile.
+      perform ledger.pause_withdrawals('a withdrawal misses what the ledger’s witness has seen: settle looks at it in its next run');
       v_answer := ledger.release(p_id, 'ledger_restored');
       return json_build_object('outcome', 'restored', 'pushes', v_answer -> 'pushes');
     elsif p_counter < ledger.proved_counter(v_row.account, v_row.chain_id, v_row.vault) then

@@ -26,8 +26,9 @@ export async function compareVault(run: Run, safe: Block): Promise<Holdings | un
   if (!holdings) return undefined
   const { code, said } = holdings.vault
   if (!said) {
-    // Deployed a moment ago: its deployment is not final yet.
-    if (!code && (await run.chain.vault([], 'latest')).vault.code) return undefined
+    // One wrong answer must pause nobody, so it is asked twice; and what was deployed a moment ago is not final yet.
+    const newest = (await run.chain.vault([], 'latest')).vault
+    if (newest.said || (!code && newest.code)) return undefined
     say(run, 'no_vault')
     await notAVault(run.db, run.key, safe.number, code)
     return undefined
