@@ -343,6 +343,8 @@ export const chainCursors = pgTable(
     blockNumber: bigint('block_number', { mode: 'number' }).notNull(),
     blockHash: text('block_hash').notNull(),
     blockTimestamp: bigint('block_timestamp', { mode: 'number' }).notNull(),
+    /** Where it began: what is below is another ledger's. */
+    firstBlock: bigint('first_block', { mode: 'number' }).notNull().default(0),
     /** Blocks from here up to the cursor are to be read once more; null when there is nothing to repeat. */
     rescanFrom: bigint('rescan_from', { mode: 'number' }),
     /** Blocks that the last run left between here and the safe head. */

@@ -6,7 +6,7 @@ import { otherVaults } from '../db/ledger/other-vaults.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
-import { tokenAbi } from '../scripts/stack/contract-abi.ts'
+import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
@@ -31,17 +31,21 @@ afterEach(async () => {
 })
 afterAll(async () => await s.stop())
 
-/** A new vault, deployed now. */
-async function move(): Promise<void> {
+/** A new vault of ours, and its block. */
+async function deployVault(): Promise<{ vault: Address; block: bigint }> {
   const { abi, bytecode } = contractNamed(await compileContracts(), 'SpotVault')
   const nonce = await s.chain.getTransactionCount({ address: s.owner.address })
   const args = ['ZTDX Spot Vault', '1', s.signer.address, s.owner.address]
-  const { blockNumber } = await succeed(
+  const { blockNumber: block } = await succeed(
     s.chain,
     await s.chain.deployContract({ account: s.owner, abi, bytecode, args }),
   )
-  const VAULT_ADDRESS = getContractAddress({ from: s.owner.address, nonce: BigInt(nonce) }).toLowerCase()
-  moved = { VAULT_ADDRESS, VAULT_DEPLOY_BLOCK: String(blockNumber) }
+  return { vault: getContractAddress({ from: s.owner.address, nonce: BigInt(nonce) }), block }
+}
+/** To a new vault, deployed now. */
+async function move(): Promise<void> {
+  const { vault, block } = await deployVault()
+  moved = { VAULT_ADDRESS: vault.toLowerCase(), VAULT_DEPLOY_BLOCK: String(block) }
 }
 const alerts = async (kind: string) =>
   await s.client.sql<{ key: string; detail: Record<string, unknown> }>(
@@ -307,6 +311,27 @@ test('of several vaults before, the one that was read longest ago is followed fi
     chainId,
     vault: s.vault,
   })
-  expect(first).toEqual([vaults[1], vaults[0], vaults[2]])
+  expect(first.map(({ vault }) => vault)).toEqual([vaults[1], vaults[0], vaults[2]])
   await s.client.sql('delete from chain_cursors where vault = any($1)', [vaults])
+})
+
+test('below the block at which this ledger began to read it, a vault is another ledger’s: nothing of there is ever credited', async () => {
+  const old = await s.account('0.000001')
+  const { vault } = await deployVault()
+  const call = { account: old.wallet, abi: tokenAbi, address: s.df } as const
+  await succeed(s.chain, await s.chain.writeContract({ ...call, functionName: 'mint', args: [old.wallet.address, 7n * DF] })) // prettier-ignore
+  await succeed(
+    s.chain,
+    await s.chain.writeContract({ ...call, functionName: 'approve', args: [vault, 7n * DF] }),
+  )
+  const deposit = { account: old.wallet, address: vault, abi: vaultAbi, functionName: 'deposit', args: [s.df, 7n * DF] } as const // prettier-ignore
+  const { blockNumber } = await succeed(s.chain, await s.chain.writeContract(deposit))
+  await s.finalize(5)
+  const here = { VAULT_ADDRESS: vault.toLowerCase(), VAULT_DEPLOY_BLOCK: String(blockNumber + 1n) }
+  for (const env of [here, moved]) expect(await s.run(env)).toMatchObject({ outcome: 'ok', deposited: 0 })
+  expect(await alertsCommand(s.stack.manifest.databaseUrl, 'rescan', '0', '--why', 'all of it')).toMatchObject({ code: 0 }) // prettier-ignore
+  for (let runs = 0; runs < 3; runs += 1) await s.run(moved)
+  await s.run(here)
+  expect(await s.balance(old.id)).toBe('0.000001')
+  expect(await s.client.sql(`select 1 from deposits where account = $1`, [old.id])).toEqual([])
 })

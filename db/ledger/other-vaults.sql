@@ -39,7 +39,7 @@ begin
   -- Also for events that are stored and not settled, for counters in doubt, which block their accounts, and for blocks that are to be
   -- read again, which are looked through for coins that nobody explains.
   -- The one that was read longest ago first: where a run has not the room for all, none is left out for ever.
-  return coalesce((select json_agg(c.vault order by c.updated_at, c.vault) from public.chain_cursors c
+  return coalesce((select json_agg(json_build_object('vault', c.vault, 'firstBlock', c.first_block) order by c.updated_at, c.vault) from public.chain_cursors c
     where c.chain_id = p_chain_id and c.vault <> p_vault and (
       'vault_followed ' || c.chain_id || ' ' || c.vault = any(v_followed) or c.rescan_from is not null
       or exists (select from public.chain_logs l where l.chain_id = c.chain_id and l.vault = c.vault and l.status = 'pending')

@@ -19,8 +19,8 @@ create or replace function ledger.start_cursor(p_chain_id bigint, p_vault text, 
 returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  insert into public.chain_cursors (chain_id, vault, block_number, block_hash, block_timestamp)
-    values (p_chain_id, p_vault, p_block, p_hash, p_timestamp) on conflict do nothing;
+  insert into public.chain_cursors (chain_id, vault, block_number, block_hash, block_timestamp, first_block)
+    values (p_chain_id, p_vault, p_block, p_hash, p_timestamp, p_block + 1) on conflict do nothing;
 end $$;
 
 -- How a person names a log within its transaction: the hash of what it says, and the how-manieth it is.
@@ -138,7 +138,7 @@ end $$;
 create or replace function ledger.request_rescan(p_chain_id bigint, p_vault text, p_from_block bigint) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  update public.chain_cursors c set rescan_from = least(coalesce(c.rescan_from, p_from_block), p_from_block)
+  update public.chain_cursors c set rescan_from = least(c.rescan_from, greatest(p_from_block, c.first_block))
     where c.chain_id = p_chain_id and c.vault = p_vault;
 end $$;
 

@@ -1,6 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database } from '../client.ts'
 import type { Alert } from './alerts.ts'
+import type { OtherVault } from './other-vaults.ts'
 import type { VaultKey } from './record-logs.ts'
 
 export interface Upkeep {
@@ -11,7 +12,7 @@ export interface Upkeep {
   /** Recorded deposits have a token by now. */
   listed: boolean
   /** Vaults other than this one that have to be followed. */
-  others: string[]
+  others: OtherVault[]
 }
 
 /** Makes the next months' partitions, forgets rows that can no longer matter, and says what else there is to do. */

@@ -49,6 +49,7 @@ CREATE TABLE "chain_cursors" (
 	"block_number" bigint NOT NULL,
 	"block_hash" text NOT NULL,
 	"block_timestamp" bigint NOT NULL,
+	"first_block" bigint DEFAULT 0 NOT NULL,
 	"rescan_from" bigint,
 	"behind" bigint DEFAULT 0 NOT NULL,
 	"node_limits" jsonb DEFAULT '[]'::jsonb NOT NULL,

@@ -2,6 +2,7 @@
  * Vaults that the configuration named before, followed until nothing signed for them is open: a signature stays good for its own
  * vault, whatever the configuration says by then.
  */
+import type { OtherVault } from '../../db/ledger/other-vaults.ts'
 import { connectChain } from './chain.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { expireDue } from './settle-expiry.ts'
@@ -16,7 +17,7 @@ const OF_EVERY_VAULT = ['event_missing', 'falling_behind', 'node_behind']
 const COUNTS = ['logs', 'confirmed', 'deposited', 'expired', 'quarantined'] as const
 
 /** Follows each of them to the same safe head, after the configured one and as far as the budget goes. */
-export async function followOthers(run: Run, vaults: string[]): Promise<void> {
+export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void> {
   for (const vault of vaults) {
     const other = beside(run, vault)
     if (run.safe && room(run, REQUESTS_A_VAULT)) await followed(other, async () => await follow(other))
@@ -36,14 +37,13 @@ async function follow(other: Run): Promise<void> {
 }
 
 /** The same run at another vault, with a summary of its own. */
-function beside(run: Run, vault: string): Run {
+function beside(run: Run, { vault, firstBlock }: OtherVault): Run {
   const none = { logs: 0, confirmed: 0, deposited: 0, expired: 0, quarantined: 0 }
   return {
     ...run,
     key: { ...run.key, vault },
     chain: connectChain(run.nodes, vault),
-    // It has a cursor, and logs below its first are none of this ledger's.
-    firstBlock: 0,
+    firstBlock,
     summary: { ...run.summary, ...none, outcome: 'ok' },
     cleared: new Set(),
   }
