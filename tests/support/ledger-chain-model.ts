@@ -46,6 +46,7 @@ const NOTHING = { refused: null, outcome: 'taken', stored: 0, late: 0 }
 export class ChainModel extends LedgerModel {
   cursor: BlockMark
   readonly startedAt: number
+  readonly startedAtBlock: number
   rescanFrom: number | null = null
   switchedOff = false
   /** By what names an event: `<tx hash> <hash of what it says>-<the how-manieth>`. */
@@ -71,6 +72,7 @@ export class ChainModel extends LedgerModel {
     super(tokens, relations)
     this.cursor = start
     this.startedAt = start.timestamp
+    this.startedAtBlock = start.number
   }
 
   /** Does anybody owe what a payment of something given back left unpaid? */
@@ -90,7 +92,9 @@ export class ChainModel extends LedgerModel {
     return done({ outcome: 'moved', ...counts })
   }
 
-  requestRescan(from: number) {
+  /** Not below the block after the first cursor: what is there is another ledger's. */
+  requestRescan(asked: number) {
+    const from = Math.max(asked, this.startedAtBlock + 1)
     this.rescanFrom = Math.min(this.rescanFrom ?? from, from)
     return done({})
   }
