@@ -1,20 +1,13 @@
-import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { EDGE_ROLES, type EdgeRole } from '../scripts/stack/database.ts'
+import { describe, expect, it } from 'vitest'
+import { EDGE_ROLES } from '../scripts/stack/database.ts'
 import { clientOf } from './support/client.ts'
 import { EXECUTABLE } from './support/grants.ts'
-import { loginAs, outcomeOf } from './support/logins.ts'
+import { everyLogin, loginAs, outcomeOf } from './support/logins.ts'
 
 const api = clientOf()
 const { manifest } = api
 
-const logins = {} as Record<EdgeRole, pg.Client>
-beforeAll(async () => {
-  for (const role of EDGE_ROLES) logins[role] = await loginAs(manifest, role)
-})
-afterAll(async () => {
-  for (const role of EDGE_ROLES) await logins[role].end()
-})
+const logins = everyLogin(manifest)
 
 describe.each(EDGE_ROLES)('%s', (role) => {
   it('writes no table of the schema, partitions and migrations included', async () => {
