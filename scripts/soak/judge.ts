@@ -1,6 +1,7 @@
 /** Holds the clients' books against the ledger and the chain, when everything has come to rest. */
 import pg from 'pg'
 import { checkInvariants } from '../stack/invariants.ts'
+import { LOG_HIDING_FAULTS } from '../stack/rpc-faults.ts'
 import type { Stack } from '../stack/stack.ts'
 import type { Books, Entry } from './books.ts'
 import { judgeChain, type ChainTotals } from './judge-chain.ts'
@@ -141,7 +142,8 @@ async function judgeRest(client: pg.Client, stack: Stack, totals: ChainTotals): 
   // What a person is rightly told: a node hid logs that were found later, a coin came in that the
   // ledger does not know, KMS signed with another key.
   const right = ['solvency_breach', 'vault_signer_changed', 'kms_wrong_key']
-  if (stack.rpc.counters().faults.emptyLogs) right.push('logs_were_missed')
+  const { faults } = stack.rpc.counters()
+  if (LOG_HIDING_FAULTS.some((fault) => faults[fault])) right.push('logs_were_missed')
   if (totals.unsupported > 0) right.push('deposit_unsupported')
   const { rows } = await client.query(
     `select account || ' still has frozen ' || frozen || ' ' || token as what from balances where frozen <> 0

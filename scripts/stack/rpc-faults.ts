@@ -63,6 +63,15 @@ export const NO_FAULTS: Readonly<RpcFaults> = {
   ...{ nullLogs: 0, counterAhead: 0, counterAheadCalls: 0, holdingsShort: 0 },
   ...NO_ANSWER_FAULTS,
 }
+/** Those by which `eth_getLogs` leaves logs out and does not say so, as they are counted; what is left out is found late. */
+export const LOG_HIDING_FAULTS: readonly (keyof RpcFaults)[] = [
+  'emptyLogs',
+  'indexLag',
+  'cutLogs',
+  'hiddenTwins',
+  'staleHead',
+  'unlevelHead',
+]
 /** Whole numbers; the others are chances. */
 const COUNTS = new Set<string>([
   ...['slowMs', 'indexLag', 'counterAhead', 'counterAheadCalls', 'holdingsShort'],
