@@ -26,10 +26,11 @@ export async function checkHoldings(
   pause: boolean,
 ): Promise<void> {
   const due = JSON.stringify(holdings.filter((holding) => holding.due))
+  // Summing the balances is dear: it comes first, so that the cursor is not locked meanwhile. `offset 0` keeps that order.
   await callVerb(
     db,
-    sql`select json_build_object(
-      'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb),
-      'solvent', ledger.check_solvency(${chainId}, ${vault}, ${block.number}, ${due}::jsonb, ${pause})) as result`,
+    sql`select json_build_object('solvent', summed.solvent,
+      'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb)) as result
+      from (select ledger.check_solvency(${chainId}, ${vault}, ${block.number}, ${due}::jsonb, ${pause}) as solvent offset 0) summed`,
   )
 }

@@ -7,10 +7,20 @@ returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_row record;
-  v_breaches text[] := '{}';
+  v_owed jsonb;
   v_took integer;
+  v_breaches text[] := '{}';
   v_started timestamptz := clock_timestamp();
 begin
+  -- Before anything is written: on a large ledger this takes long, and nobody shall wait for it.
+  select jsonb_agg(s order by s.token) into v_owed from (
+    select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
+    -- Told twice, the lower sum counts.
+    from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id and h.in_wei is not null
+    left join public.balances b on b.wallet = 'spot' and b.token = h.token
+    group by h.token, h.in_wei) s;
+  v_took := ceil(extract(epoch from clock_timestamp() - v_started) * 1000);
   for v_row in
     select t.symbol, t.contract from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
     join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
@@ -23,15 +33,7 @@ begin
     and a.key = any(array(select 'token_unreadable ' || p_chain_id || ' ' || h.token
       from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric) where h.in_wei is not null));
 
-  for v_row in
-    select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
-    -- Told twice, the lower sum counts.
-    from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
-    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id and h.in_wei is not null
-    left join public.balances b on b.wallet = 'spot' and b.token = h.token
-    group by h.token, h.in_wei order by h.token
-  loop
-    v_took := coalesce(v_took, ceil(extract(epoch from clock_timestamp() - v_started) * 1000));
+  for v_row in select o.* from jsonb_to_recordset(v_owed) as o(token text, in_wei numeric, owed_in_wei numeric) loop
     insert into public.solvency_checks as c (chain_id, vault, token, block_number, vault_in_wei, owed_in_wei, checked_at, took_ms)
       values (p_chain_id, p_vault, v_row.token, p_block, v_row.in_wei, v_row.owed_in_wei, clock_timestamp(), v_took)
       on conflict (chain_id, vault, token) do update set block_number = excluded.block_number, vault_in_wei = excluded.vault_in_wei,
