@@ -556,7 +556,7 @@ export const vaultCoins = pgTable(
   ],
 )
 
-/** Coins that came to a vault without a deposit, as a person explained them. A negative row takes back. Append-only. */
+/** Coins that came to a vault without a deposit, or (negative) left it without an event, as a person explained them. Append-only. */
 export const coinExplanations = pgTable(
   'coin_explanations',
   {

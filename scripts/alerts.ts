@@ -11,8 +11,11 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- accept-counter <account> <n> [<vault>] --why "…"
                                                                   its nonces below n are booked, or another system's
        npm run alerts -- rescan <from block> --why "…"            read the vault's logs again from there
-       npm run alerts -- explain <token> <amount> --why "…" [--by "…"]    so much came to the vault without a deposit
-       npm run alerts -- take-back <token> <amount> --why "…" [--by "…"]  so much of that was a deposit after all
+       npm run alerts -- explain <token> <amount> [<vault>] --why "…" [--by "…"]
+                                                                  so much came to the vault without a deposit
+       npm run alerts -- write-off <token> <amount> [<vault>] --why "…" [--by "…"]
+                                                                  so much is missing: it left without an event
+       npm run alerts -- take-back …                              the same, where an explained surplus was a deposit after all
        npm run alerts -- settle-debt <debt id> --why "…"          what was paid on chain and given back has been made good
        npm run alerts -- returned <deposit id> --why "…"          an unsupported deposit was sent back: never credit it
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
@@ -140,11 +143,11 @@ async function decide(
     if (!row?.done) throw new Error('not accepted: a payment above it was settled')
     return `the next withdrawal of ${first.toLowerCase()} has nonce ${second} at least`
   }
-  if ((verb === 'explain' || verb === 'take-back') && first && AMOUNT.test(second ?? '')) {
+  if (first && /^(explain|write-off|take-back)$/.test(verb ?? '') && AMOUNT.test(second ?? '')) {
     const amount = verb === 'explain' ? second : `-${second}`
     const [row] = await query<{ result: { explained: boolean; reason: string } }>(
-      `select ledger.explain_coins($1, $2, concat_ws(' as ', $3::text, session_user), $4) as result`,
-      [first, amount, by === '' ? null : by, why],
+      `select ledger.explain_coins($1, $2, concat_ws(' as ', $3::text, session_user), $4, lower($5)) as result`,
+      [first, amount, by === '' ? null : by, why, third ?? null],
     )
     if (!row?.result.explained) throw new Error(`not recorded: ${row?.result.reason}`)
     return row.result.reason

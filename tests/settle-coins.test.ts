@@ -1,6 +1,7 @@
 /** Every coin that the vault holds is explained: by events, however long a node hid them, or by a person. */
 import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
+import pg from 'pg'
 import { getContractAddress, type Address } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
@@ -8,6 +9,7 @@ import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { startRpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
+import { until } from './support/until.ts'
 
 const DF = 10n ** 18n
 let s: SettleStage
@@ -281,21 +283,81 @@ describe('coins that came without a deposit', () => {
   }, 60_000)
 })
 
-test('coins that are gone without a payment are not explained by words: the alert stays until they are back', async () => {
+/** Coins leave the vault without an event. */
+async function taken(units: bigint): Promise<void> {
   const thief = '0x00000000000000000000000000000000000000aa'
   await s.chain.impersonateAccount({ address: s.vault })
   await s.chain.setBalance({ address: s.vault, value: DF })
   const take = { account: s.vault, address: s.df, abi: tokenAbi, functionName: 'transfer' } as const
-  await succeed(s.chain, await s.chain.writeContract({ ...take, args: [thief, 4n * DF] }))
+  await succeed(s.chain, await s.chain.writeContract({ ...take, args: [thief, units] }))
   await s.chain.stopImpersonatingAccount({ address: s.vault })
-  await s.finalize()
-  for (let runs = 0; runs < 2; runs += 1) expect(await s.run()).toMatchObject({ outcome: 'ok' })
-  expect(await unexplained()).toEqual([{ token: 'DF', missing: '4' }])
-  expect(await explain('DF', '4')).toMatchObject({ code: 1 })
-  await sent(s.df, s.vault, 4n * DF)
-  await s.finalize()
-  await s.run()
-  expect(await unexplained()).toEqual([])
+}
+const writeOff = async (...args: string[]) =>
+  await alerts('write-off', ...args, '--why', 'sent to the new vault', '--by', 'ann')
+
+describe('coins that are gone without a payment', () => {
+  test('are told until a person records them, with who and why, and never more than are missing', async () => {
+    await taken(4n * DF)
+    await s.finalize()
+    for (let runs = 0; runs < 2; runs += 1) expect(await s.run()).toMatchObject({ outcome: 'ok' })
+    expect(await unexplained()).toEqual([{ token: 'DF', missing: '4' }])
+    expect(await explain('DF', '4')).toMatchObject({ code: 1 })
+    expect(await writeOff('DF', '4.000000000000000001')).toEqual({
+      code: 1,
+      text: expect.stringMatching(/only 4 DF are missing/) as string,
+    })
+    expect(await writeOff('DF', '1')).toEqual({
+      code: 0,
+      text: '1 DF are recorded; 3 are left to be explained\n',
+    })
+    expect(await unexplained()).toEqual([{ token: 'DF', missing: '4' }])
+    expect(await writeOff('DF', '3')).toMatchObject({ code: 0 })
+    expect(await unexplained()).toEqual([])
+    expect(await writeOff('DF', '0.000000000000000001')).toMatchObject({ code: 1 })
+    const rows = await s.client.sql(
+      `select trim_scale(amount_in_wei / 1e18)::text as amount, recorded_by from coin_explanations where why = 'sent to the new vault' order by id`,
+    )
+    const by = expect.stringMatching(/^ann as \w+$/) as string
+    expect(rows).toEqual([{ amount: '-1', recorded_by: by }, { amount: '-3', recorded_by: by }]) // prettier-ignore
+    for (let runs = 0; runs < 3; runs += 1) expect(await s.run()).toMatchObject({ outcome: 'ok', alerts: 0 })
+  }, 60_000)
+
+  test('hide no later loss by having been recorded, and are a surplus when they come back', async () => {
+    await taken(2n * DF)
+    await s.finalize()
+    await s.run()
+    expect(await writeOff('DF', '2')).toMatchObject({ code: 0 })
+    await taken(1n)
+    await s.finalize()
+    await s.run()
+    expect(await unexplained()).toEqual([{ token: 'DF', missing: '0.000000000000000001' }])
+    await sent(s.df, s.vault, 2n * DF + 1n)
+    await s.finalize()
+    await s.run()
+    expect(await unexplained()).toEqual([{ token: 'DF', surplus: '2' }])
+    expect(await explain('DF', '2')).toMatchObject({ code: 0 })
+  }, 60_000)
+})
+
+test('the balances are summed while nobody’s cursor is locked', async () => {
+  await s.client.sql('delete from solvency_checks')
+  const [holder, looker] = [0, 1].map(() => new pg.Client({ connectionString: s.stack.manifest.databaseUrl }))
+  await Promise.all([holder!.connect(), looker!.connect()])
+  try {
+    const { rows } = await holder!.query('select pg_backend_pid() as pid')
+    await holder!.query('begin; lock table balances in access exclusive mode')
+    const running = s.run()
+    await until(
+      async () =>
+        (await looker!.query(`select from pg_stat_activity where $1 = any(pg_blocking_pids(pid)) and query like '%check_solvency%'`, [(rows as { pid: number }[])[0]!.pid])).rowCount === 1, // prettier-ignore
+      'the sum to wait for the balances',
+    )
+    const free = await looker!.query('select from chain_cursors for update skip locked')
+    await holder!.query('rollback')
+    expect([free.rowCount, await running]).toEqual([1, expect.objectContaining({ outcome: 'ok' })])
+  } finally {
+    await Promise.all([holder!.end(), looker!.end()])
+  }
 })
 
 describe('what cannot be read', () => {

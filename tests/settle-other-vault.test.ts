@@ -241,6 +241,35 @@ describe('while two vaults are followed', () => {
     expect(await alerts('vault_unexplained')).toEqual([])
   })
 
+  test('coins that left the one before without an event keep it followed until a person records them, and no longer', async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    for (const vault of [s.vault, moved.VAULT_ADDRESS as Address]) {
+      await s.chain.impersonateAccount({ address: vault })
+      await s.chain.setBalance({ address: vault, value: DF })
+      const take = { account: vault, address: s.df, abi: tokenAbi, functionName: 'transfer' } as const
+      const units = vault === s.vault ? 3n * DF : DF
+      await succeed(s.chain, await s.chain.writeContract({ ...take, args: [s.owner.address, units] }))
+      await s.chain.stopImpersonatingAccount({ address: vault })
+    }
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    for (let runs = 0; runs < 3; runs += 1) await s.run(moved)
+    const told = (await alerts('vault_unexplained')).map(({ detail }) => [detail.vault, detail.missing])
+    expect(new Map(told as [string, string][])).toEqual(new Map([[s.vault, '3'], [moved.VAULT_ADDRESS, '1']])) // prettier-ignore
+    const unnamed = await operator('write-off', 'DF', '1')
+    expect([unnamed.code, unnamed.error]).toEqual([1, expect.stringContaining('name one of')])
+    expect(await operator('write-off', 'DF', '3', moved.VAULT_ADDRESS)).toMatchObject({ code: 1 })
+    expect(await operator('write-off', 'DF', '1', moved.VAULT_ADDRESS)).toMatchObject({ code: 0 })
+    expect(await operator('write-off', 'DF', '3')).toMatchObject({ code: 0 })
+    for (let runs = 0; runs < 2; runs += 1) await s.run(moved)
+    const others = await otherVaults(connect(s.stack.manifest.settleDatabaseUrl, 10_000), {
+      chainId: s.stack.manifest.chainId,
+      vault: moved.VAULT_ADDRESS,
+    })
+    expect([await alerts('vault_unexplained'), others]).toEqual([[], []])
+  })
+
   test('a counter is accepted for the vault at which it is in doubt; without a doubt the vault must be named', async () => {
     const [doubted, other] = [await s.account(), await s.account()]
     await s.client.sql(

@@ -218,3 +218,34 @@ describe('deposits of a token that is not listed', () => {
     expect(await alert()).toMatchObject([{ count: 1, deposits: [{ account: vast.id }] }])
   })
 })
+
+test('deposits that were sent back by signatures of the vault count as gone once, whatever is listed later', async () => {
+  const contract = await newToken()
+  const holder = await s.account('0.000001')
+  await s.deposit(holder, contract, 2n * DF)
+  await s.deposit(holder, contract, 3n * DF)
+  await s.finalize()
+  await s.run()
+  // Both in one payment, which the ledger knows nothing of.
+  const deadline = (await s.now()) + 600
+  const signature = await s.authorize(holder.wallet.address, contract, 5n * DF, 0, deadline)
+  await succeed(
+    s.chain,
+    await s.submit({ wallet: holder.wallet, contract, wei: 5n * DF, deadline, signature }),
+  )
+  await s.finalize()
+  expect(await s.run()).toMatchObject({ quarantined: 1 })
+  await s.client.sql(
+    `select ledger.resolve_log(chain_id, tx_hash, content_hash, ordinal, false, 'sent back') from chain_logs where status = 'quarantined'`,
+  )
+  await s.client.sql(`select ledger.return_deposit(id, 'sent back') from deposits where account = $1`, [
+    holder.id,
+  ])
+  const symbol = await list(contract)
+  await s.run()
+  const told = await s.client.sql(
+    `select detail from alerts where kind = 'vault_unexplained' and resolved_at is null and detail ->> 'token' = $1`,
+    [symbol],
+  )
+  expect(told).toEqual([])
+})

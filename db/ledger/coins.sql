@@ -1,7 +1,7 @@
 -- Every coin of the vault is explained. For each token, what the vault holds at block B is what came in by deposits, less what it
--- paid and what was sent back by hand, more what a person recorded as sent without a deposit. Where it is not, a node has left
--- events out, and the logs are read again from where the sums last agreed; or coins came or went without an event, and a person
--- must say why.
+-- paid and what was sent back by hand, and what a person recorded as come or gone without an event. Where it is not, a node has
+-- left events out, and the logs are read again from where the sums last agreed; or coins came or went without an event, and a
+-- person must say why.
 
 -- What an event moves of which token. No row where it cannot be read: such a log is quarantined.
 create or replace function ledger.coins_of(p_event text, p_topics text[], p_data text)
@@ -33,12 +33,29 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
   where e.chain_id = p_chain_id and e.vault = p_vault and e.contract = p_contract
 $$;
 
--- Deposits that were never credited and that a person has sent back: no event says that they left.
+-- Is that why a payment was quarantined: the ledger has no signature for it? Also where a later withdrawal has its nonce by now.
+create or replace function ledger.is_payment_unknown(p_reason text) returns boolean
+language sql immutable as $$
+  select split_part(p_reason, ';', 1) in ('unknown_withdrawal', 'withdrawal_mismatch', 'paid_without_signature')
+$$;
+
+-- Deposits that were never credited and that a person has sent back, as far as no event says that they left: one that was sent
+-- back by a signature has the vault's own payment, which no withdrawal of the ledger explains, and that is in the sums already.
 create or replace function ledger.returned_coins(p_chain_id bigint, p_vault text, p_contract text) returns numeric
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(sum(d.amount_in_wei), 0) from public.deposits d
-  join public.chain_logs l using (chain_id, tx_hash, content_hash, ordinal)
-  where d.chain_id = p_chain_id and d.contract = p_contract and d.status = 'unsupported' and d.returned_at is not null and l.vault = p_vault
+  select coalesce(sum(greatest(r.wei - coalesce(paid.wei, 0), 0)), 0)
+  from (
+    select d.account, sum(d.amount_in_wei) as wei from public.deposits d
+    join public.chain_logs l using (chain_id, tx_hash, content_hash, ordinal)
+    where d.chain_id = p_chain_id and d.contract = p_contract and d.status = 'unsupported' and d.returned_at is not null and l.vault = p_vault
+    group by d.account
+  ) r
+  left join lateral (
+    select sum(c.paid) as wei from public.chain_logs l cross join lateral ledger.coins_of(l.event, l.topics, l.data) c
+    where l.account = r.account and l.status in ('quarantined', 'resolved') and l.chain_id = p_chain_id and l.vault = p_vault
+      and l.event = 'withdrawal' and c.contract = p_contract
+      and ledger.is_payment_unknown(l.reason) and l.reason not like '%; reconciled: %'
+  ) paid on true
 $$;
 
 create or replace function ledger.coins_key(p_chain_id bigint, p_vault text, p_contract text) returns text
@@ -100,16 +117,19 @@ end $$;
 create or replace function ledger.coins_text(p_wei numeric, p_decimals integer) returns text
 language sql immutable parallel safe as $$ select ledger.amount_text(p_wei * ('1e-' || p_decimals)::numeric) $$;
 
--- For a person: so much of the surplus that settle saw came without a deposit. A negative amount takes back what was recorded, as
--- far as it is missing now: its deposit was found. Coins that are gone are not explained by words.
+-- For a person: so much of the surplus that settle saw came without a deposit; or, a negative amount, so much of what it saw
+-- missing left without an event, or was recorded as come without a deposit and was one. Never more than was seen at the last look,
+-- so a record explains what has happened and nothing that will: the next coin that comes or goes so is a difference again.
+-- p_vault: null where one vault alone has such a difference.
 -- {explained, reason}: the reason says what keeps it from being recorded, and then nothing has changed.
-create or replace function ledger.explain_coins(p_token text, p_amount numeric, p_by text, p_why text) returns json
+create or replace function ledger.explain_coins(p_token text, p_amount numeric, p_by text, p_why text, p_vault text default null) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_token public.tokens;
   v_coins public.vault_coins;
   v_wei numeric;
-  v_explained numeric;
+  v_there numeric;
+  v_vaults text[];
   v_now timestamptz := clock_timestamp();
 begin
   select * into v_token from public.tokens t where t.symbol = p_token and t.contract is not null;
@@ -123,22 +143,21 @@ begin
   if coalesce(trim(p_by), '') = '' or coalesce(trim(p_why), '') = '' then
     return json_build_object('explained', false, 'reason', 'it says neither who nor why, or only one of them');
   end if;
-  -- Of several vaults one that has such a difference, else the one that was looked at last.
+  select array_agg(v.vault order by v.vault) into v_vaults from public.vault_coins v where v.chain_id = v_token.chain_id
+    and v.contract = v_token.contract and v.checked_at is not null and sign(v.unexplained_in_wei) = sign(v_wei);
+  if p_vault is null and cardinality(v_vaults) > 1 then
+    return json_build_object('explained', false, 'reason', 'several vaults have such a difference: name one of ' || array_to_string(v_vaults, ', '));
+  end if;
+  -- Where none has such a difference, the one that was looked at last tells how much of it there is.
   select * into v_coins from public.vault_coins v where v.chain_id = v_token.chain_id and v.contract = v_token.contract
-    and v.checked_at is not null order by (sign(v.unexplained_in_wei) = sign(v_wei)) desc, v.checked_at desc limit 1 for update;
+    and v.checked_at is not null and v.vault = coalesce(p_vault, v_vaults[1], v.vault) order by v.checked_at desc limit 1 for update;
   if not found then
     return json_build_object('explained', false, 'reason', 'settle has not looked at what the vault holds of it yet');
   end if;
-  v_explained := ledger.explained_coins(v_coins.chain_id, v_coins.vault, v_coins.contract);
-  if v_wei > 0 and v_wei > v_coins.unexplained_in_wei then
-    return json_build_object('explained', false, 'reason', format('at block %s only %s %s are there without an explanation', v_coins.checked_block,
-      ledger.coins_text(greatest(v_coins.unexplained_in_wei, 0), v_token.decimals), p_token));
-  elsif v_wei < 0 and v_wei < v_coins.unexplained_in_wei then
-    return json_build_object('explained', false, 'reason', format('at block %s only %s %s are missing', v_coins.checked_block,
-      ledger.coins_text(greatest(-v_coins.unexplained_in_wei, 0), v_token.decimals), p_token));
-  elsif v_explained + v_wei < 0 then
-    return json_build_object('explained', false, 'reason', format('only %s %s were recorded: what is gone is not explained by words',
-      ledger.coins_text(v_explained, v_token.decimals), p_token));
+  v_there := greatest(sign(v_wei) * v_coins.unexplained_in_wei, 0);
+  if abs(v_wei) > v_there then
+    return json_build_object('explained', false, 'reason', format('at block %s only %s %s are %s', v_coins.checked_block,
+      ledger.coins_text(v_there, v_token.decimals), p_token, case when v_wei > 0 then 'there without an explanation' else 'missing' end));
   end if;
   insert into public.coin_explanations (id, chain_id, vault, contract, amount_in_wei, recorded_by, why, created_at)
     values (ledger.new_id(v_now), v_coins.chain_id, v_coins.vault, v_coins.contract, v_wei, p_by, p_why, v_now);
@@ -149,9 +168,9 @@ begin
     update public.alerts a set resolved_at = v_now, detail = a.detail || jsonb_build_object('resolved', p_by || ': ' || p_why)
       where a.key = ledger.coins_key(v_coins.chain_id, v_coins.vault, v_coins.contract) and a.resolved_at is null;
   end if;
-  return json_build_object('explained', true, 'reason', format('%s %s are recorded; %s are left to be explained', ledger.amount_text(p_amount), p_token,
-    ledger.coins_text(v_coins.unexplained_in_wei - v_wei, v_token.decimals)));
+  return json_build_object('explained', true, 'reason', format('%s %s are recorded; %s are left to be explained', ledger.amount_text(abs(p_amount)),
+    p_token, ledger.coins_text(abs(v_coins.unexplained_in_wei - v_wei), v_token.decimals)));
 end $$;
 
-revoke all on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb), ledger.explain_coins(text, numeric, text, text) from public;
+revoke all on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb), ledger.explain_coins(text, numeric, text, text, text) from public;
 grant execute on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb) to tidegate_settle;

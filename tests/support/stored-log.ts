@@ -42,7 +42,7 @@ export async function storeLog(sql: Sql, log: StoredLog): Promise<Hex> {
   return hash
 }
 
-/** Logs as a node tells them, of which none is in the chain. More than was recorded of the vault's reserve cannot be taken back. */
+/** Logs as a node tells them, of which none is in the chain; their coins are recorded as come or gone without an event. */
 export async function storeForged(sql: Sql, chainId: number, vault: string, logs: RawLog[]): Promise<void> {
   const [before] = (await sql('select clock_timestamp()::text as at', [])) as { at: string }[]
   await sql(`select ledger.store_logs($1, $2, $3, 0)`, [chainId, vault, JSON.stringify(logs)])
