@@ -1,8 +1,10 @@
 /** What the ledger's witness remembers, and what a run concludes from it. */
 import { randomUUID } from 'node:crypto'
 import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import { locksWhileWaiting } from './support/row-locks.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
+import { withoutTriggers } from './support/without-triggers.ts'
 
 let s: SettleStage
 beforeAll(async () => {
@@ -112,4 +114,26 @@ test('a lost payment is booked also where a later withdrawal has taken its nonce
   expect([said!.result.booked.length, await s.balance(holder.id)]).toEqual([1, '15+10'])
   await s.client.sql(`select ledger.void_withdrawal($1, 'x')`, [row.id])
   expect([await s.balance(holder.id), await s.broken()]).toEqual(['25', []])
+})
+
+test('lost payments are booked in the order of the chain, and their accounts locked in the order of every verb', async () => {
+  const holders = [await s.account('1'), await s.account('1')].sort((a, b) => (a.id < b.id ? 1 : -1))
+  s.witness.state = { ...s.witness.state, mark: randomUUID() }
+  const place = { chainId: s.stack.manifest.chainId, vault: s.vault, contract: s.df }
+  // The account that sorts last was paid first.
+  const logs = []
+  for (const { id: account } of holders)
+    logs.push(await storeLog(s.client.sql, { ...place, event: 'withdrawal', account, data: withdrawalData(10n ** 18n, 0) })) // prettier-ignore
+  await withoutTriggers(
+    async (text) => await s.client.sql(text),
+    `update chain_logs set block_number = 2 where tx_hash = '${logs[1]}'`,
+  )
+  await s.finalize()
+  expect(await s.run()).toMatchObject({ quarantined: 2 })
+  const [last, first] = holders.map(({ id: account }) => ({ account, wallet: 'spot', token: 'DF' }) as const)
+  const { otherIsLocked } = await locksWhileWaiting(s.stack.manifest.databaseUrl, first!, last!, async () =>
+    await s.client.sql(`select ledger.reconcile('ann', 'x')`),
+  ) // prettier-ignore
+  expect(otherIsLocked).toBe(false)
+  expect(await Promise.all(holders.map(async ({ id }) => await s.balance(id)))).toEqual(['0', '0'])
 })

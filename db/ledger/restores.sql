@@ -43,6 +43,25 @@ begin
   return json_build_object('mark', v_mark, 'restored', v_restored);
 end $$;
 
+-- Payments whose withdrawals were lost, in the order of the chain, with every row that booking them can touch locked: of all accounts
+-- at once and in the order every verb keeps, since they are booked in another.
+create or replace function ledger.lock_lost_payments() returns public.chain_logs[]
+language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_logs public.chain_logs[];
+begin
+  select array_agg(l order by l.block_number, l.log_index, l.tx_hash, l.content_hash, l.ordinal) into v_logs from public.chain_logs l
+    where l.status = 'quarantined' and l.event = 'withdrawal' and ledger.is_payment_unknown(l.reason);
+  perform from public.withdrawal_nonces n
+    where (n.account, n.chain_id, n.vault) in (select l.account, l.chain_id, l.vault from unnest(v_logs) l)
+    order by n.account collate "C", n.chain_id, n.vault for update;
+  perform from public.withdrawals w where (w.account, w.chain_id, w.vault) in (select l.account, l.chain_id, l.vault from unnest(v_logs) l)
+    and w.status in ('reserved', 'signed') order by w.id for update;
+  perform from public.balances b where b.wallet = 'spot' and b.account in (select l.account from unnest(v_logs) l)
+    order by b.account collate "C", b.wallet collate "C", b.token collate "C" for update;
+  return coalesce(v_logs, '{}');
+end $$;
+
 -- A payment whose withdrawal was lost: what is left of available goes where it went, the rest is a debt. False: its token is not
 -- known, or the ledger has no room for such an amount, and it stays in quarantine.
 create or replace function ledger.book_lost_payment(p_log public.chain_logs, p_why text) returns boolean
@@ -59,7 +78,6 @@ begin
   if v_amount is null or v_amount <= 0 or v_amount >= 1e20 then
     return false;
   end if;
-  perform ledger.lock_withdrawers(p_log.chain_id, p_log.vault, array[p_log.account]);
   select least(b.available, v_amount) into v_left from public.balances b
     where b.account = p_log.account and b.wallet = 'spot' and b.token = v_token.symbol;
   v_left := coalesce(v_left, 0);
@@ -98,13 +116,7 @@ begin
     return json_build_object('done', false, 'booked', v_booked,
       'left', array['settle’s newest run has not read up to the final block: let it, then come again']);
   end if;
-  for v_log in
-    select l.* from public.chain_logs l
-    where l.status = 'quarantined' and l.event = 'withdrawal'
-      -- Also where a later withdrawal has taken the nonce of the lost one by now.
-      and split_part(l.reason, ';', 1) in ('unknown_withdrawal', 'withdrawal_mismatch', 'paid_without_signature')
-    order by l.block_number, l.log_index, l.tx_hash
-  loop
+  foreach v_log in array ledger.lock_lost_payments() loop
     if ledger.book_lost_payment(v_log, p_why) then
       v_booked := v_booked || format('%s paid %s', v_log.tx_hash, v_log.account);
     end if;
