@@ -4,8 +4,10 @@
  */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
+import * as prettier from 'prettier'
 import * as z from 'zod/mini'
 import * as groups from '../functions/_lib/env.ts'
+import { declaredBy } from './deploy-check/declared.ts'
 import { projectRoot } from './stack/manifest.ts'
 
 const BEGIN = '<!-- configuration: begin (npm run config:table) -->'
@@ -25,34 +27,34 @@ function absent(schema: z.ZodMiniType, secret: boolean): string {
   return `\`${JSON.stringify(result.data).replaceAll('"', '')}\``
 }
 
-/** Function files that spread a group into their environment. */
-function readers(): Map<string, string[]> {
-  const files = readdirSync(join(projectRoot, 'functions')).filter(
-    (name) => name.endsWith('.ts') && name !== 'index.ts',
-  )
-  const byGroup = new Map<string, string[]>()
-  for (const file of files) {
-    const text = readFileSync(join(projectRoot, 'functions', file), 'utf8')
-    for (const name of Object.keys(groups)) {
-      if (new RegExp(`\\.\\.\\.\\s*${name}\\b`).test(text)) {
-        byGroup.set(name, [...(byGroup.get(name) ?? []), file.replace(/\.ts$/, '')])
-      }
-    }
+/** Every function, and which of them read a variable by this schema, as their code declares it. */
+async function readers(): Promise<{ functions: string[]; bySchema: Map<unknown, string[]> }> {
+  const functions = readdirSync(join(projectRoot, 'functions'))
+    .filter((name) => name.endsWith('.ts') && name !== 'index.ts')
+    .map((name) => name.replace(/\.ts$/, ''))
+  const bySchema = new Map<unknown, string[]>()
+  for (const fn of functions) {
+    const { variables } = await declaredBy(join(projectRoot, `functions/${fn}.ts`))
+    for (const schema of Object.values(variables)) bySchema.set(schema, [...(bySchema.get(schema) ?? []), fn])
   }
-  return byGroup
+  return { functions, bySchema }
 }
 
-function table(): string {
-  const usedBy = readers()
-  const total = Math.max(...[...usedBy.values()].map((files) => files.length))
+function named(some: readonly string[], all: readonly string[]): string {
+  const others = all.filter((fn) => !some.includes(fn))
+  if (some.length <= 5) return some.join(', ')
+  if (others.length > 2) return `${some.length} functions`
+  return others.length === 0 ? 'all' : `all but ${others.join(', ')}`
+}
+
+async function table(): Promise<string> {
+  const { functions, bySchema } = await readers()
   const rows = ['| variable | secret | without it | meaning | read by |', '| --- | --- | --- | --- | --- |']
-  for (const [group, shape] of Object.entries(groups)) {
+  for (const shape of Object.values(groups)) {
     if (typeof shape !== 'object') continue
-    const files = usedBy.get(group) ?? []
-    const who =
-      files.length === total ? 'all' : files.length > 5 ? `${files.length} functions` : files.join(', ')
     for (const [name, schema] of Object.entries(shape as Record<string, z.ZodMiniType>)) {
       const meta = (z.globalRegistry.get(schema) ?? {}) as Described
+      const who = named(bySchema.get(schema) ?? [], functions)
       const example = meta.example ? ` (e.g. \`${meta.example}\`)` : ''
       rows.push(
         `| \`${name}\` | ${meta.secret ? 'yes' : ''} | ${absent(schema, meta.secret === true)} | ${meta.description ?? ''}${example} | ${who} |`,
@@ -66,11 +68,11 @@ const file = join(projectRoot, 'README.md')
 const readme = readFileSync(file, 'utf8')
 const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)]
 if (from < 0 || to < 0) throw new Error('README.md has lost the markers of the configuration table')
-const wanted = `${readme.slice(0, from + BEGIN.length)}\n\n${table()}\n\n${readme.slice(to)}`
-const squeezed = (text: string) => text.replace(/[ -]+/g, ' ')
+const text = `${readme.slice(0, from + BEGIN.length)}\n\n${await table()}\n\n${readme.slice(to)}`
+const wanted = await prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
 if (!process.argv.includes('--check')) {
   writeFileSync(file, wanted)
-} else if (squeezed(wanted) !== squeezed(readme)) {
+} else if (wanted !== readme) {
   console.error('the README’s configuration table is old: npm run config:table')
   process.exit(1)
 }
