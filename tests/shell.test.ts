@@ -1,5 +1,10 @@
+import { execFile } from 'node:child_process'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { plainEnvNames } from '../scripts/stack/env-names.ts'
+import { projectRoot } from '../scripts/stack/manifest.ts'
 import { programEnv } from '../scripts/stack/program-env.ts'
 import { givenVariables } from '../scripts/stack/shell.ts'
 
@@ -59,6 +64,33 @@ describe('the shell', () => {
       for (const name of ['HTTPS_PROXY', 'PGHOST', 'NODE_OPTIONS_OF_OTHERS']) delete process.env[name]
     }
   })
+})
+
+test('a proxy of the shell gets nothing that a command asks for, although Node has read it before the command', async () => {
+  const asked: string[] = []
+  const answer = (said: string) => (_: unknown, response: ServerResponse) => {
+    asked.push(said)
+    response.end()
+  }
+  const [proxy, host] = [createServer(answer('proxy')), createServer(answer('host'))]
+  const urls: string[] = []
+  for (const server of [proxy, host]) {
+    await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+    urls.push(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`)
+  }
+  const program = `import { get } from 'node:http'
+    await import('./scripts/stack/forget-shell.ts')
+    await fetch('${urls[1]}')
+    await new Promise((resolve, reject) => get('${urls[1]}', resolve).on('error', reject))
+    process.exit()`
+  const env = { PATH: process.env.PATH, NODE_USE_ENV_PROXY: '1', HTTP_PROXY: urls[0], http_proxy: urls[0] }
+  await promisify(execFile)(process.execPath, ['--import', 'tsx', '--input-type=module', '-e', program], {
+    cwd: projectRoot,
+    env,
+  })
+  for (const server of [proxy, host]) server.closeAllConnections()
+  for (const server of [proxy, host]) server.close()
+  expect(asked).toEqual(['host', 'host'])
 })
 
 describe('--set', () => {
