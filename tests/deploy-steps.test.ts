@@ -36,7 +36,11 @@ case "$1 $2" in
   'iam create-user') [ -e user ] && missing EntityAlreadyExists; touch user ;;
   'sts get-caller-identity') echo 123456789012 ;;
   'kms describe-key') [ -e alias ] || missing NotFoundException; echo key-1 ;;
-  'kms create-key') echo key-1 ;;
+  'kms create-key'|'kms put-key-policy')
+    while [ "$1" != --policy ]; do shift; done
+    case "$2" in file://*) cat "\${2#file://}" > policy ;; *) printf '%s' "$2" > policy ;; esac
+    echo key-1 ;;
+  'kms get-key-policy') cat policy ;;
   'kms create-alias') [ -e alias ] && missing AlreadyExistsException; touch alias ;;
   'kms get-public-key') echo ${publicKey} ;;
   'iam create-access-key') echo '{"AccessKey":{"AccessKeyId":"AKIA1","SecretAccessKey":"geheim"}}' ;;
@@ -44,16 +48,16 @@ esac
 exit 0
 `
   const withAws = () => {
-    for (const made of ['user', 'alias', 'calls']) rmSync(join(folder, made), { force: true })
+    for (const made of ['user', 'alias', 'calls', 'policy']) rmSync(join(folder, made), { force: true })
     writeFileSync(join(folder, 'aws'), AWS, { mode: 0o700 })
     vi.stubEnv('PATH', `${folder}:${process.env.PATH}`)
   }
   const calls = () => readFileSync(join(folder, 'calls'), 'utf8')
   afterEach(() => void vi.unstubAllEnvs())
 
-  it('prints commands that make user, key, alias and access key, and a policy that is JSON', () => {
+  it('prints commands that make user, key, alias and access key, and a policy that is JSON', async () => {
     withAws()
-    kms(['--user', 'signer'])
+    await kms(['--user', 'signer'])
     const commands = (said[0] ?? '').split('\n')
     expect(commands.at(-1)).toMatch(/kms --address$/)
     execFileSync('bash', ['-euc', commands.slice(0, -1).join('\n')], { cwd: folder })
@@ -71,21 +75,80 @@ exit 0
     expect(JSON.stringify(JSON.parse(policy))).toContain('arn:aws:iam::123456789012:user/signer')
   })
 
-  it('runs them where that is asked for, and again without making anything twice', () => {
+  it('runs them where that is asked for, and again without making anything twice', async () => {
     withAws()
     for (const again of [false, true]) {
       said = []
-      kms(['--run', '--user', 'signer', '--region', 'eu-west-1'])
+      await kms(['--run', '--user', 'signer', '--region', 'eu-west-1'])
       expect(said.join('\n')).toContain(again ? 'was there' : 'made')
       expect(said.join('\n')).toContain(`"address": "${addressOfPublicKey(publicKey)}"`)
     }
     expect(calls().match(/create-key/g)).toHaveLength(1)
     expect(calls().match(/create-alias/g)).toHaveLength(1)
+    expect(calls()).not.toContain('put-key-policy')
   })
 
-  it('says what to do where there is no AWS CLI', () => {
+  /** As AWS gives back what it was given: in an order and with white space of its own. */
+  const rewritten = (text: string): string => {
+    const turned = (value: unknown): unknown => {
+      if (Array.isArray(value)) return [...value].reverse().map(turned)
+      if (typeof value !== 'object' || value === null) return value
+      return Object.fromEntries(
+        Object.entries(value)
+          .reverse()
+          .map(([name, one]) => [name, turned(one)]),
+      )
+    }
+    return JSON.stringify(turned(JSON.parse(text)), null, 3)
+  }
+  const policyFile = join(folder, 'policy')
+
+  it('leaves a key that is there with the policy it has, and shows what would be another', async () => {
+    withAws()
+    await kms(['--run', '--user', 'signer'])
+    const ours = readFileSync(policyFile, 'utf8')
+    const theirs = JSON.parse(ours) as { Statement: object[] }
+    theirs.Statement[2] = {
+      ...theirs.Statement[2],
+      Sid: 'Audit',
+      Principal: { AWS: 'arn:aws:iam::1:role/audit' },
+    }
+    const others = rewritten(JSON.stringify(theirs))
+    writeFileSync(policyFile, others)
+    rmSync(join(folder, 'calls'))
+    rmSync(join(folder, 'user'))
+    const refused = await kms(['--run', '--user', 'signer']).catch(({ message }: Error) => message)
+    expect(refused).toMatch(/^- .*role\/audit.*$/m)
+    expect(refused).toMatch(/^\+ .*"Sid":"Read"/m)
+    expect(refused).not.toMatch(/"Sid":"(Care|Sign)"/)
+    expect(readFileSync(policyFile, 'utf8')).toBe(others)
+    expect(calls()).not.toMatch(/put-key-policy|create-/)
+    await kms(['--run', '--user', 'signer', '--replace-policy'])
+    expect(JSON.parse(readFileSync(policyFile, 'utf8'))).toEqual(JSON.parse(ours))
+    expect(said.join('\n')).toContain('was there, with a new policy')
+  })
+
+  it('knows its own policy again, however AWS writes it', async () => {
+    withAws()
+    await kms(['--run', '--user', 'signer'])
+    writeFileSync(policyFile, rewritten(readFileSync(policyFile, 'utf8')))
+    await kms(['--run', '--user', 'signer'])
+    expect(calls()).not.toContain('put-key-policy')
+  })
+
+  it('makes nothing beside an alias whose key is of another kind', async () => {
+    withAws()
+    writeFileSync(join(folder, 'alias'), '')
+    writeFileSync(join(folder, 'aws'), AWS.replace(publicKey, 'MFkwEwYHKoZIzj0CAQY='), { mode: 0o700 })
+    await expect(kms(['--run', '--replace-policy'])).rejects.toThrow(
+      'alias/tidegate-signer: this is no public key',
+    )
+    expect(calls()).not.toMatch(/put-key-policy|create-/)
+  })
+
+  it('says what to do where there is no AWS CLI', async () => {
     vi.stubEnv('PATH', join(folder, 'nothing'))
-    expect(() => kms(['--run'])).toThrow('there is no AWS CLI here')
+    await expect(kms(['--run'])).rejects.toThrow('there is no AWS CLI here')
   })
 })
 

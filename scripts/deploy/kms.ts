@@ -1,58 +1,13 @@
 /** `npm run deploy -- kms`: the signing key in AWS KMS, the one user who may sign with it, and its address. */
 import { execFileSync, type ExecFileSyncOptions } from 'node:child_process'
 import { publicKeyToAddress } from 'viem/accounts'
+import { keyPolicy, policyDifference } from './key-policy.ts'
 
 export interface KmsOptions {
   region: string
   /** Without `alias/`. */
   alias: string
   user: string
-  /** Runs the commands; without it they are printed. */
-  run: boolean
-}
-
-/**
- * The key's policy. The account may look after the key and never sign: no policy that somebody else in it has can grant
- * that. The one user signs digests, and reads the public half.
- */
-export function keyPolicy(account: string, user: string): object {
-  const care = [
-    'Describe*',
-    'List*',
-    'Get*',
-    'Enable*',
-    'Disable*',
-    'Put*',
-    'Update*',
-    'CreateAlias',
-    'Delete*',
-    'Revoke*',
-  ]
-  const end = ['TagResource', 'UntagResource', 'ScheduleKeyDeletion', 'CancelKeyDeletion']
-  const signer = { AWS: `arn:aws:iam::${account}:user/${user}` }
-  return {
-    Version: '2012-10-17',
-    Statement: [
-      {
-        Sid: 'Care',
-        Effect: 'Allow',
-        Principal: { AWS: `arn:aws:iam::${account}:root` },
-        Action: [...care, ...end].map((action) => `kms:${action}`),
-        Resource: '*',
-      },
-      {
-        Sid: 'Sign',
-        Effect: 'Allow',
-        Principal: signer,
-        Action: 'kms:Sign',
-        Resource: '*',
-        Condition: {
-          StringEquals: { 'kms:SigningAlgorithm': 'ECDSA_SHA_256', 'kms:MessageType': 'DIGEST' },
-        },
-      },
-      { Sid: 'Read', Effect: 'Allow', Principal: signer, Action: 'kms:GetPublicKey', Resource: '*' },
-    ],
-  }
 }
 
 /**
@@ -94,10 +49,10 @@ const KEY_ID = ['--query', 'KeyMetadata.KeyId', '--output', 'text']
 const DESCRIPTION = ['--description', 'Tidegate withdrawal signer']
 
 /** The commands in their order, for a person who runs them. */
-export function kmsCommands({ region, alias, user }: Omit<KmsOptions, 'run'>): string {
+export function kmsCommands({ region, alias, user }: KmsOptions): string {
   const policy = JSON.stringify(keyPolicy('ACCOUNT', user), null, 2)
   const create = shown([...CREATE_KEY, ...DESCRIPTION, '--policy', 'file://key-policy.json', ...KEY_ID])
-  return `export AWS_REGION=${region}
+  return `export AWS_REGION=${region} AWS_IGNORE_CONFIGURED_ENDPOINT_URLS=true
 # 1. The one user who will sign.
 aws iam create-user --user-name ${user}
 aws iam wait user-exists --user-name ${user}
@@ -125,27 +80,61 @@ export interface MadeSigner {
 /**
  * Makes user, key, alias and access key. What is there under its name already is kept, so that it can be run again after a
  * failure; the access key is made anew each time.
+ *
+ * @param replacePolicy a key that is there gets our policy in place of its own
+ * @throws Error before anything is made where that key has another policy, or cannot sign
  */
-export function makeSigner({ alias, user }: KmsOptions, aws: Aws, say: (line: string) => void): MadeSigner {
+export function makeSigner(
+  { alias, user, replacePolicy = false }: KmsOptions & { replacePolicy?: boolean },
+  aws: Aws,
+  say: (line: string) => void,
+): MadeSigner {
+  const account = aws('sts', 'get-caller-identity', '--query', 'Account', '--output', 'text')
+  const policy = keyPolicy(account, user)
+  const keyId = `alias/${alias}`
+  const known = knownKey(keyId, aws)
+  const difference = known === undefined ? [] : policyDifference(known.policy, policy)
+  if (difference.length > 0 && !replacePolicy)
+    throw new Error(
+      [
+        `${keyId} is a key with another policy than ours; nothing was changed. - is what it has, + what it would get:`,
+        ...difference,
+        'Another --alias makes a key of its own; --replace-policy gives this one our policy.',
+      ].join('\n'),
+    )
   const hasUser = optional(() => aws('iam', 'get-user', '--user-name', user)) !== undefined
   if (!hasUser) aws('iam', 'create-user', '--user-name', user)
   aws('iam', 'wait', 'user-exists', '--user-name', user)
-  say(`user ${user}: ${hasUser ? 'was there' : 'made'}`)
-  const account = aws('sts', 'get-caller-identity', '--query', 'Account', '--output', 'text')
-  const policy = JSON.stringify(keyPolicy(account, user))
-  const keyId = `alias/${alias}`
-  const known = optional(() => aws('kms', 'describe-key', '--key-id', keyId, ...KEY_ID))
-  const key = known ?? aws(...CREATE_KEY, ...DESCRIPTION, '--policy', policy, ...KEY_ID)
+  say(`user ${user} of the account ${account}: ${hasUser ? 'was there' : 'made'}`)
+  const text = JSON.stringify(policy)
+  const key = known?.id ?? aws(...CREATE_KEY, ...DESCRIPTION, '--policy', text, ...KEY_ID)
   if (known === undefined) aws('kms', 'create-alias', '--alias-name', keyId, '--target-key-id', key)
-  else aws('kms', 'put-key-policy', '--key-id', key, '--policy-name', 'default', '--policy', policy)
-  say(`key ${keyId}: ${known === undefined ? 'made' : 'was there'} (${key})`)
-  const publicKey = aws('kms', 'get-public-key', '--key-id', key, '--query', 'PublicKey', '--output', 'text')
-  const address = addressOfPublicKey(publicKey)
+  else if (difference.length > 0)
+    aws('kms', 'put-key-policy', '--key-id', key, '--policy-name', 'default', '--policy', text)
+  const kept = difference.length > 0 ? 'was there, with a new policy' : 'was there'
+  say(`key ${keyId}: ${known === undefined ? 'made' : kept} (${key})`)
+  const address = addressOfPublicKey(publicKeyOf(key, aws))
   const made = JSON.parse(aws('iam', 'create-access-key', '--user-name', user, '--output', 'json')) as {
     AccessKey: { AccessKeyId: string; SecretAccessKey: string }
   }
   const { AccessKeyId: accessKeyId, SecretAccessKey: secretAccessKey } = made.AccessKey
   return { keyId, address, accessKeyId, secretAccessKey }
+}
+
+const publicKeyOf = (key: string, aws: Aws): string =>
+  aws('kms', 'get-public-key', '--key-id', key, '--query', 'PublicKey', '--output', 'text')
+
+/** The key behind an alias, with its policy. @throws Error where it is no key that can sign for the vault */
+function knownKey(keyId: string, aws: Aws): { id: string; policy: string } | undefined {
+  const id = optional(() => aws('kms', 'describe-key', '--key-id', keyId, ...KEY_ID))
+  if (id === undefined) return undefined
+  try {
+    addressOfPublicKey(publicKeyOf(id, aws))
+  } catch (error) {
+    throw new Error(`${keyId}: ${(error as Error).message}; nothing was changed. Another --alias makes a key`)
+  }
+  const named = ['--policy-name', 'default', '--query', 'Policy', '--output', 'text']
+  return { id, policy: aws('kms', 'get-key-policy', '--key-id', id, ...named) }
 }
 
 /** undefined where AWS says that there is no such thing. @throws every other failure */

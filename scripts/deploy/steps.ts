@@ -1,19 +1,17 @@
 /** The two steps before a deployment as commands: `npm run deploy -- kms` and `npm run deploy -- vault`. */
 import { readFileSync } from 'node:fs'
 import { parseArgs } from 'node:util'
-import { isAddress, type Hex } from 'viem'
-import { addressOfPublicKey, awsCli, kmsCommands, makeSigner } from './kms.ts'
-import { withoutAddresses } from './nodes.ts'
+import type { Hex } from 'viem'
 import { defaultSecretFile, readSecrets } from './secret-values.ts'
 import { readDeploySettings } from './settings.ts'
-import { deployVault, vaultArguments, vaultProblems } from './vault.ts'
 
 /**
  *   --region, --alias, --user   how they are called
  *   --run                       runs the commands with the AWS CLI, instead of printing them
+ *   --replace-policy            with it: a key that the alias has already gets our policy
  *   --address                   reads a public key from stdin, and prints its address
  */
-export function kms(args: string[]): void {
+export async function kms(args: string[]): Promise<void> {
   const { values } = parseArgs({
     args,
     options: {
@@ -21,12 +19,15 @@ export function kms(args: string[]): void {
       alias: { type: 'string', default: 'tidegate-signer' },
       user: { type: 'string', default: 'tidegate-signer' },
       run: { type: 'boolean', default: false },
+      'replace-policy': { type: 'boolean', default: false },
       address: { type: 'boolean', default: false },
     },
   })
+  const { addressOfPublicKey, awsCli, kmsCommands, makeSigner } = await import('./kms.ts')
   if (values.address) return console.log(addressOfPublicKey(readFileSync(0, 'utf8')))
   if (!values.run) return console.log(kmsCommands(values))
-  const made = makeSigner(values, awsCli(values.region), (line) => console.log(line))
+  const options = { ...values, replacePolicy: values['replace-policy'] }
+  const made = makeSigner(options, awsCli(values.region), (line) => console.log(line))
   console.log(
     `deploy.json: "signer": { "region": "${values.region}", "keyId": "${made.keyId}", "address": "${made.address}" }`,
   )
@@ -60,6 +61,10 @@ export async function vault(args: string[], env: Record<string, string | undefin
   const file = values.secrets ?? defaultSecretFile(values.env)
   const { values: secrets, problems } = readSecrets(names, { file, env })
   if (problems.length > 0) throw new Error(problems.join('\n'))
+  // Loaded once the files are known to be well: it takes seconds.
+  const { deployVault, vaultArguments, vaultProblems } = await import('./vault.ts')
+  const { withoutAddresses } = await import('./nodes.ts')
+  const { isAddress } = await import('viem')
   const rpcUrl = secrets.get('RPC_URL') ?? ''
   if (!values.new) {
     const found = await withoutAddresses(vaultProblems(settings, rpcUrl))
