@@ -7,22 +7,23 @@
  *   --single           one Worker for everything
  *   --destroy          deletes the Workers of a test environment; never those of the top of the file
  *   --secrets <file>   instead of .deploy.secrets.json
+ *   --take-over <name> the environment whose database this one gets; without it a database of another is refused
  *   --connect-to <url> reaches the host there, instead of by DNS, to look whether it answers
+ *   --cloudflare-api <url>  a stand-in for Cloudflare's API on this machine
  *
  * `npm run deploy -- kms` and `npm run deploy -- vault` do the steps before it: see scripts/deploy/steps.ts.
  */
+import './deploy/shell.ts'
 import { parseArgs } from 'node:util'
 import { deploy, type DeployOptions } from './deploy/run.ts'
 import { defaultSecretFile } from './deploy/secret-values.ts'
 import { kms, vault } from './deploy/steps.ts'
 
 const { env } = process
-// A connection string says all that it means: what the shell says to Postgres's other clients is of other projects.
-for (const name of Object.keys(env)) if (name.startsWith('PG')) delete env[name]
 const [command, ...rest] = process.argv.slice(2)
 
 try {
-  if (command === 'kms') kms(rest)
+  if (command === 'kms') await kms(rest)
   else if (command === 'vault') await vault(rest, env)
   else await deploy(optionsOf(process.argv.slice(2)), env)
 } catch (error) {
@@ -42,9 +43,12 @@ function optionsOf(args: string[]): DeployOptions {
       destroy: { type: 'boolean', default: false },
       secrets: { type: 'string' },
       'connect-to': { type: 'string' },
+      'cloudflare-api': { type: 'string' },
+      'take-over': { type: 'string' },
     },
   })
   const { config: file, env: environment, only, plan, single, destroy } = values
   const secretFile = values.secrets ?? defaultSecretFile(environment)
-  return { file, environment, only, plan, single, destroy, secretFile, connectTo: values['connect-to'] }
+  const { 'connect-to': connectTo, 'cloudflare-api': cloudflareApi, 'take-over': takeOver } = values
+  return { file, environment, only, plan, single, destroy, secretFile, connectTo, cloudflareApi, takeOver }
 }

@@ -2,12 +2,14 @@ import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
+import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FileProblems } from '../scripts/deploy/checked-json.ts'
-import { addressOfPublicKey, keyPolicy, kmsCommands, makeSigner } from '../scripts/deploy/kms.ts'
+import { keyPolicy } from '../scripts/deploy/key-policy.ts'
+import { addressOfPublicKey, kmsCommands, makeSigner } from '../scripts/deploy/kms.ts'
 import { connectionStrings, passwordOf } from '../scripts/deploy/logins.ts'
 import { readDeployment } from '../scripts/deploy/settings.ts'
-import { markOf, bundled, uploadConfig, wordsOf } from '../scripts/deploy/upload.ts'
+import { bundled, markOf, MESSAGE, settingsMark, uploadConfig, wordsOf } from '../scripts/deploy/upload.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { inOrder, nameProblems, wantedWorkers, type WantedWorker } from '../scripts/deploy/wanted.ts'
 
@@ -210,6 +212,33 @@ describe('secrets', () => {
   })
 })
 
+describe('Cloudflare’s token', () => {
+  const apiWith = (cloudflareApi?: string) => {
+    const { file } = deployment()
+    const env = {
+      ...SECRETS,
+      CLOUDFLARE_API_BASE_URL: 'http://127.0.0.1:1',
+      DEPLOY_CLOUDFLARE_API_BASE_URL: 'http://x',
+    }
+    const source = { file: join(folder, 'secrets.json'), env }
+    return readDeployment(file, undefined, source, { cloudflareApi }).cloudflareApi
+  }
+
+  it('goes to Cloudflare, whatever the shell says, or to a stand-in on this machine that the operator names', () => {
+    expect(apiWith()).toBe('https://api.cloudflare.com/client/v4')
+    for (const url of ['http://127.0.0.1:9/client/v4', 'http://[::1]:9', 'http://localhost:9'])
+      expect(apiWith(url)).toBe(url)
+    const others = [
+      'https://api.example.com',
+      'http://127.0.0.1@example.com/',
+      'http://127.0.0.1.example.com',
+      'x',
+      '',
+    ]
+    for (const url of others) expect(() => apiWith(url)).toThrow('a stand-in on this machine')
+  })
+})
+
 describe('a function', () => {
   it('gets its variables and secrets and nobody else’s', async () => {
     const { chosen } = await wanted()
@@ -306,6 +335,33 @@ describe('one Worker for everything', () => {
   })
 })
 
+describe('the command', () => {
+  it('loads neither the functions nor a library for chain or database before the file and the secrets are known to be well', async () => {
+    const entry = join(projectRoot, 'scripts/deploy.ts')
+    const options = {
+      bundle: true,
+      write: false,
+      metafile: true,
+      format: 'esm',
+      packages: 'external',
+    } as const
+    const { metafile } = await build({
+      ...options,
+      entryPoints: [entry],
+      absWorkingDir: projectRoot,
+      logLevel: 'silent',
+      platform: 'node',
+    })
+    const loaded = new Set<string>(['scripts/deploy.ts'])
+    for (const file of loaded)
+      for (const { path, kind } of metafile.inputs[file]?.imports ?? [])
+        if (kind === 'import-statement') loaded.add(path)
+    expect([...loaded]).toContain('scripts/deploy/settings.ts')
+    const foreign = [...loaded].filter((path) => !path.startsWith('scripts/') && !path.startsWith('node:'))
+    expect(foreign).toEqual(['zod/mini'])
+  })
+})
+
 describe('the mark of a version', () => {
   it('changes with the bundle, a variable or a secret, and tells none of them', async () => {
     const { deployment: made, chosen } = await wanted()
@@ -316,7 +372,11 @@ describe('the mark of a version', () => {
     expect(markOf(made, { ...settle, vars: { ...settle.vars, X: '1' } }, bundled('a'))).not.toBe(mark)
     const secrets = { ...settle.secrets, RPC_URL: 'https://b.example.com' }
     expect(markOf(made, { ...settle, secrets }, bundled('a'))).not.toBe(mark)
-    expect(mark).toMatch(/^[0-9a-f]{32}$/)
+    expect(mark).toMatch(/^[0-9a-f]{32}-[0-9a-f]{32}$/)
+    // What --only compares, without the other Workers' bundles.
+    const ends = (worker: WantedWorker) => mark.endsWith(settingsMark(made, worker))
+    expect([settle, { ...settle, secrets }, { ...settle, vars: {} }].map(ends)).toEqual([true, false, false])
+    expect(`${MESSAGE}${mark}`.length).toBeLessThanOrEqual(100)
     expect(JSON.stringify(uploadConfig(settle))).not.toContain(SECRETS.RPC_URL)
   })
 })
@@ -367,12 +427,13 @@ describe('the signing key', () => {
         throw new Error(missing === 'user' ? 'NoSuchEntity' : 'NotFoundException')
       if (what === 'iam create-user') there.add('user')
       if (what === 'kms create-alias') there.add('alias')
+      if (what === 'kms get-key-policy') return JSON.stringify(keyPolicy('123456789012', 'u'))
       if (what === 'kms get-public-key') return der.toString('base64')
       if (what === 'iam create-access-key')
         return JSON.stringify({ AccessKey: { AccessKeyId: 'A', SecretAccessKey: 'S' } })
       return '123456789012'
     }
-    const options = { region: 'r', alias: 'a', user: 'u', run: true }
+    const options = { region: 'r', alias: 'a', user: 'u' }
     const first = makeSigner(options, aws, () => {})
     const again = calls.splice(0).length
     expect(makeSigner(options, aws, () => {}).address).toBe(first.address)

@@ -37,11 +37,9 @@ interface Version {
   resources: { bindings?: { type: string; name: string; text?: string }[] }
 }
 
-const CLOUDFLARE = 'https://api.cloudflare.com/client/v4'
 const LIMIT_MS = 30_000
 
-export function cloudflareApi({ settings, apiToken }: Deployment): CloudflareApi {
-  const base = process.env.CLOUDFLARE_API_BASE_URL ?? CLOUDFLARE
+export function cloudflareApi({ settings, apiToken, cloudflareApi: base }: Deployment): CloudflareApi {
   const scripts = `/accounts/${settings.account}/workers/scripts`
   const routes = `/zones/${settings.zone}/workers/routes`
 

@@ -2,8 +2,9 @@
  * `deploy.json`: what a deployment is, for one or more environments, and nothing secret. It is read whole: every mistake in
  * it, in the variables that the functions read and in the secrets is told at once, before anything is touched.
  */
-import { EDGE_ROLES, type EdgeRole } from '../stack/database.ts'
+import type { EdgeRole } from '../stack/database.ts'
 import * as z from 'zod/mini'
+import { apiAddress, type Asked } from './asked.ts'
 import { checked, FileProblems, readJson } from './checked-json.ts'
 import { readSecrets, type SecretSource } from './secret-values.ts'
 
@@ -69,6 +70,10 @@ export interface Deployment {
   /** Passwords of the logins and marks of what is deployed are made with it. */
   deployKey: string
   apiToken: string
+  /** Where the token is sent. */
+  cloudflareApi: string
+  /** Name of the environment whose database is taken over. */
+  takeOver: string | undefined
 }
 
 /** Which login stands behind which connection string. */
@@ -77,8 +82,6 @@ export const LOGIN_OF: Readonly<Record<string, EdgeRole>> = {
   ADMIN_DATABASE_URL: 'tidegate_admin',
   SETTLE_DATABASE_URL: 'tidegate_settle',
 }
-const unused = EDGE_ROLES.find((role) => !Object.values(LOGIN_OF).includes(role))
-if (unused) throw new Error(`no connection string is for the login ${unused}`)
 
 /** What the deploy command itself needs, beside the functions' secrets. */
 const OWN_SECRETS = ['OWNER_DATABASE_URL', 'DEPLOY_KEY', 'CLOUDFLARE_API_TOKEN'] as const
@@ -88,7 +91,9 @@ export function readDeployment(
   file: string,
   environment: string | undefined,
   source: SecretSource,
+  { cloudflareApi, takeOver }: Asked = {},
 ): Deployment {
+  const address = apiAddress(cloudflareApi)
   const settings = readDeploySettings(file, environment)
   const { environments = {} } = readJson(file) as { environments?: object }
   const { values, problems } = readSecrets([...OWN_SECRETS, ...settings.secrets], source)
@@ -113,6 +118,8 @@ export function readDeployment(
     ownerUrl: own('OWNER_DATABASE_URL'),
     deployKey: own('DEPLOY_KEY'),
     apiToken: own('CLOUDFLARE_API_TOKEN'),
+    cloudflareApi: address,
+    takeOver,
   }
 }
 

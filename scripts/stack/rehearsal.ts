@@ -22,6 +22,8 @@ export interface Rehearsal {
   settings: Record<string, unknown>
   secrets: Record<string, string>
   folder: string
+  /** Further variables of the shell that the command runs in. */
+  shell: Record<string, string>
   /** What the deployed Workers logged last. */
   workerLog(): string
   /** Settings and secrets as they are now. */
@@ -61,6 +63,7 @@ export async function startRehearsal({
     cloudflare,
     host: HOST,
     folder,
+    shell: {},
     settings: { ...settingsOf(stack, cloudflare), tokens },
     secrets: secretsOf(stack, cloudflare, databaseUrl),
     workerLog: () => log,
@@ -73,7 +76,7 @@ export async function startRehearsal({
     async deploy(...options) {
       const { file, secretFile } = await rehearsal.writeFiles()
       const named = ['--config', file, '--secrets', secretFile]
-      return await deployCommand(cloudflare, [...named, ...options], onOutput)
+      return await deployCommand(cloudflare, [...named, ...options], onOutput, rehearsal.shell)
     },
     async stop() {
       await cloudflare.stop()
@@ -124,11 +127,13 @@ async function deployCommand(
   cloudflare: CloudflareStandIn,
   options: string[],
   onOutput: (chunk: string) => void,
+  shell: Record<string, string>,
 ): Promise<{ code: number; output: string }> {
   const { PATH = '' } = process.env
   // A person's proxy or keys have no business here.
-  const env = { PATH, HOME: tmpdir(), CLOUDFLARE_API_BASE_URL: cloudflare.api.url }
-  const args = ['--import', 'tsx', 'scripts/deploy.ts', '--connect-to', cloudflare.edgeUrl, ...options]
+  const env = { PATH, HOME: tmpdir(), ...shell }
+  const places = ['--cloudflare-api', cloudflare.api.url, '--connect-to', cloudflare.edgeUrl]
+  const args = ['--import', 'tsx', 'scripts/deploy.ts', ...places, ...options]
   const child = spawn(process.execPath, args, { cwd: projectRoot, stdio: ['ignore', 'pipe', 'pipe'], env })
   let output = ''
   for (const stream of [child.stdout, child.stderr]) {
