@@ -1,12 +1,17 @@
 /** The deploy command as a person runs it, by the real wrangler, against a stand-in for Cloudflare that keeps its rules. */
 import { mkdtemp, rm } from 'node:fs/promises'
+import { createServer } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { askHost } from '../scripts/deploy/ask.ts'
 import { copyProject } from '../scripts/deploy-check/canaries.ts'
+import { environmentName, isNamed, nameDatabase } from '../scripts/deploy/environment.ts'
+import { passwordOf } from '../scripts/deploy/logins.ts'
 import { deploy, type DeployOptions } from '../scripts/deploy/run.ts'
+import { readDeployment } from '../scripts/deploy/settings.ts'
 import { bundled } from '../scripts/deploy/upload.ts'
 import { bundleFunction } from '../scripts/stack/bundle.ts'
 import { newScript } from '../scripts/stack/cloudflare/account.ts'
@@ -21,12 +26,41 @@ const names = DEPLOYED.map((fn) => `tidegate-${fn}-staging`)
 vi.setConfig({ testTimeout: 600_000, hookTimeout: 180_000 })
 
 let on: Rehearsal
+/** What was sent where the shell points to, and not the operator. */
+const led: string[] = []
+const elsewhere = createServer((request, response) => {
+  led.push(`${request.method} ${request.url}`)
+  response.writeHead(500).end()
+}).on('connect', (request, socket) => {
+  led.push(`CONNECT ${request.url}`)
+  socket.destroy()
+})
 beforeAll(async () => {
   on = await startRehearsal()
+  await new Promise<void>((resolve) => elsewhere.listen(0, '127.0.0.1', resolve))
+  const url = `http://127.0.0.1:${(elsewhere.address() as AddressInfo).port}`
+  // Every run of the command has the shell of somebody whose other projects are elsewhere.
+  on.shell = {
+    CLOUDFLARE_API_BASE_URL: url,
+    CLOUDFLARE_ACCOUNT_ID: 'f'.repeat(32),
+    CLOUDFLARE_ENV: 'production',
+    WRANGLER_API_ENVIRONMENT: 'staging',
+    WRANGLER_CI_OVERRIDE_NAME: 'somebody-else',
+    HTTP_PROXY: url,
+    HTTPS_PROXY: url,
+    NODE_USE_ENV_PROXY: '1',
+    NODE_ENV: 'test',
+    PGHOST: '127.0.0.9',
+    PGOPTIONS: '-c default_transaction_read_only=on',
+    GIT_DIR: '/nowhere',
+  }
   const functions = Object.keys(readWranglerConfig().env ?? {})
   on.settings.leaveOut = functions.filter((fn) => !DEPLOYED.includes(fn))
 })
-afterAll(async () => await on.stop())
+afterAll(async () => {
+  elsewhere.close()
+  await on.stop()
+})
 beforeEach(() => void on.cloudflare.api.calls.splice(0))
 
 const staging = async (...options: string[]) => await on.deploy('--env', 'staging', ...options)
@@ -40,30 +74,40 @@ const rowsOf = async (statement: string): Promise<unknown[]> => {
 }
 const logins = async () => await rowsOf('select rolname, rolpassword from pg_authid order by 1')
 
+interface Change {
+  settings?: Record<string, unknown>
+  secrets?: Record<string, string>
+}
+
+/** The files with a change, which are as they were afterwards. */
+async function filesWith({ settings, secrets }: Change) {
+  const before = { settings: on.settings, secrets: on.secrets }
+  Object.assign(on, { settings: { ...on.settings, ...settings }, secrets: { ...on.secrets, ...secrets } })
+  const files = await on.writeFiles()
+  Object.assign(on, before)
+  return files
+}
+
+/** Without a process for each: what is refused is refused before wrangler is asked for anything. */
+async function tried(change: Change, options: Partial<DeployOptions> = {}): Promise<string> {
+  const log = vi.spyOn(console, 'log').mockReturnValue()
+  const before = [scripts(), await logins()]
+  const plain = { environment: 'staging', only: undefined, plan: false, single: false, destroy: false }
+  const { edgeUrl: connectTo, api } = on.cloudflare
+  const asked = { ...(await filesWith(change)), ...plain, connectTo, cloudflareApi: api.url, ...options }
+  const message = await deploy(asked, {}).then(
+    () => 'not refused',
+    (error: Error) => error.message,
+  )
+  log.mockRestore()
+  expect([scripts(), await logins()]).toEqual(before)
+  expect(changes()).toEqual([])
+  return message
+}
+
 describe('before anything is touched', () => {
-  // Without a process for each: what is refused is refused before wrangler is asked for anything.
-  const refused = async (change: Record<string, unknown>, options: Partial<DeployOptions> = {}) => {
-    const before = on.settings
-    on.settings = { ...before, ...change }
-    const files = await on.writeFiles()
-    on.settings = before
-    const plain = { environment: 'staging', only: undefined, plan: false, single: false, destroy: false }
-    const { edgeUrl: connectTo } = on.cloudflare
-    const message = await deploy({ ...files, ...plain, connectTo, ...options }, {}).then(
-      () => 'not refused',
-      (error: Error) => error.message,
-    )
-    expect([scripts(), changes()]).toEqual([[], []])
-    return message
-  }
-  beforeAll(() => {
-    vi.stubEnv('CLOUDFLARE_API_BASE_URL', on.cloudflare.api.url)
-    vi.spyOn(console, 'log').mockReturnValue()
-  })
-  afterAll(() => {
-    vi.unstubAllEnvs()
-    vi.restoreAllMocks()
-  })
+  const refused = async (settings: Record<string, unknown>, options: Partial<DeployOptions> = {}) =>
+    await tried({ settings }, options)
 
   it('a file with mistakes is refused, with all of them', async () => {
     expect(await refused({ account: 'x', wish: 1 })).toMatch(/account: [\s\S]*"wish"/)
@@ -182,10 +226,80 @@ describe('a deployment', () => {
     expect(changes()).toEqual([])
   })
 
-  it('takes no database that is another environment’s', async () => {
-    const { code, output } = await on.deploy()
-    expect([code, output]).toEqual([1, expect.stringContaining('leads to the database of "staging"')])
-    expect(changes()).toEqual([])
+  it('takes no database that is another environment’s, whatever the key is', async () => {
+    const top = { environment: undefined }
+    const own = `${on.cloudflare.account.id}/staging.${on.host}/staging`
+    const newKey = { DEPLOY_KEY: 'k'.repeat(64) }
+    const others: [Change, Partial<DeployOptions>][] = [
+      [{}, top],
+      [{ secrets: newKey }, top],
+      [{ secrets: newKey, settings: { environments: {} } }, top],
+      [{ settings: { environments: { staging: { host: `new.${on.host}`, rateLimitOffset: 1 } } } }, {}],
+      [{}, { ...top, takeOver: `${own}-2` }],
+    ]
+    for (const [change, options] of others)
+      expect(await tried(change, options)).toContain(`leads to the database of ${own}, and this is `)
+  })
+
+  it('takes no other database of the server, whose logins are the same', async () => {
+    await on.stack.postgres.createDatabase('beside')
+    const secrets = { OWNER_DATABASE_URL: on.stack.postgres.ownerUrl('beside'), DEPLOY_KEY: 'k'.repeat(64) }
+    const message = await tried({ secrets }, { environment: undefined })
+    expect(message).toContain(`leads to the database of ${on.cloudflare.account.id}/staging.`)
+  })
+
+  it('takes a database over where its environment’s name is written out, and then it is no longer that one’s', async () => {
+    const read = async (environment: string | undefined, takeOver?: string) => {
+      const { file, secretFile } = await on.writeFiles()
+      return readDeployment(file, environment, { file: secretFile, env: {} }, { takeOver })
+    }
+    const staging = await read('staging')
+    const top = await read(undefined, environmentName(staging))
+    expect([await isNamed(staging), await isNamed(top)]).toEqual([true, false])
+    await nameDatabase(top)
+    expect(await isNamed(top)).toBe(true)
+    await expect(isNamed(staging)).rejects.toThrow(`the database of ${environmentName(top)}`)
+    await expect(nameDatabase(staging)).rejects.toThrow(`the database of ${environmentName(top)}`)
+    await nameDatabase(await read('staging', environmentName(top)))
+    expect(await isNamed(staging)).toBe(true)
+    for (const role of ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const) {
+      const url = new URL(on.databaseUrl)
+      Object.assign(url, { username: role, password: passwordOf(staging, role) })
+      const client = new pg.Client({ connectionString: url.href })
+      await client.connect()
+      for (const statement of [
+        `update ledger.deployed_environment set name = 'x'`,
+        'delete from ledger.deployed_environment',
+        `comment on role ${role} is null`,
+      ])
+        await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' })
+      await client.end()
+    }
+  })
+
+  it('of one Worker changes nothing that the others live by', async () => {
+    const only = { only: 'health' }
+    const variables = on.settings.variables as object
+    expect(await tried({ secrets: { DEPLOY_KEY: 'k'.repeat(64) } }, only)).toMatch(
+      /database would change under the 2 other Workers .*passwords of tidegate_edge/,
+    )
+    const shared = { settings: { variables: { ...variables, CORS_ORIGINS: 'https://new.example' } } }
+    expect(await tried(shared, only)).toContain('no longer be those of tidegate-stream-staging.')
+    const moved = { settings: { pooledHost: '127.0.0.1:1' } }
+    expect(await tried(moved, only)).toContain('no longer be those of tidegate-')
+    expect(await tried({}, { ...only, takeOver: 'x' })).toContain('leave out --only')
+    const [verb] = await rowsOf(`select hash from ledger.verb_files where name = 'core.sql'`)
+    const setHash = async (hash: string) =>
+      await rowsOf(`update ledger.verb_files set hash = '${hash}' where name = 'core.sql'`)
+    await setHash('older')
+    expect(await tried({}, only)).toContain('(verbs of core.sql)')
+    await setHash((verb as { hash: string }).hash)
+    await rowsOf(`update tokens set min_withdraw = min_withdraw + 1 where symbol = 'DF'`)
+    expect(await tried({}, only)).toContain('(tokens DF)')
+    await rowsOf(`update tokens set min_withdraw = min_withdraw - 1 where symbol = 'DF'`)
+    // What concerns that one alone is its own affair.
+    const own = { settings: { variables: { ...variables, RESERVATION_TTL_SECONDS: '61' } } }
+    expect(await tried(own, { only: 'settle', plan: true })).toBe('not refused')
   })
 
   it('of an environment can be deleted: its Workers and routes go, others and the database stay', async () => {
@@ -203,6 +317,8 @@ describe('a deployment', () => {
     expect(await rowsOf('select count(*) > 0 as there from tokens')).toEqual([{ there: true }])
   })
 })
+
+it('nothing is sent where the shell points to', () => expect(led).toEqual([]))
 
 it('the same sources give the same bundle, wherever they lie', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate other place '))

@@ -177,3 +177,10 @@ create table ledger.verb_files (
   hash text not null,
   applied_at timestamptz not null default now()
 );
+--> statement-breakpoint
+-- Whose the database is, written by the first deployment. The deploy command takes no other environment's.
+create table ledger.deployed_environment (
+  one_row boolean primary key default true check (one_row),
+  name text not null,
+  named_at timestamptz not null default now()
+);

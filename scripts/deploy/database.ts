@@ -1,9 +1,10 @@
 /** The ledger's side of a deployment: what would change in the database, the changes, and whether the books are right. */
 import { backDoorsLine } from '../../db/operate/back-doors.ts'
 import { migrateDatabase, pendingMigrations, type Migrated } from '../../db/operate/migrate.ts'
-import { putTokens, type EdgeRole, type TokenSeed } from '../stack/database.ts'
+import { putTokens, staleTokens, type EdgeRole, type TokenSeed } from '../stack/database.ts'
 import { checkInvariants } from '../stack/invariants.ts'
-import { refuseForeignDatabase, setLogins, staleLogins } from './logins.ts'
+import { environmentName, isNamed, nameDatabase } from './environment.ts'
+import { setLogins, staleLogins } from './logins.ts'
 import type { Deployment } from './settings.ts'
 import { checkTokensOnChain } from './token-chain.ts'
 import { readTokenFile } from './token-file.ts'
@@ -12,13 +13,18 @@ export interface DatabasePlan {
   pending: Migrated
   /** Logins whose passwords are not what the deploy key makes them. */
   stale: EdgeRole[]
+  /** The environment's name, where the database has none or one that is taken over. */
+  name: string | undefined
+  /** Symbols of tokens whose rows are not what the file says. */
+  tokens: string[]
 }
 
 /** @throws Error where the database does not answer, or belongs to another environment */
-export async function planDatabase(deployment: Deployment): Promise<DatabasePlan> {
-  await refuseForeignDatabase(deployment)
+export async function planDatabase(deployment: Deployment, tokens: TokenSeed[]): Promise<DatabasePlan> {
+  const name = (await isNamed(deployment)) ? undefined : environmentName(deployment)
   const pending = await pendingMigrations(deployment.ownerUrl)
-  return { pending, stale: await staleLogins(deployment) }
+  const stale = await staleLogins(deployment)
+  return { name, pending, stale, tokens: await staleTokens(deployment.ownerUrl, tokens) }
 }
 
 /** The tokens of the file, as the chain knows them. @throws Error with everything that is wrong with them */
@@ -34,12 +40,14 @@ export async function tokensFor({ settings, secrets }: Deployment): Promise<Toke
 }
 
 /** One line for each kind of change; none where there is nothing to do. */
-export function databaseChanges({ pending, stale }: DatabasePlan): string[] {
+export function databaseChanges({ name, pending, stale, tokens }: DatabasePlan): string[] {
   const { migrations, verbs } = pending
   return [
     ...(migrations.length > 0 ? [`migrations ${migrations.join(', ')}`] : []),
     ...(verbs.length > 0 ? [`verbs of ${verbs.join(', ')}`] : []),
+    ...(name === undefined ? [] : [`named ${name}`]),
     ...(stale.length > 0 ? [`passwords of ${stale.join(', ')}`] : []),
+    ...(tokens.length > 0 ? [`tokens ${tokens.join(', ')}`] : []),
   ]
 }
 
@@ -50,9 +58,10 @@ export async function bringUpDatabase(
   tokens: TokenSeed[],
 ): Promise<string | undefined> {
   await migrateDatabase(deployment.ownerUrl)
-  // After the migrations: they make the logins.
+  // After the migrations: they make the logins. Before anything that another environment could miss.
+  if (plan.name !== undefined) await nameDatabase(deployment)
   if (plan.stale.length > 0) await setLogins(deployment)
-  if (tokens.length > 0) await putTokens(deployment.ownerUrl, tokens)
+  if (plan.tokens.length > 0) await putTokens(deployment.ownerUrl, tokens)
   return await backDoorsLine(deployment.ownerUrl)
 }
 

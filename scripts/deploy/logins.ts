@@ -8,6 +8,9 @@ import { verifiedConnection } from '../../db/operate/connection.ts'
 import { EDGE_ROLES, setRolePasswords, type EdgeRole } from '../stack/database.ts'
 import { LOGIN_OF, type Deployment } from './settings.ts'
 
+const unused = EDGE_ROLES.find((role) => !Object.values(LOGIN_OF).includes(role))
+if (unused) throw new Error(`no connection string is for the login ${unused}`)
+
 export const passwordOf = ({ deployKey, environment }: Deployment, role: EdgeRole): string =>
   createHmac('sha256', deployKey)
     .update(`login ${environment ?? ''} ${role}`)
@@ -40,21 +43,6 @@ export async function staleLogins(deployment: Deployment): Promise<EdgeRole[]> {
 export async function setLogins(deployment: Deployment): Promise<void> {
   const passwords = EDGE_ROLES.map((role) => [role, passwordOf(deployment, role)] as const)
   await setRolePasswords(deployment.ownerUrl, Object.fromEntries(passwords) as Record<EdgeRole, string>)
-}
-
-/**
- * Two environments at one database: one would take the other's passwords away, and move its money.
- * @throws Error where the logins have the passwords of another environment
- */
-export async function refuseForeignDatabase(deployment: Deployment): Promise<void> {
-  const all = [undefined, ...deployment.environments]
-  for (const environment of all.filter((one) => one !== deployment.environment)) {
-    if (!(await canLogIn({ ...deployment, environment }, EDGE_ROLES[0]))) continue
-    const owner = environment === undefined ? 'what stands at the top of the file' : `"${environment}"`
-    throw new Error(
-      `OWNER_DATABASE_URL leads to the database of ${owner}: each environment needs one of its own`,
-    )
-  }
 }
 
 /** @throws Error where the database does not answer */

@@ -2,7 +2,7 @@
 import type { CloudflareApi, DeployedWorker, Route } from './cloudflare.ts'
 import type { Deployment } from './settings.ts'
 import { markOf, type Bundled } from './upload.ts'
-import type { Wanted, WantedWorker } from './wanted.ts'
+import { workerNames, type Wanted, type WantedWorker } from './wanted.ts'
 
 export interface Step {
   worker: WantedWorker
@@ -101,7 +101,9 @@ function refuseBothWays(
   const gateway = environment === undefined ? 'tidegate' : `tidegate-${environment}`
   const isGateway = (name: string) => name === gateway
   const single = known.some((name) => isGateway(name))
-  const others = strangers.filter((name) => isGateway(name) !== single)
+  // Of another file's environment `tidegate-auth-test` is somebody else's, and not to be deleted.
+  const ours = workerNames(environment)
+  const others = strangers.filter((name) => ours.includes(name) && isGateway(name) !== single)
   if (others.length === 0) return
   throw new Error(
     `${others.join(', ')} ${others.length === 1 ? 'is' : 'are'} deployed ${single ? 'one by one' : 'as one Worker for everything'}: ` +

@@ -31,12 +31,15 @@ function table(steps: readonly Step[], title: string, cell: (step: Step) => stri
   ].join('\n')
 }
 
-export function failureText({ failed, done, left }: Outcome): string {
+export function failureText({ failed, done, left }: Outcome, { stale }: DatabasePlan): string {
   return [
     ...[...failed].map(([name, why]) => `${name}: ${why}`),
     'done: the database',
     ...(done.length > 0 ? [`done: ${done.join(', ')}`] : []),
     `not done, as far as is known: ${[...failed.keys(), ...left].join(', ')}`,
+    ...(stale.length > 0
+      ? ['the logins have new passwords: until then, what is not done cannot log in']
+      : []),
     'what is done stays; run the same command again to go on',
   ].join('\n')
 }

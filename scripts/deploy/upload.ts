@@ -40,13 +40,25 @@ export function uploadConfig({ name, config, vars }: WantedWorker) {
   }
 }
 
-/** Marks all that a version is made of. Keyed, so that it tells nobody anything about a secret. */
-export function markOf({ deployKey }: Deployment, worker: WantedWorker, { hash }: Bundled): string {
-  const secrets = Object.entries(worker.secrets).sort(([a], [b]) => (a < b ? -1 : 1))
-  const parts = JSON.stringify([hash, uploadConfig(worker), secrets])
-  return createHmac('sha256', deployKey).update(`mark ${parts}`).digest('hex').slice(0, 32)
+/** Marks all that a version is made of; the mark of its settings is the end of it. Keyed: it tells nobody anything about a secret. */
+export function markOf(deployment: Deployment, worker: WantedWorker, { hash }: Bundled): string {
+  const whole = keyed(deployment, 'mark', [hash, uploadConfig(worker), sorted(worker.secrets)])
+  return `${whole}-${settingsMark(deployment, worker)}`
 }
 
+/** Marks the variables and secrets of a Worker, whatever its bundle is. */
+export const settingsMark = (deployment: Deployment, { vars, secrets }: WantedWorker): string =>
+  keyed(deployment, 'settings', [sorted(vars), sorted(secrets)])
+
+const sorted = (values: Record<string, string>) => Object.entries(values).sort(([a], [b]) => (a < b ? -1 : 1))
+
+const keyed = ({ deployKey }: Deployment, what: string, parts: unknown[]): string =>
+  createHmac('sha256', deployKey)
+    .update(`${what} ${JSON.stringify(parts)}`)
+    .digest('hex')
+    .slice(0, 32)
+
+/** Cloudflare keeps 100 characters of a message. */
 export const MESSAGE = 'deployed by npm run deploy, mark '
 
 /** Runs wrangler's commands for one deployment, in a folder of its own. */
@@ -57,7 +69,7 @@ export interface Uploader {
 }
 
 export function uploaderFor(deployment: Deployment, folder: string): Uploader {
-  const { settings, apiToken } = deployment
+  const { settings, apiToken, cloudflareApi } = deployment
   const run = async (args: string[], input = '') => await wrangler(args, folder, apiToken, input)
   return {
     async deploy(worker, bundle) {
@@ -87,7 +99,7 @@ export function uploaderFor(deployment: Deployment, folder: string): Uploader {
   }
 
   async function wrangler(args: string[], cwd: string, token: string, input: string): Promise<void> {
-    const { PATH = '', CLOUDFLARE_API_BASE_URL: api, HTTPS_PROXY: proxy } = process.env
+    const { PATH = '' } = process.env
     // Through `cat`, so that the secrets are read from a pipe, which no file is left of: node's own is a socket.
     const script = 'cat | exec "$0" "$@"'
     const bin = join(projectRoot, 'node_modules/wrangler/bin/wrangler.js')
@@ -103,8 +115,7 @@ export function uploaderFor(deployment: Deployment, folder: string): Uploader {
         WRANGLER_LOG_PATH: join(cwd, 'log'),
         CLOUDFLARE_ACCOUNT_ID: settings.account,
         CLOUDFLARE_API_TOKEN: token,
-        ...(api !== undefined && { CLOUDFLARE_API_BASE_URL: api }),
-        ...(proxy !== undefined && { HTTPS_PROXY: proxy }),
+        CLOUDFLARE_API_BASE_URL: cloudflareApi,
       },
     })
     let output = ''

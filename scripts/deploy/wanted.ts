@@ -26,7 +26,9 @@ const GATEWAY = 'index'
 export interface Wanted {
   /** In the order in which they can be deployed: whose classes others bind comes first. */
   chosen: WantedWorker[]
-  /** Names of all Workers that the deployment has, also of those that are not chosen now. */
+  /** Those that are not chosen now. */
+  others: WantedWorker[]
+  /** Names of all Workers that the deployment has. */
   known: string[]
 }
 
@@ -60,7 +62,8 @@ export async function wantedWorkers(file: string, deployment: Deployment, choice
     ? [gateway(deployment, declared)]
     : inOrder(left.map((fn) => workerOf(deployment, fn, declared.get(fn) as Declared)))
   const chosen = choice.only === undefined ? all : all.filter(({ fn }) => fn === choice.only)
-  return { chosen, known: all.map(({ name }) => name) }
+  const others = all.filter((worker) => !chosen.includes(worker))
+  return { chosen, others, known: all.map(({ name }) => name) }
 }
 
 const requiredOf = (fn: string): string[] => resolvedConfig(fn).secrets?.required ?? []

@@ -69,6 +69,26 @@ export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promi
   })
 }
 
+/** Symbols of those that a database does not have so, or not at all. */
+export async function staleTokens(databaseUrl: string, tokens: readonly TokenSeed[]): Promise<string[]> {
+  return await withClient(databaseUrl, async (client) => {
+    const { rows } = await client.query<{ there: boolean }>(
+      `select to_regclass('public.tokens') is not null as there`,
+    )
+    if (rows[0]?.there !== true) return tokens.map(({ symbol }) => symbol)
+    const stale: string[] = []
+    for (const { symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw } of tokens) {
+      const same = await client.query(
+        `select from public.tokens where symbol = $1 and decimals = $2 and chain_id is not distinct from $3
+           and contract is not distinct from lower($4) and (transferable, withdrawable, min_withdraw) = ($5, $6, $7)`,
+        [symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw],
+      )
+      if (same.rowCount === 0) stale.push(symbol)
+    }
+    return stale
+  })
+}
+
 /** Says where coins come from that a vault held from the start: nobody deposited them. What was said before stays. */
 export async function explainReserve(
   databaseUrl: string,
