@@ -50,6 +50,7 @@ describe('FINALITY=finalized', () => {
     ])
     s.stack.rpc.setFaults({})
     expect(await s.run()).toMatchObject({ outcome: 'ok', confirmed: 1, expired: 1, alerts: 0 })
+    expect(await states()).toEqual(['confirmed', 'expired'])
   })
 
   test('credits no deposit above the final block because the node forgot it for one run: the reorganisation leaves no trace', async () => {
@@ -89,6 +90,7 @@ describe('FINALITY=finalized', () => {
     // As high as the head: some chains are that fast.
     s.stack.rpc.setFaults({ finalizedAbove: 2 })
     expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 1, alerts: 0 })
+    expect(await s.balance(holder.id)).toBe('105')
   })
 
   test('tells a person that the final block stands still while the head goes on, and settles what was final before', async () => {
