@@ -8,10 +8,7 @@ import pg from 'pg'
 import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
 import { askHost } from '../scripts/deploy/ask.ts'
 import { copyProject } from '../scripts/deploy-check/canaries.ts'
-import { environmentName, isNamed, nameDatabase } from '../scripts/deploy/environment.ts'
-import { passwordOf } from '../scripts/deploy/logins.ts'
 import { deploy, type DeployOptions } from '../scripts/deploy/run.ts'
-import { readDeployment } from '../scripts/deploy/settings.ts'
 import { bundled } from '../scripts/deploy/upload.ts'
 import { bundleFunction } from '../scripts/stack/bundle.ts'
 import { newScript } from '../scripts/stack/cloudflare/account.ts'
@@ -224,82 +221,6 @@ describe('a deployment', () => {
     const { code, output } = await staging('--single')
     expect([code, output]).toEqual([1, expect.stringContaining('deployed one by one')])
     expect(changes()).toEqual([])
-  })
-
-  it('takes no database that is another environment’s, whatever the key is', async () => {
-    const top = { environment: undefined }
-    const own = `${on.cloudflare.account.id}/staging.${on.host}/staging`
-    const newKey = { DEPLOY_KEY: 'k'.repeat(64) }
-    const others: [Change, Partial<DeployOptions>][] = [
-      [{}, top],
-      [{ secrets: newKey }, top],
-      [{ secrets: newKey, settings: { environments: {} } }, top],
-      [{ settings: { environments: { staging: { host: `new.${on.host}`, rateLimitOffset: 1 } } } }, {}],
-      [{}, { ...top, takeOver: `${own}-2` }],
-    ]
-    for (const [change, options] of others)
-      expect(await tried(change, options)).toContain(`leads to the database of ${own}, and this is `)
-  })
-
-  it('takes no other database of the server, whose logins are the same', async () => {
-    await on.stack.postgres.createDatabase('beside')
-    const secrets = { OWNER_DATABASE_URL: on.stack.postgres.ownerUrl('beside'), DEPLOY_KEY: 'k'.repeat(64) }
-    const message = await tried({ secrets }, { environment: undefined })
-    expect(message).toContain(`leads to the database of ${on.cloudflare.account.id}/staging.`)
-  })
-
-  it('takes a database over where its environment’s name is written out, and then it is no longer that one’s', async () => {
-    const read = async (environment: string | undefined, takeOver?: string) => {
-      const { file, secretFile } = await on.writeFiles()
-      return readDeployment(file, environment, { file: secretFile, env: {} }, { takeOver })
-    }
-    const staging = await read('staging')
-    const top = await read(undefined, environmentName(staging))
-    expect([await isNamed(staging), await isNamed(top)]).toEqual([true, false])
-    await nameDatabase(top)
-    expect(await isNamed(top)).toBe(true)
-    await expect(isNamed(staging)).rejects.toThrow(`the database of ${environmentName(top)}`)
-    await expect(nameDatabase(staging)).rejects.toThrow(`the database of ${environmentName(top)}`)
-    await nameDatabase(await read('staging', environmentName(top)))
-    expect(await isNamed(staging)).toBe(true)
-    for (const role of ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const) {
-      const url = new URL(on.databaseUrl)
-      Object.assign(url, { username: role, password: passwordOf(staging, role) })
-      const client = new pg.Client({ connectionString: url.href })
-      await client.connect()
-      for (const statement of [
-        `update ledger.deployed_environment set name = 'x'`,
-        'delete from ledger.deployed_environment',
-        `comment on role ${role} is null`,
-      ])
-        await expect(client.query(statement)).rejects.toMatchObject({ code: '42501' })
-      await client.end()
-    }
-  })
-
-  it('of one Worker changes nothing that the others live by', async () => {
-    const only = { only: 'health' }
-    const variables = on.settings.variables as object
-    expect(await tried({ secrets: { DEPLOY_KEY: 'k'.repeat(64) } }, only)).toMatch(
-      /database would change under the 2 other Workers .*passwords of tidegate_edge/,
-    )
-    const shared = { settings: { variables: { ...variables, CORS_ORIGINS: 'https://new.example' } } }
-    expect(await tried(shared, only)).toContain('no longer be those of tidegate-stream-staging.')
-    const moved = { settings: { pooledHost: '127.0.0.1:1' } }
-    expect(await tried(moved, only)).toContain('no longer be those of tidegate-')
-    expect(await tried({}, { ...only, takeOver: 'x' })).toContain('leave out --only')
-    const [verb] = await rowsOf(`select hash from ledger.verb_files where name = 'core.sql'`)
-    const setHash = async (hash: string) =>
-      await rowsOf(`update ledger.verb_files set hash = '${hash}' where name = 'core.sql'`)
-    await setHash('older')
-    expect(await tried({}, only)).toContain('(verbs of core.sql)')
-    await setHash((verb as { hash: string }).hash)
-    await rowsOf(`update tokens set min_withdraw = min_withdraw + 1 where symbol = 'DF'`)
-    expect(await tried({}, only)).toContain('(tokens DF)')
-    await rowsOf(`update tokens set min_withdraw = min_withdraw - 1 where symbol = 'DF'`)
-    // What concerns that one alone is its own affair.
-    const own = { settings: { variables: { ...variables, RESERVATION_TTL_SECONDS: '61' } } }
-    expect(await tried(own, { only: 'settle', plan: true })).toBe('not refused')
   })
 
   it('of an environment can be deleted: its Workers and routes go, others and the database stay', async () => {
