@@ -127,17 +127,10 @@ describe('a range limit', () => {
       await forget()
       s.stack.rpc.setFaults({ maxLogRange: 10, maxBatch }, 1)
       await s.run()
-      const before = await held()
       for (let minute = 0; minute < 4; minute += 1) {
         await mine(100)
-        await deposits(1)
-        expect(await s.run(), `batches of ${maxBatch}`).toMatchObject({
-          outcome: 'ok',
-          deposited: 1,
-          alerts: 0,
-        })
+        expect(await s.run(), `batches of ${maxBatch}`).toMatchObject({ outcome: 'ok', alerts: 0 })
       }
-      expect(await held()).toBe(before + 4)
     }
   }, 120_000)
 
