@@ -12,6 +12,7 @@ import { growth } from './bench/growth.ts'
 import { hostile } from './bench/hostile.ts'
 import { requests } from './bench/requests.ts'
 import { settleRuns } from './bench/settle.ts'
+import { withdrawals } from './bench/withdrawals.ts'
 
 const { values } = parseArgs({
   options: {
@@ -22,7 +23,7 @@ const { values } = parseArgs({
     plans: { type: 'boolean', default: false },
   },
 })
-const SECTIONS: Section[] = [requests, hostile, settleRuns, growth, coldStart]
+const SECTIONS: Section[] = [requests, withdrawals, hostile, settleRuns, growth, coldStart]
 const chosen = SECTIONS.filter(({ name, parts = [] }) =>
   [name, ...parts].some((one) => one.includes(values.only)),
 )

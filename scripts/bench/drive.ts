@@ -16,3 +16,5 @@ export function startDriver() {
     stop: () => child.disconnect(),
   }
 }
+
+export type Driver = ReturnType<typeof startDriver>

@@ -2,19 +2,16 @@
  * What a stranger's calls cost: the runtime's CPU for each kind of refused call beside a good one, and what 300 of them a
  * second from one address leave of another account's transfer. Without rate limits, so that each call does all its work.
  */
-import { readFileSync } from 'node:fs'
 import { checkInvariants } from '../stack/invariants.ts'
-import { startDriver } from './drive.ts'
+import { startDriver, type Driver } from './drive.ts'
+import { RUNTIME_CONNECTIONS, runtimeCpu } from './runtime-cpu.ts'
 import { median, shown, table, type Options, type Outcome, type Section } from './section.ts'
 import { signedTransfer } from './signed-transfer.ts'
 import { openStage, type Stage } from './stage.ts'
 import { httpRequest, transfers } from './variants.ts'
 
 const HOSTILE_PER_SECOND = 300
-const CONNECTIONS = 8
 const TEXT = 'a-'.repeat(7_500)
-/** Clock ticks of `/proc` a second, on every Linux there is. */
-const TICKS = 100
 
 interface Kind {
   name: string
@@ -79,27 +76,13 @@ const REFUSED: Kind[] = [
   },
 ]
 
-/** CPU seconds of a process so far; NaN where the system does not tell. */
-function cpuSeconds(pid: number): number {
-  try {
-    const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-    return (Number(fields[11]) + Number(fields[12])) / TICKS
-  } catch {
-    return NaN
-  }
-}
-
-type Driver = ReturnType<typeof startDriver>
-
 /** Milliseconds of CPU that the runtime spends on one call. */
 async function cpuOf(stage: Stage, driver: Driver, kind: Kind): Promise<number> {
-  const plan = { port: stage.ports.app ?? 0, requests: kind.requests(stage), connections: CONNECTIONS }
-  const before = cpuSeconds(stage.workerdPid)
-  const { count, failures, firstFailure } = await driver.run({ ...plan, warmupMs: 0, ms: stage.measureMs })
+  const { cpuMs, measured } = await runtimeCpu(stage, driver, kind.requests(stage))
   const isRefused = kind.beside !== undefined
-  if (isRefused ? count > 0 : failures > 0)
-    throw new Error(`${kind.name}: not answered as it should be\n${firstFailure}`)
-  return ((cpuSeconds(stage.workerdPid) - before) * 1000) / (count + failures)
+  if (isRefused ? measured.count > 0 : measured.failures > 0)
+    throw new Error(`${kind.name}: not answered as it should be\n${measured.firstFailure}`)
+  return cpuMs
 }
 
 /** p95 of one client's transfers, alone or beside the flood. */
@@ -111,7 +94,7 @@ async function p95(stage: Stage, driver: Driver, flood?: Driver): Promise<number
     requests: REFUSED.flatMap((kind) => kind.requests(stage).slice(0, 50)).toSorted(
       () => Math.random() - 0.5,
     ),
-    connections: CONNECTIONS,
+    connections: RUNTIME_CONNECTIONS,
     perSecond: HOSTILE_PER_SECOND,
   })
   const victim = await driver.run({ ...load, requests: transfers(stage.accounts.slice(-1)), connections: 1 })

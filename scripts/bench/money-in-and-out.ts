@@ -5,7 +5,7 @@ import type { Account, Stage } from './stage.ts'
 import { httpRequest, type Load, type Variant } from './variants.ts'
 
 /** What KMS takes in its own region, about. */
-export const KMS_MS = 30
+export const KMS_MS = 20
 /** Few enough that a lock held while KMS works would be met, more than withdrawals in flight: an account has one at a time. */
 const SHARED_ACCOUNTS = 64
 /** The load beside the one that is measured begins before it and ends after it. */
