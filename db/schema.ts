@@ -263,7 +263,7 @@ export const withdrawals = pgTable(
     check(
       'withdrawals_release_reason_is_known',
       sql`case ${t.status} when 'released' then ${t.releaseReason} is not null and ${t.releaseReason} in (${sql.raw(RELEASE_REASONS.map((reason) => `'${reason}'`).join(', '))})
-        when 'expired' then coalesce(${t.releaseReason} = 'nonce_used', true) else ${t.releaseReason} is null end`,
+        when 'expired' then coalesce(${t.releaseReason} in ('nonce_used', 'vault_disowned'), true) else ${t.releaseReason} is null end`,
     ),
     check(
       'withdrawals_signature_belongs_to_state',
@@ -351,6 +351,7 @@ export const chainCursors = pgTable(
     behind: bigint('behind', { mode: 'number' }).notNull().default(0),
     /** What the nodes were found to take, in the order of RPC_URL: [{batch, range}], each {size, retry_at}. */
     nodeLimits: jsonb('node_limits').$type<NodeLimit[]>().notNull().default([]),
+    /** When it was read last, or has had its turn of several vaults. */
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
   (t) => [primaryKey({ columns: [t.chainId, t.vault] })],
@@ -491,6 +492,9 @@ export const alerts = pgTable(
     lastSeenAt: at('last_seen_at').notNull(),
     timesSeen: integer('times_seen').notNull().default(1),
     notifiedAt: at('notified_at'),
+    /** How often in a row the webhook has refused it, and until when it is left alone for that. */
+    tellFailures: integer('tell_failures').notNull().default(0),
+    tellAfter: at('tell_after'),
     resolvedAt: at('resolved_at'),
   },
   (t) => [

@@ -80,8 +80,8 @@ test('a token whose contract cannot be read is an alert of its own, and the othe
   const [unread] = await s.client.sql(`select key, detail - 'block' as detail from alerts where kind = 'token_unreadable' and resolved_at is null`) // prettier-ignore
   const { chainId } = s.stack.manifest
   expect(unread).toEqual({
-    key: `token_unreadable ${chainId} ${symbol}`,
-    detail: { chain_id: chainId, token: symbol, contract },
+    key: `token_unreadable ${chainId} ${s.vault} ${symbol}`,
+    detail: { chain_id: chainId, vault: s.vault, token: symbol, contract },
   })
   const checked = async () =>
     await s.client.sql(`select token from solvency_checks where token in ('DF', $1) order by token`, [symbol])
@@ -95,7 +95,7 @@ test('a token whose contract cannot be read is an alert of its own, and the othe
   await s.finalize()
   await s.client.sql('delete from solvency_checks')
   expect(await s.run()).toMatchObject({ outcome: 'ok' })
-  expect(await s.client.sql(`select key from alerts where kind = 'token_unreadable' and resolved_at is null`)).toEqual([{ key: `token_unreadable ${chainId} ${other}` }]) // prettier-ignore
+  expect(await s.client.sql(`select key from alerts where kind = 'token_unreadable' and resolved_at is null`)).toEqual([{ key: `token_unreadable ${chainId} ${s.vault} ${other}` }]) // prettier-ignore
   expect((await checked()).length).toBe(2)
   await s.client.sql('delete from solvency_checks')
   await s.client.sql('delete from tokens where symbol = any($1)', [[symbol, other]])

@@ -30,6 +30,7 @@ export async function checkHoldings(
   await callVerb(
     db,
     sql`select json_build_object('solvent', summed.solvent,
+      'readable', ledger.check_readable(${chainId}, ${vault}, ${block.number}, ${JSON.stringify(holdings)}::jsonb),
       'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb)) as result
       from (select ledger.check_solvency(${chainId}, ${vault}, ${block.number}, ${due}::jsonb, ${pause}) as solvent offset 0) summed`,
   )

@@ -12,6 +12,8 @@ declare
   v_followed text[] := '{}';
   v_lost jsonb := '[]';
   v_lost_count integer := 0;
+  v_others json;
+  v_kept text[];
 begin
   for v_row in
     select w.chain_id, w.vault, count(*) as signed, max(w.deadline) as last_deadline,
@@ -38,12 +40,24 @@ begin
     and ((a.kind = 'vault_followed' and a.key <> all(v_followed)) or (a.kind = 'vault_not_followed' and v_lost_count = 0));
   -- Also for events that are stored and not settled, for counters in doubt, which block their accounts, and for blocks that are to be
   -- read again, which are looked through for coins that nobody explains.
-  -- The one that was read longest ago first: where a run has not the room for all, none is left out for ever.
-  return coalesce((select json_agg(json_build_object('vault', c.vault, 'firstBlock', c.first_block) order by c.updated_at, c.vault) from public.chain_cursors c
-    where c.chain_id = p_chain_id and c.vault <> p_vault and (
-      'vault_followed ' || c.chain_id || ' ' || c.vault = any(v_followed) or c.rescan_from is not null
-      or exists (select from public.chain_logs l where l.chain_id = c.chain_id and l.vault = c.vault and l.status = 'pending')
-      or exists (select from public.counter_doubts d where d.chain_id = c.chain_id and d.vault = c.vault and d.cleared_at is null))), '[]');
+  -- The one whose turn was longest ago first: where a run has not the room for all, none is left out for ever.
+  select coalesce(json_agg(to_json(v) order by v.turn_at, v.vault), '[]'), coalesce(array_agg(p_chain_id || ' ' || v.vault), '{}')
+    into v_others, v_kept from (
+      select c.vault, c.updated_at as turn_at, c.first_block, c.block_number as number, c.block_hash as hash, c.block_timestamp as "timestamp",
+        c.rescan_from, c.behind, c.node_limits,
+        (select min(w.deadline) from public.withdrawals w where w.status = 'signed' and (w.chain_id, w.vault) = (c.chain_id, c.vault)) as first_deadline,
+        exists (select from public.chain_logs l where l.chain_id = c.chain_id and l.vault = c.vault and l.status = 'pending') as pending,
+        exists (select from public.counter_doubts d where d.chain_id = c.chain_id and d.vault = c.vault and d.cleared_at is null) as doubts
+      from public.chain_cursors c where c.chain_id = p_chain_id and c.vault <> p_vault
+    ) v
+    where v.first_deadline is not null or v.rescan_from is not null or v.pending or v.doubts;
+  -- Each vault's alerts are closed by what its own reading says. One that is not read any more says nothing.
+  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null and a.detail ? 'vault'
+    and a.kind in ('rpc_unavailable', 'nodes_disagree', 'node_failing', 'state_missing', 'node_behind', 'falling_behind', 'event_missing', 'token_unreadable')
+    and concat_ws(' ', a.detail ->> 'chain_id', a.detail ->> 'vault') <> all(v_kept
+      -- The nodes' faults at the configured vault are everybody's, and name none.
+      || case when a.kind not in ('rpc_unavailable', 'nodes_disagree', 'node_failing') then p_chain_id || ' ' || p_vault else '' end);
+  return v_others;
 end $$;
 
 revoke all on function ledger.other_vaults(bigint, text) from public;

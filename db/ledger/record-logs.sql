@@ -174,7 +174,7 @@ begin
   v_behind := coalesce(greatest(p_safe_block - v_cursor.block_number, 0), v_cursor.behind);
   v_grows := v_cursor.behind > 0 and v_behind > v_cursor.behind;
   if v_grows then
-    perform ledger.raise_alert('falling_behind', 'falling_behind', jsonb_build_object('chain_id', p_chain_id,
+    perform ledger.raise_alert('falling_behind ' || p_chain_id || ' ' || p_vault, 'falling_behind', jsonb_build_object('chain_id', p_chain_id, 'vault', p_vault,
       'cursor', v_cursor.block_number, 'safe_head', p_safe_block, 'behind', v_behind, 'before', v_cursor.behind));
   end if;
   update public.chain_cursors c set behind = v_behind, node_limits = p_node_limits

@@ -19,29 +19,35 @@ begin
     'listed', ledger.deposits_were_listed(), 'others', ledger.other_vaults(p_chain_id, p_vault));
 end $$;
 
--- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: kinds that this run proved gone) and
--- answers what the webhook must hear: open alerts not told yet, or seen again an hour after they were told.
+-- Ends a run: keeps its summary, closes the alerts of faults that are over (p_cleared: keys that this run proved gone), notes which
+-- vaults have had their turn, and answers what the webhook must hear, at most p_tell_max: open alerts not told yet, or seen again an
+-- hour after they were told. In the order in which they became due, so that one which the receiver refuses keeps no other waiting.
 -- A node or a run that fails now and then is told only when it failed three times in a row; so are coins whose event may only be late.
-create or replace function ledger.finish_run(p_summary jsonb, p_cleared text[]) returns json
+create or replace function ledger.finish_run(p_summary jsonb, p_cleared jsonb, p_chain_id bigint, p_turns jsonb, p_tell_max integer) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := clock_timestamp();
   v_open integer;
 begin
-  update public.alerts a set resolved_at = v_now where a.resolved_at is null and a.kind = any(p_cleared);
+  update public.alerts a set resolved_at = v_now where a.resolved_at is null and a.key in (select jsonb_array_elements_text(p_cleared));
+  update public.chain_cursors c set updated_at = v_now where c.chain_id = p_chain_id and c.vault in (select jsonb_array_elements_text(p_turns));
   select count(*) into v_open from public.alerts a where a.resolved_at is null;
   insert into public.settle_runs (id, finished_at, summary)
     values (ledger.new_id(v_now), v_now, p_summary || jsonb_build_object('alerts', v_open));
   return json_build_object('open', v_open, 'tell', (
     select coalesce(json_agg(json_build_object('id', a.id, 'key', a.key, 'kind', a.kind, 'detail', a.detail,
       'created_at', ledger.unix_seconds(a.created_at), 'last_seen_at', ledger.unix_seconds(a.last_seen_at), 'times_seen', a.times_seen)
-      order by a.created_at), '[]'::json)
-    from public.alerts a
-    where a.resolved_at is null
-      and (a.notified_at is null or (a.notified_at < v_now - interval '1 hour' and a.last_seen_at > a.notified_at + interval '1 hour'))
-      and (a.times_seen >= 3 or a.kind not in ('rpc_unavailable', 'finality_unknown', 'node_failing', 'nodes_disagree', 'node_behind', 'falling_behind', 'settle_failed',
-        'vault_unexplained', 'state_missing', 'witness_unavailable'))));
+      order by a.due_at, a.id), '[]'::json)
+    from (
+      select o.*, coalesce(o.tell_after, o.notified_at + interval '1 hour', o.created_at) as due_at from public.alerts o
+      where o.resolved_at is null and (o.tell_after is null or o.tell_after <= v_now)
+        and (o.notified_at is null or (o.notified_at < v_now - interval '1 hour' and o.last_seen_at > o.notified_at + interval '1 hour'))
+        and (o.times_seen >= 3 or o.kind not in ('rpc_unavailable', 'finality_unknown', 'node_failing', 'nodes_disagree', 'node_behind', 'falling_behind',
+          'settle_failed', 'vault_unexplained', 'state_missing', 'witness_unavailable'))
+      order by due_at, o.id limit p_tell_max
+    ) a));
 end $$;
 
-revoke all on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, text[]) from public;
-grant execute on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, text[]) to tidegate_settle;
+revoke all on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) from public;
+grant execute on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) to tidegate_settle;
+drop function if exists ledger.finish_run(jsonb, text[]);

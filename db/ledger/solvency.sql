@@ -1,7 +1,6 @@
 -- What the vault holds at block B against what the ledger owes in spot. Frozen amounts are part of what is owed, and every
 -- live signature is frozen, so what signatures may still take is in it.
--- p_holdings: [{token, in_wei}]; null is a contract that could not be read, an alert of its own until it is. p_pause: a breach
--- pauses signing.
+-- p_holdings: [{token, in_wei}]; null is a contract that could not be read. p_pause: a breach pauses signing.
 create or replace function ledger.check_solvency(p_chain_id bigint, p_vault text, p_block bigint, p_holdings jsonb, p_pause boolean)
 returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -21,18 +20,6 @@ begin
     left join public.balances b on b.wallet = 'spot' and b.token = h.token
     group by h.token, h.in_wei) s;
   v_took := ceil(extract(epoch from clock_timestamp() - v_started) * 1000);
-  for v_row in
-    select t.symbol, t.contract from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
-    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
-    group by t.symbol, t.contract having count(h.in_wei) = 0 order by t.symbol
-  loop
-    perform ledger.raise_alert('token_unreadable ' || p_chain_id || ' ' || v_row.symbol, 'token_unreadable', jsonb_build_object(
-      'chain_id', p_chain_id, 'token', v_row.symbol, 'contract', v_row.contract, 'block', p_block));
-  end loop;
-  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
-    and a.key = any(array(select 'token_unreadable ' || p_chain_id || ' ' || h.token
-      from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric) where h.in_wei is not null));
-
   for v_row in select o.* from jsonb_to_recordset(v_owed) as o(token text, in_wei numeric, owed_in_wei numeric) loop
     insert into public.solvency_checks as c (chain_id, vault, token, block_number, vault_in_wei, owed_in_wei, checked_at, took_ms)
       values (p_chain_id, p_vault, v_row.token, p_block, v_row.in_wei, v_row.owed_in_wei, clock_timestamp(), v_took)
@@ -48,6 +35,25 @@ begin
     perform ledger.pause_withdrawals('solvency: the vault holds less than is owed of ' || array_to_string(v_breaches, ', '));
   end if;
   return json_build_object('breaches', to_json(v_breaches));
+end $$;
+
+-- Tokens of which the vault does not say what it holds: an alert for each, until it does.
+create or replace function ledger.check_readable(p_chain_id bigint, p_vault text, p_block bigint, p_holdings jsonb) returns void
+language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row record;
+begin
+  for v_row in
+    select t.symbol, t.contract from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+    join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id
+    group by t.symbol, t.contract having count(h.in_wei) = 0 order by t.symbol
+  loop
+    perform ledger.raise_alert(concat_ws(' ', 'token_unreadable', p_chain_id, p_vault, v_row.symbol), 'token_unreadable', jsonb_build_object(
+      'chain_id', p_chain_id, 'vault', p_vault, 'token', v_row.symbol, 'contract', v_row.contract, 'block', p_block));
+  end loop;
+  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
+    and a.key = any(array(select concat_ws(' ', 'token_unreadable', p_chain_id, p_vault, h.token)
+      from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric) where h.in_wei is not null));
 end $$;
 
 -- The cheap invariants, every run: their cost grows with what is open, never with the ledger.
@@ -73,5 +79,7 @@ begin
   return v_broken;
 end $$;
 
-revoke all on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_open_withdrawals() from public;
-grant execute on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_open_withdrawals() to tidegate_settle;
+revoke all on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_readable(bigint, text, bigint, jsonb),
+  ledger.check_open_withdrawals() from public;
+grant execute on function ledger.check_solvency(bigint, text, bigint, jsonb, boolean), ledger.check_readable(bigint, text, bigint, jsonb),
+  ledger.check_open_withdrawals() to tidegate_settle;

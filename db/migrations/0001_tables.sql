@@ -18,6 +18,8 @@ CREATE TABLE "alerts" (
 	"last_seen_at" timestamp with time zone NOT NULL,
 	"times_seen" integer DEFAULT 1 NOT NULL,
 	"notified_at" timestamp with time zone,
+	"tell_failures" integer DEFAULT 0 NOT NULL,
+	"tell_after" timestamp with time zone,
 	"resolved_at" timestamp with time zone
 );
 --> statement-breakpoint

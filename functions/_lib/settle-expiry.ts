@@ -4,6 +4,7 @@ import { readCursor, requestRescan } from '../../db/ledger/record-logs.ts'
 import type { Block } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
 import { EXPIRE_BATCH } from './limits.ts'
+import { keyOf } from './settle-alerts.ts'
 import { rescan } from './settle-logs.ts'
 import { room, settleStored, type Run } from './settle-run.ts'
 
@@ -35,7 +36,7 @@ export async function expireDue(run: Run, safe: Block): Promise<void> {
     after = rows.at(-1)
   }
   if (missingSince !== undefined) await readAgain(run, safe, missingSince)
-  else if (run.summary.outcome === 'ok') run.cleared.add('event_missing')
+  else if (run.summary.outcome === 'ok') run.cleared.add(keyOf(run, 'event_missing'))
 }
 
 /** The vault's counter says that it paid, and no event is known: the node left it out, so those blocks are read again. */

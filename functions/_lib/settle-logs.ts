@@ -8,7 +8,6 @@ import {
   type Cursor,
   type RawLog,
 } from '../../db/ledger/record-logs.ts'
-import { raiseAlert } from '../../db/ledger/alerts.ts'
 import { RangeRefused } from './chain.ts'
 import type { Block, Log } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
@@ -19,6 +18,7 @@ import {
   LOG_RANGES_TOGETHER_MIN,
   RESCAN_REQUESTS_MAX,
 } from './limits.ts'
+import { keyOf, raiseOfVault } from './settle-alerts.ts'
 import { safeHead } from './settle-head.ts'
 import { adoptLimits, keepReading } from './settle-reading.ts'
 import { room, roomFor, type Run } from './settle-run.ts'
@@ -29,11 +29,12 @@ const BEHIND_BLOCKS_MAX = 50
 /**
  * Stores every log up to the safe head and moves the cursor there.
  *
+ * @param known the vault's cursor, where it was read before
  * @returns the safe head with the cursor on it; undefined when it was not reached, and the summary says why
  * @throws ChainError, NodesDisagree, BudgetSpent
  */
-export async function readUpToSafeHead(run: Run): Promise<Block | undefined> {
-  const kept = await readCursor(run.db, run.key)
+export async function readUpToSafeHead(run: Run, known?: Cursor): Promise<Block | undefined> {
+  const kept = known ?? (await readCursor(run.db, run.key))
   // Another vault is read with what the nodes have just been found to take.
   if (!run.safe) adoptLimits(run, kept)
   try {
@@ -54,10 +55,10 @@ async function readFrom(run: Run, kept: Cursor | undefined): Promise<Block | und
   if (!cursor || safe.number < cursor.number) {
     run.summary.outcome = 'node_behind'
     if (cursor && cursor.number - safe.number > BEHIND_BLOCKS_MAX)
-      await raiseAlert(run.db, 'node_behind', { safe_head: safe.number, cursor: cursor.number })
+      await raiseOfVault(run, 'node_behind', { safe_head: safe.number, cursor: cursor.number })
     return undefined
   }
-  run.cleared.add('node_behind')
+  run.cleared.add(keyOf(run, 'node_behind'))
   const reached = await readRanges(run, cursor, safe)
   if (reached && cursor.rescanFrom !== null) await rescan(run, cursor.rescanFrom, reached.number)
   return reached

@@ -1,6 +1,7 @@
 /** What a run leaves for the next: the sizes that the nodes take, and whether the cursor keeps up with the chain. */
 import { noteReading, type Cursor } from '../../db/ledger/record-logs.ts'
 import type { NodeLimit } from '../../db/schema.ts'
+import { keyOf } from './settle-alerts.ts'
 import type { Run } from './settle-run.ts'
 
 /** Goes on with what the nodes were found to take before. */
@@ -24,7 +25,7 @@ export async function keepReading(run: Run, before: Cursor | undefined): Promise
   const same = sameLimits(limits, before?.nodeLimits ?? [])
   const moved = behind !== undefined && behind !== (before?.behind ?? 0)
   const grows = (!same || moved) && (await noteReading(run.db, run.key, limits, safe ?? undefined))
-  if (!grows && behind !== undefined) run.cleared.add('falling_behind')
+  if (!grows && behind !== undefined) run.cleared.add(keyOf(run, 'falling_behind'))
 }
 
 /** As jsonb keeps them: in any order of the members, and none at all for nodes that take everything. */

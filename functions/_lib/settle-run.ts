@@ -5,14 +5,13 @@
 import * as z from 'zod/mini'
 import { connect, type Database, type Push } from '../../db/client.ts'
 import { DatabaseError } from '../../db/errors.ts'
-import { raiseAlert } from '../../db/ledger/alerts.ts'
 import { otherVaults } from '../../db/ledger/other-vaults.ts'
 import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
 import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkHoldings } from '../../db/ledger/coins.ts'
-import { checkOpenWithdrawals } from '../../db/ledger/solvency.ts'
+import { checkOpenWithdrawals, type tokensToCheck } from '../../db/ledger/solvency.ts'
 import { connectChain, type Chain } from './chain.ts'
 import type { Block } from './chain-answers.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
@@ -31,11 +30,12 @@ import { logFailure } from './log.ts'
 import { connectNodes, type Nodes } from './nodes.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { end, failed } from './settle-end.ts'
+import { concludeNodes, keyOf, NOTHING_ASKED, raiseOfNodes, type NodeMark } from './settle-alerts.ts'
 import { creditListed } from './settle-deposits.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 import { compareVault, type Holdings } from './settle-vault-state.ts'
-import { followOthers } from './settle-vaults.ts'
+import { followOthers, TURN_REQUESTS } from './settle-vaults.ts'
 import { markWithWitness } from './settle-witness.ts'
 
 export const settleSchema = z
@@ -99,13 +99,28 @@ export interface Run {
   safe: Block | undefined
   /** Said at the end: what is final stays so, and is settled all the same. */
   standstill: Standstill | undefined
-  /** Kinds of alert that this run has proved to be over. */
+  /** Keys of alerts that this run has proved to be over. */
   readonly cleared: Set<string>
+  /** A vault that the configuration named before, beside the one that it names now: its alerts are its own. */
+  readonly isOther: boolean
+  /** Requests kept back for the turn of such a vault: one that has much to read must not take it from those. */
+  keptBack: number
+  /** Such vaults that have had their turn. */
+  readonly turns: string[]
+  /** What the nodes had done before this vault was read. */
+  readonly since: NodeMark
+  /** Listed tokens, once they were read: the same for every vault. */
+  listed: Awaited<ReturnType<typeof tokensToCheck>> | undefined
 }
 
 /** How many more requests the budget has room for. */
-export const roomFor = ({ nodes, db, witnessCalls }: Pick<Run, 'nodes' | 'db' | 'witnessCalls'>): number =>
-  SETTLE_REQUESTS_MAX - SETTLE_REQUESTS_RESERVED - nodes.spent.requests - db.spent.roundTrips - witnessCalls
+export const roomFor = ({ nodes, db, witnessCalls, keptBack }: Run): number =>
+  SETTLE_REQUESTS_MAX -
+  SETTLE_REQUESTS_RESERVED -
+  keptBack -
+  nodes.spent.requests -
+  db.spent.roundTrips -
+  witnessCalls
 
 /** Is there room in the budget for so many more requests? */
 export function room(run: Run, requests: number): boolean {
@@ -149,11 +164,12 @@ async function steps(run: Run): Promise<void> {
   await releaseDead(run)
   const kept = await upkeep(run.db, run.key).catch(rolledBack)
   const unkept = kept instanceof DatabaseError ? kept : undefined
+  if (!(kept instanceof DatabaseError) && kept.others.length > 0) run.keptBack = TURN_REQUESTS
   const safe = await followed(run, async () => await readUpToSafeHead(run))
   const settled = await settleStored(run)
   if (kept instanceof DatabaseError || kept.listed) await creditListed(run)
   // After the events, which tell more of what was done to the vault; and also where the cursor lags behind, but not the node.
-  const head = run.cleared.has('node_behind') ? run.safe : undefined
+  const head = run.cleared.has(keyOf(run, 'node_behind')) ? run.safe : undefined
   const holdings = head && (await followed(run, async () => await compareVault(run, head)))
   // An event that waits is no payment the ledger missed: nothing is expired or summed before it is settled.
   if (safe && settled && holdings) {
@@ -162,6 +178,7 @@ async function steps(run: Run): Promise<void> {
     await followed(run, async () => await expireDue(run, safe))
     await checkVault(run, safe, true, holdings)
   }
+  await concludeNodes(run)
   await followOthers(run, kept instanceof DatabaseError ? await otherVaults(run.db, run.key) : kept.others)
   await checkOpenWithdrawals(run.db)
   if (unkept) throw unkept
@@ -197,6 +214,11 @@ function begin(env: SettleEnv, witness: Witness | undefined): Run {
     pushes: [],
     standstill: undefined,
     cleared: new Set(),
+    isOther: false,
+    keptBack: 0,
+    turns: [],
+    since: NOTHING_ASKED,
+    listed: undefined,
   }
   return run
 }
@@ -214,12 +236,12 @@ export async function followed<T>(run: Run, step: () => Promise<T>): Promise<T |
     logFailure('settle', error)
     if (error instanceof NodesDisagree) {
       run.summary.outcome = 'nodes_disagree'
-      await raiseAlert(run.db, 'nodes_disagree', { answer: error.answer, nodes: error.nodes })
+      await raiseOfNodes(run, 'nodes_disagree', { answer: error.answer, nodes: error.nodes })
       return undefined
     }
     run.summary.outcome = 'rpc_unavailable'
     const { fault, method, node } = error
-    await raiseAlert(run.db, 'rpc_unavailable', { fault, method, node })
+    await raiseOfNodes(run, 'rpc_unavailable', { fault, method, node })
     return undefined
   }
 }
@@ -263,10 +285,11 @@ export async function checkVault(
   if (listed.length === 0) return
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
-  const held = listed.map(({ symbol, contract, due }) => {
-    const amount = inWei.get(contract)
-    return { token: symbol, in_wei: amount ?? null, due: solvency && (due || amount === undefined) }
-  })
+  const held = listed.map(({ symbol, contract, due }) => ({
+    token: symbol,
+    in_wei: inWei.get(contract) ?? null,
+    due: solvency && due,
+  }))
   await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause)
 }
 

@@ -1,9 +1,9 @@
 /** The vault itself, held against the configuration: what it answers is true, whatever events say or leave out. */
-import { raiseAlert } from '../../db/ledger/alerts.ts'
 import { tokensToCheck } from '../../db/ledger/solvency.ts'
 import { notAVault, vaultDiffers } from '../../db/ledger/vault-state.ts'
 import type { Block } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
+import { keyOf, raiseOfVault } from './settle-alerts.ts'
 import { room, type Run } from './settle-run.ts'
 import { vaultDifferences, type VaultState } from './vault-state.ts'
 
@@ -55,24 +55,24 @@ function say({ summary }: Run, outcome: 'no_vault' | 'state_missing'): void {
 }
 
 /** Undefined where the nodes answer, but no longer know this block's state: without it nothing can be proved unused. */
-async function holdingsAt(run: Run, safe: Block): Promise<Holdings | undefined> {
+export async function holdingsAt(run: Run, safe: Block): Promise<Holdings | undefined> {
   try {
     const holdings = await readHoldings(run, safe)
-    run.cleared.add('state_missing')
+    run.cleared.add(keyOf(run, 'state_missing'))
     return holdings
   } catch (error) {
     const refused = error instanceof ChainError && error.method === 'eth_call' && error.fault === 'refused'
     if (!refused) throw error
     await run.chain.vault([], 'latest')
     say(run, 'state_missing')
-    await raiseAlert(run.db, 'state_missing', { block: safe.number })
+    await raiseOfVault(run, 'state_missing', { block: safe.number })
     return undefined
   }
 }
 
 /** @throws ChainError, NodesDisagree, BudgetSpent */
-export async function readHoldings(run: Run, safe: Block): Promise<Holdings> {
-  const listed = await tokensToCheck(run.db, run.key)
+async function readHoldings(run: Run, safe: Block): Promise<Holdings> {
+  const listed = (run.listed ??= await tokensToCheck(run.db, run.key))
   const contracts = listed.map((token) => token.contract)
   const { block, vault, holdings } = await run.chain.vault(contracts, safe.number)
   if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')

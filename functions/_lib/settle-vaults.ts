@@ -1,39 +1,50 @@
 /**
  * Vaults that the configuration named before, followed until nothing signed for them is open: a signature stays good for its own
- * vault, whatever the configuration says by then.
+ * vault, whatever the configuration says by then. They take turns: a run follows as many as its requests allow, those first whose
+ * turn was longest ago.
  */
 import type { OtherVault } from '../../db/ledger/other-vaults.ts'
 import { connectChain } from './chain.ts'
+import { concludeNodes, keyOf, markOf } from './settle-alerts.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
-import { readHoldings } from './settle-vault-state.ts'
 import { checkVault, followed, room, settleStored, type Run } from './settle-run.ts'
+import { holdingsAt } from './settle-vault-state.ts'
 
-/** Cursor, logs, storing, settling, doubts, what is due, its counters, giving back; tokens, holdings and their check. */
-const REQUESTS_A_VAULT = 12
-/** What only holds when it holds for every vault. */
-const OF_EVERY_VAULT = ['event_missing', 'falling_behind', 'node_behind']
+/** A turn at which everything is to be done: logs, storing, settling; doubts, what is due, its counters, giving back; holdings, their check. */
+export const TURN_REQUESTS = 12
+/** One at which nothing has happened: logs, storing, holdings, their check, and what the nodes were found to take. */
+const QUIET_TURN_REQUESTS = 5
 const COUNTS = ['logs', 'confirmed', 'deposited', 'expired', 'quarantined'] as const
 
-/** Follows each of them to the same safe head, after the configured one and as far as the budget goes. */
+/** Follows them to the same safe head, after the configured one and as far as the budget goes. */
 export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void> {
-  for (const vault of vaults) {
+  run.keptBack = 0
+  for (const [at, vault] of vaults.entries()) {
+    if (!run.safe || !room(run, QUIET_TURN_REQUESTS)) return
     const other = beside(run, vault)
-    if (run.safe && room(run, REQUESTS_A_VAULT)) await followed(other, async () => await follow(other))
+    run.turns.push(vault.vault)
+    await followed(other, async () => await follow(other, vault))
+    await concludeNodes(other)
     for (const count of COUNTS) run.summary[count] += other.summary[count]
+    for (const key of other.cleared) run.cleared.add(key)
+    // What did not fit behind others comes first in the next run, and what fits nowhere keeps nobody waiting.
+    if (at > 0 && other.summary.outcome === 'budget') run.turns.pop()
     if (run.summary.outcome === 'ok') run.summary.outcome = other.summary.outcome
-    for (const kind of OF_EVERY_VAULT) if (!other.cleared.has(kind)) run.cleared.delete(kind)
   }
 }
 
-async function follow(other: Run): Promise<void> {
-  const safe = await readUpToSafeHead(other)
-  const settled = await settleStored(other)
+async function follow(other: Run, vault: OtherVault): Promise<void> {
+  const safe = await readUpToSafeHead(other, vault.cursor)
+  const settled = (other.summary.logs === 0 && !vault.pending) || (await settleStored(other))
   if (!safe || !settled) return
-  await settleDoubts(other, safe)
-  await expireDue(other, safe)
-  await checkVault(other, safe, false, await readHoldings(other, safe))
+  const holdings = await holdingsAt(other, safe)
+  if (!holdings) return
+  if (vault.doubts) await settleDoubts(other, safe)
+  if (vault.firstDeadline !== null && vault.firstDeadline < safe.timestamp) await expireDue(other, safe)
+  else other.cleared.add(keyOf(other, 'event_missing'))
+  await checkVault(other, safe, false, holdings)
 }
 
 /** The same run at another vault, with a summary of its own. */
@@ -46,5 +57,7 @@ function beside(run: Run, { vault, firstBlock }: OtherVault): Run {
     firstBlock,
     summary: { ...run.summary, ...none, outcome: 'ok' },
     cleared: new Set(),
+    isOther: true,
+    since: markOf(run),
   }
 }

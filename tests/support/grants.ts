@@ -31,6 +31,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'alerts_notified',
     'check_coins',
     'check_open_withdrawals',
+    'check_readable',
     'check_solvency',
     'credit_listed_deposits',
     'ensure_partitions',

@@ -172,8 +172,8 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle-expiry.ts',
-      from: `else if (run.summary.outcome === 'ok') run.cleared.add('event_missing')`,
-      to: `else run.cleared.add('event_missing')`,
+      from: `else if (run.summary.outcome === 'ok') run.cleared.add(keyOf(run, 'event_missing'))`,
+      to: `else run.cleared.add(keyOf(run, 'event_missing'))`,
       why: 'the alert of a missing payment closes although nothing was read',
       tests: ['tests/settle-faults.test.ts', 'tests/settle-payments.test.ts'],
     },
