@@ -275,3 +275,56 @@ test('a breach of solvency is reported, pauses when enforced, and the webhook ge
   expect(heard.find((alert) => alert.kind === 'solvency_breach')?.detail).toMatchObject({ token: 'DF' })
   hook.close()
 })
+
+test('alerts that the receiver refuses for good keep no newer one waiting, are tried less and less, and are told once it takes them', async () => {
+  let asked: string[] = []
+  const refused = (key: string) => key.startsWith('poison') && refuses
+  let refuses = true
+  const hook = createServer((request, response) => {
+    let body = ''
+    request.on('data', (chunk: Buffer) => (body += chunk.toString()))
+    request.on('end', () => {
+      const { key } = JSON.parse(body) as { key: string }
+      asked.push(key)
+      response.writeHead(refused(key) ? 400 : 204).end()
+    })
+  }).listen(0, '127.0.0.1')
+  await once(hook, 'listening')
+  const env = { ALERT_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}` }
+  const raise = async (name: string, count: number) => {
+    const keys = Array.from({ length: count }, (_, n) => `${name} ${n}`)
+    for (const key of keys) await s.client.sql(`select ledger.raise_alert($1, 'log_quarantined', '{}')`, [key])
+    return keys
+  }
+  /** What the receiver was asked to take by one run, in any order. */
+  const told = async () => {
+    asked = []
+    await s.run(env)
+    return asked.sort()
+  }
+  const poison = await raise('poison', 4)
+  expect(await told()).toEqual(poison)
+  const fresh = await raise('fresh', 6)
+  const heard = [await told(), await told(), await told()]
+  for (const run of heard) expect(run.length).toBeLessThanOrEqual(4)
+  expect(heard.flat().filter((key) => key.startsWith('fresh')).sort()).toEqual(fresh)
+  // Refused twice by now: they are left alone for a minute, and longer each time.
+  expect([await told(), await told()]).toEqual([[], []])
+  const waits = async () =>
+    await s.client.sql<{ failures: number; minutes: number }>(
+      `select distinct tell_failures as failures, round(extract(epoch from tell_after - clock_timestamp()) / 60)::int as minutes
+       from alerts where key like 'poison%'`,
+    )
+  const over = async () => await s.client.sql(`update alerts set tell_after = now() where key like 'poison%'`)
+  const seen = [await waits()]
+  for (let times = 0; times < 4; times += 1) {
+    await over()
+    await told()
+    seen.push(await waits())
+  }
+  expect(seen.flat()).toEqual([2, 3, 4, 5, 6].map((failures, at) => ({ failures, minutes: [1, 3, 7, 15, 15][at] })))
+  refuses = false
+  await over()
+  expect([await told(), await told()]).toEqual([poison, []])
+  hook.close()
+})

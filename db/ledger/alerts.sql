@@ -19,12 +19,19 @@ begin
   return found;
 end $$;
 
--- The webhook took these.
-create or replace function ledger.alerts_notified(p_ids uuid[]) returns void
+-- The webhook took these (p_told), or not (p_refused): what it refuses is told again by the next run, then after 1, 3, 7 and 15
+-- minutes, so that the others have their turn meanwhile.
+create or replace function ledger.alerts_notified(p_told uuid[], p_refused uuid[]) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_now timestamptz := clock_timestamp();
 begin
-  update public.alerts a set notified_at = clock_timestamp() where a.id = any(p_ids);
+  update public.alerts a set notified_at = v_now, tell_after = null, tell_failures = 0 where a.id = any(p_told);
+  update public.alerts a set tell_failures = a.tell_failures + 1,
+      tell_after = v_now + make_interval(mins => (1 << least(a.tell_failures, 4)) - 1)
+    where a.id = any(p_refused);
 end $$;
 
-revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.alerts_notified(uuid[]) from public;
-grant execute on function ledger.raise_alert(text, text, jsonb), ledger.alerts_notified(uuid[]) to tidegate_settle;
+revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.alerts_notified(uuid[], uuid[]) from public;
+grant execute on function ledger.raise_alert(text, text, jsonb), ledger.alerts_notified(uuid[], uuid[]) to tidegate_settle;
+drop function if exists ledger.alerts_notified(uuid[]);

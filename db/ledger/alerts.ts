@@ -21,8 +21,11 @@ export async function raiseAlert(db: Database, kind: string, detail: object, key
   )
 }
 
-/** Remembers that these were told, so that they are not told again at once. */
-export async function alertsNotified(db: Database, ids: string[]): Promise<void> {
-  const list = `{${ids.join(',')}}`
-  await callVerb(db, sql`select ledger.alerts_notified(${list}::uuid[]) as result`)
+/** Remembers which alerts the webhook took, so that they are not told again at once, and which it did not: those are tried later. */
+export async function alertsNotified(db: Database, told: string[], refused: string[]): Promise<void> {
+  const list = (ids: string[]) => `{${ids.join(',')}}`
+  await callVerb(
+    db,
+    sql`select ledger.alerts_notified(${list(told)}::uuid[], ${list(refused)}::uuid[]) as result`,
+  )
 }

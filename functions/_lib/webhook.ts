@@ -1,19 +1,20 @@
-/** Tells a webhook about alerts, after they were committed. A webhook that fails is told again next minute. */
+/** Tells a webhook about alerts, after they were committed. What it does not take is told again later, and keeps no other alert waiting. */
 import type { Database } from '../../db/client.ts'
 import { OwnError } from '../../db/errors.ts'
 import { alertsNotified, type Alert } from '../../db/ledger/alerts.ts'
-import { WEBHOOK_ALERTS_MAX, WEBHOOK_TIMEOUT_MS } from './limits.ts'
+import { WEBHOOK_TIMEOUT_MS } from './limits.ts'
 import { logFailure } from './log.ts'
 
 /** POSTs each alert as a JSON body of its own. Never throws. */
 export async function tellAlerts(db: Database, url: string | undefined, alerts: Alert[]): Promise<void> {
   if (!url || alerts.length === 0) return
-  const results = await Promise.allSettled(
-    alerts.slice(0, WEBHOOK_ALERTS_MAX).map(async (alert) => await post(url, alert)),
-  )
-  const told = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []))
+  const results = await Promise.allSettled(alerts.map(async (alert) => await post(url, alert)))
+  const ids = (status: 'fulfilled' | 'rejected') =>
+    alerts.filter((_, at) => results[at]?.status === status).map(({ id }) => id)
   for (const result of results) if (result.status === 'rejected') logFailure('settle', result.reason)
-  if (told.length > 0) await alertsNotified(db, told).catch((error: unknown) => logFailure('settle', error))
+  await alertsNotified(db, ids('fulfilled'), ids('rejected')).catch((error: unknown) =>
+    logFailure('settle', error),
+  )
 }
 
 /** POSTs an alert that Postgres could not be told of: nothing remembers it, so the next run tells it again. Never throws. */
@@ -26,7 +27,7 @@ export async function tellUnstored(url: string | undefined, kind: string, detail
   )
 }
 
-async function post(url: string, alert: Alert): Promise<string> {
+async function post(url: string, alert: Alert): Promise<void> {
   const response = await fetch(url, {
     method: 'POST',
     headers: { 'Content-Type': 'application/json' },
@@ -34,5 +35,4 @@ async function post(url: string, alert: Alert): Promise<string> {
     signal: AbortSignal.timeout(WEBHOOK_TIMEOUT_MS),
   })
   if (!response.ok) throw new OwnError(`the alert webhook answered ${response.status}`)
-  return alert.id
 }
