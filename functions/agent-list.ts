@@ -13,12 +13,13 @@ import {
   signedFields,
   unixMilliseconds,
 } from './_lib/signed-call.ts'
-import { succeeded } from './_lib/signed-envelope.ts'
+import { renderReadError, succeeded } from './_lib/signed-envelope.ts'
 
 const OPERATION = { type: 'list_agent_wallets', fields: [], agentMayAct: false } as const
 
 export const agentList = defineEndpoint({
   ...signedFamily,
+  renderError: renderReadError,
   path: '/agent/list',
   tag: 'Agents',
   summary: 'The agents of an account, oldest first',

@@ -13,7 +13,7 @@ import {
   signedFields,
   unixMilliseconds,
 } from './_lib/signed-call.ts'
-import { succeeded } from './_lib/signed-envelope.ts'
+import { renderReadError, succeeded } from './_lib/signed-envelope.ts'
 
 const OPERATION = { type: 'list_subaccounts', fields: [], agentMayAct: true } as const
 /** Trading fees are not this service's: what clients expect of an account without a tier. */
@@ -21,6 +21,7 @@ const FEES = { fee_level: 0, fee_mode: 'auto' } as const
 
 export const subaccountList = defineEndpoint({
   ...signedFamily,
+  renderError: renderReadError,
   path: '/account/subaccount/list',
   tag: 'Subaccounts',
   summary: 'The subaccounts of an account, oldest first',

@@ -3,7 +3,7 @@ import { checkInvariants } from '../scripts/stack/invariants.ts'
 import { AFTER_SQL_KINDS, BEFORE_SQL_KINDS } from '../scripts/stack/neon-proxy-refusals.ts'
 import { newKey } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
-import { signedCalls } from './support/subaccounts.ts'
+import { newSolana, signedCalls } from './support/subaccounts.ts'
 import { until } from './support/until.ts'
 
 let own: Awaited<ReturnType<typeof ownStack>>
@@ -133,6 +133,37 @@ describe('a database that is down', () => {
       expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
       expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
     }
+  })
+
+  it('says of a read without an answer that it can be asked again, and never that it may have been carried out', async () => {
+    const { client, stack } = own
+    const { account, token } = await client.newAccount({ USDT: '10' })
+    const { send: sendSigned } = signedCalls(client)
+    const list = async () => await sendSigned('/account/subaccount/list', 'list_subaccounts', newSolana(), {})
+    const reads = [
+      { match: 'balances', send: async () => await client.call('/spot/balances', { token }) },
+      { match: 'withdrawals', send: async () => await client.call('/spot/withdrawals', { token }) },
+      { match: 'login_nonces', send: async () => await client.call(`/auth/nonce/${account}`) },
+      { match: 'subaccount_list', send: list },
+    ]
+    for (const { match, send } of reads) {
+      stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match }] })
+      const answer = await send()
+      expect([match, answer.status]).toEqual([match, 500])
+      expect(answer.text).toContain('ask again')
+      expect(answer.text).not.toContain('carried out')
+      expect([match, (await send()).status]).toEqual([match, 200])
+    }
+  })
+
+  it('names no key where none is taken: whoever has no answer is told to look first', async () => {
+    const { client, stack } = own
+    const { token } = await client.newAccount()
+    stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match: 'create_api_key' }] })
+    const { status, text } = await client.call('/api-keys', { token, json: {} })
+    expect([status, text.includes('look before you repeat it'), text.includes('Idempotency-Key')]).toEqual([
+      ...[500, true, false],
+    ])
   })
 
   it('answers none of 40 calls behind a locked row with a doubt, and moves nothing', async () => {

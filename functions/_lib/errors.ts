@@ -99,11 +99,19 @@ const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   session_ended: ['UNAUTHORIZED', 'the credential is missing or not valid'],
 }
 
+/** How a caller gets out of not knowing: what only reads is asked again, a change by its key, any other one is looked for first. */
+export type Repeat = 'read' | 'key' | 'look'
+export const NO_ANSWER: Record<Repeat, string> = {
+  read: 'this only reads, so nothing was changed: ask again',
+  key: 'the request may have been carried out; repeat it with its Idempotency-Key',
+  look: 'the request may have been carried out; look before you repeat it',
+}
+
 /**
  * Any error as an `ApiError`. What is not expected becomes `internal`, whose text tells nothing but that the outcome
  * must be looked up; the cause is for the log.
  */
-export function asApiError(error: unknown, internal: ErrorCode): ApiError {
+export function asApiError(error: unknown, internal: ErrorCode, repeat: Repeat): ApiError {
   if (error instanceof ApiError) return error
   if (error instanceof LedgerRefusal) {
     const [code, message] = REFUSAL_ANSWERS[error.reason]
@@ -117,7 +125,7 @@ export function asApiError(error: unknown, internal: ErrorCode): ApiError {
   }
   const message =
     error instanceof DatabaseError && error.outcome === 'unknown'
-      ? 'no answer came from the ledger: the request may have been carried out; repeat it with its Idempotency-Key'
+      ? `no answer came from the ledger: ${NO_ANSWER[repeat]}`
       : 'something went wrong here; quote the request id'
   return new ApiError(internal, message, { cause: error })
 }

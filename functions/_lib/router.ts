@@ -13,7 +13,7 @@ import { boundedHeaders, boundedPath, refuseLongQuery } from './bounds.ts'
 import { rememberEnded } from './ended-sessions.ts'
 import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
 import { parseEnv } from './env.ts'
-import { ApiError, asApiError, ERROR_STATUS } from './errors.ts'
+import { ApiError, asApiError, ERROR_STATUS, type Repeat } from './errors.ts'
 import { DATABASE_TIMEOUT_MS } from './limits.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
@@ -35,6 +35,7 @@ interface Variables {
   session: Session | undefined
   renderError: Endpoint['renderError']
   internal: Endpoint['internal']
+  repeat: Repeat
 }
 type Ctx = Context<{ Bindings: Bindings; Variables: Variables }>
 export type App = Hono<{ Bindings: Bindings; Variables: Variables }>
@@ -90,6 +91,7 @@ async function answer(
 ): Promise<Response> {
   c.set('functionName', functionName)
   c.set('internal', endpoint.internal)
+  c.set('repeat', endpoint.method === 'GET' ? 'read' : endpoint.idempotent ? 'key' : 'look')
   c.set('renderError', endpoint.renderError)
   refuseLongQuery(c.req.url)
   endpoint.gate?.(c.env)
@@ -220,7 +222,7 @@ function failed(c: Ctx, error: unknown): Response {
   if (session && error instanceof LedgerRefusal && error.reason === 'session_ended') rememberEnded(session.id)
   // Where no endpoint was reached the path tells the family.
   const custom = c.get('renderError') ?? (SIGNED_FAMILY.test(c.req.path) ? renderSignedError : undefined)
-  const known = asApiError(error, c.get('internal') ?? 'internal error')
+  const known = asApiError(error, c.get('internal') ?? 'internal error', c.get('repeat') ?? 'look')
   if (known.cause !== undefined) logFailure(c.get('requestId'), known.cause)
   if (custom) {
     const { response, outcome } = custom(error, c.get('requestId'))

@@ -1,6 +1,6 @@
 /** The envelope of the wallet-signed family: its closed list of errors, and how refusals map to them. */
 import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
-import { ApiError } from './errors.ts'
+import { ApiError, NO_ANSWER } from './errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from './limits.ts'
 import { API_ERRORS, LEDGER_REFUSALS } from './signed-refusals.ts'
 
@@ -85,6 +85,15 @@ export const renderPerpError: typeof renderSignedError = (error, requestId) =>
   renderSignedError(
     error instanceof LedgerRefusal && error.reason === 'insufficient_balance'
       ? new SignedRefusal('insufficient_perp_balance')
+      : error,
+    requestId,
+  )
+
+/** For what only reads: nothing can have been carried out. */
+export const renderReadError: typeof renderSignedError = (error, requestId) =>
+  renderSignedError(
+    error instanceof DatabaseError && error.outcome === 'unknown'
+      ? new SignedRefusal('internal_server_error', NO_ANSWER.read)
       : error,
     requestId,
   )

@@ -1,7 +1,7 @@
 /** What the edge itself has to say, in the words and the envelope of the route that was called. */
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ApiError, ERROR_STATUS } from '../../functions/_lib/errors.ts'
+import { ApiError, ERROR_STATUS, NO_ANSWER } from '../../functions/_lib/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../../functions/_lib/limits.ts'
 import { isPlainRequestId } from '../../functions/_lib/request-id.ts'
 import { renderSignedError, SIGNED_FAMILY, SignedRefusal } from '../../functions/_lib/signed-envelope.ts'
@@ -18,7 +18,7 @@ export const refuseUnknown = (request: IncomingMessage, response: ServerResponse
         )
       : new ApiError(
           'internal',
-          'no answer came from the functions: the request may have been carried out; repeat it with its Idempotency-Key',
+          `no answer came from the functions: ${NO_ANSWER[request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'key']}`,
         ),
   )
 
