@@ -21,6 +21,8 @@ export interface Anvil {
   rpcUrl: string
   /** Of anvil itself, not of its keeper. */
   pid: number
+  /** Resolves when it has ended in any way. */
+  gone: Promise<void>
   /** Resolves once the process is gone and has written its state. */
   stop: () => Promise<void>
 }
@@ -66,7 +68,7 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
     keeper.stdin.end()
     await exited
   }
-  return { rpcUrl, pid, stop }
+  return { rpcUrl, pid, gone: exited, stop }
 }
 
 function anvilArguments(options: AnvilOptions): string[] {

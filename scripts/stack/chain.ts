@@ -51,6 +51,8 @@ export interface LocalChain {
   owner: ChainAccount
   /** anvil's process. */
   pid: number
+  /** Resolves when anvil has ended in any way. */
+  gone: Promise<void>
   stop(): Promise<void>
 }
 
@@ -142,7 +144,7 @@ async function prepareContracts(
 }
 
 function describe(
-  anvil: { rpcUrl: string; pid: number },
+  anvil: { rpcUrl: string; pid: number; gone: Promise<void> },
   chainId: number,
   mnemonic: string,
 ): Omit<LocalChain, 'stop'> {
@@ -154,6 +156,7 @@ function describe(
   return {
     rpcUrl: anvil.rpcUrl,
     pid: anvil.pid,
+    gone: anvil.gone,
     chainId,
     vault,
     tokens: { DF: token('DF'), USDT: token('USDT') },

@@ -22,6 +22,10 @@ export interface DevGatewayOptions extends Omit<GatewayOptions, 'bundle'> {
   onSources?: ((said: string) => void) | undefined
 }
 
+/** More often within a minute something else is wrong than that somebody has killed it. */
+const AGAIN_MAX = 3
+const AGAIN_WITHIN_MS = 60_000
+
 /**
  * Builds the functions, serves them, and serves them anew after each change that builds. Requests meanwhile wait.
  * @throws Error when the sources do not build, the runtime does not come up, or `ready` fails
@@ -35,13 +39,34 @@ export async function startDevGateway(options: DevGatewayOptions): Promise<Gatew
   let runtime: Gateway
   let edge: Edge
   let reloads = Promise.resolve()
+  let ending = false
+  let awayAt: number[] = []
   const reload = async () =>
     await edge.hold(async () => {
       const next = prepareRuntime()
+      watched = undefined
       await runtime.stop()
       runtime = await serve(next)
+      watch()
       return runtime.port
     })
+  /** A runtime that ends by itself, or is killed, is started again: requests wait for it meanwhile. */
+  let watched: Gateway | undefined
+  const watch = () => {
+    const one = (watched = runtime)
+    void one.gone.then(async () => {
+      if (ending || watched !== one) return
+      awayAt = [...awayAt, Date.now()].filter((at) => at > Date.now() - AGAIN_WITHIN_MS)
+      if (awayAt.length > AGAIN_MAX)
+        return say('the functions have ended too often: stop the stack and start it again')
+      say('the functions have ended (killed?): starting them again')
+      reloads = reloads.then(reload).then(
+        () => say('the functions run again'),
+        (error: unknown) => say((error as Error).message),
+      )
+      await reloads
+    })
+  }
   const stops: (() => Promise<void>)[] = [first.stop]
   // It is asked for further below, and may have failed by then.
   ready?.catch(() => undefined)
@@ -61,13 +86,18 @@ export async function startDevGateway(options: DevGatewayOptions): Promise<Gatew
     await ready
     runtime = await serve(first)
     edge = await startEdge({ port, runtimePort: runtime.port, onAnswer })
+    watch()
+    let over!: () => void
+    const gone = new Promise<void>((resolve) => (over = resolve))
     const end = async (how: 'stop' | 'kill') => {
+      ending = true
       await sources.stop()
       await reloads
       await edge.stop()
       await runtime[how]()
+      over()
     }
-    return { port: edge.port, stop: async () => await end('stop'), kill: async () => await end('kill') }
+    return { port: edge.port, gone, stop: async () => await end('stop'), kill: async () => await end('kill') }
   } catch (error) {
     for (const stop of stops) await stop()
     throw error

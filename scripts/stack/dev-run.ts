@@ -3,6 +3,7 @@ import { mineWhenIdle } from './chain-clock.ts'
 import { chainClient } from './deploy.ts'
 import { givenLines, paint, readyLines, requestLine } from './dev-lines.ts'
 import type { WaitingRuntime } from './gateway.ts'
+import { keepRunning } from './keep-running.ts'
 import { localFolder } from './manifest.ts'
 import { Progress } from './progress.ts'
 import { givenVariables } from './shell.ts'
@@ -43,10 +44,11 @@ export async function runDev(
   }, SILENCE_MS_MAX / 6)
   let stack: Stack | undefined
   const stops: (() => Promise<void>)[] = []
-  stopOnSignal(async () => {
+  const stopAll = async () => {
     for (const stop of stops.splice(0)) await stop()
     await stack?.stop()
-  })
+  }
+  stopOnSignal(stopAll)
   try {
     if (reset) await forgetStack(localFolder)
     stack = await startStack({
@@ -68,7 +70,13 @@ export async function runDev(
   // The local runtime fires no cron by itself. A run that fails says so in the log of the functions.
   const cron = setInterval(() => void fetch(settleUrl).catch(() => undefined), SETTLE_EVERY_MS)
   const miner = mineWhenIdle(chainClient(rpcUrl, chainId))
+  const kept = keepRunning(stack, say, (why) => {
+    console.error(`${why}: the local stack ends. \`npm run dev\` starts it again`)
+    // Not from within what it stops.
+    setTimeout(() => void stopAll().finally(() => process.exit(1)), 0)
+  })
   stops.push(
+    async () => await kept.stop(),
     async () => clearInterval(cron),
     async () => await miner.stop(),
   )

@@ -10,6 +10,8 @@ import { programEnv } from './program-env.ts'
 
 export interface Gateway {
   port: number
+  /** Resolves when the runtime has ended in any way. */
+  gone: Promise<void>
   stop(): Promise<void>
   /** Ends it as a machine that dies would: at once, whatever is under way. */
   kill(): Promise<void>
@@ -116,7 +118,7 @@ export function prepareRuntime(): WaitingRuntime {
       await stop()
       throw new Error(`the functions did not start: ${(error as Error).message}\n${last.trim()}`)
     }
-    return { port: rest.port, stop, kill: async () => await end('SIGKILL') }
+    return { port: rest.port, gone, stop, kill: async () => await end('SIGKILL') }
   }
   return { serve, stop }
 }

@@ -70,7 +70,7 @@ export async function stopServer(cluster: Cluster, pid: number, mode: 'fast' | '
 }
 
 /** A process number alone proves nothing: it may be a stranger's by now, or a dead child not yet reaped. */
-async function isServerOf(cluster: Cluster, pid: number): Promise<boolean> {
+export async function isServerOf(cluster: Cluster, pid: number): Promise<boolean> {
   const command = (await processInfo(pid, 'command')) ?? ''
   return command.includes('postgres') && command.includes(cluster.dataDir)
 }

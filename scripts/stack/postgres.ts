@@ -5,6 +5,7 @@ import { exists, findBinaries, ownerPassword, placeForData, runAs } from './post
 import {
   forgetParent,
   freePort,
+  isServerOf,
   openLog,
   recordParent,
   runProgram,
@@ -23,6 +24,8 @@ export interface LocalPostgres {
   /** A connection string of the superuser. */
   ownerUrl(database: string): string
   pid(): number
+  /** False once it has ended in any way. */
+  isRunning(): Promise<boolean>
   /** 'immediate' is a crash: nothing is flushed, and the next start recovers from the log. */
   stop(mode?: 'fast' | 'immediate'): Promise<void>
   /** The same port and data again, also after a stop. */
@@ -170,12 +173,14 @@ function handle(cluster: Cluster, password: string, server: { port: number; pid:
     if (running === undefined) throw new Error('postgres is stopped')
     return running
   }
+  const isRunning = async () => running !== undefined && (await isServerOf(cluster, running))
   return {
     port: server.port,
     dataDir: cluster.dataDir,
     logFile: cluster.logFile,
     ownerUrl,
     pid,
+    isRunning,
     stop,
     restart,
     createDatabase: async (name) => await createDatabase(ownerUrl('postgres'), name),

@@ -14,6 +14,8 @@ export interface Parts {
   proxy: NeonProxy
   kms: LocalKms
   chain: LocalChain
+  /** Starts a chain that has ended again, at its address and with what was saved of it. */
+  restartChain(): Promise<void>
   /** What the functions reach the chain through, so that its faults can be played. */
   rpc: RpcProxy
 }
@@ -21,7 +23,7 @@ export interface Parts {
 export function manifestOf(
   port: number,
   secrets: LocalSecrets,
-  { postgres, proxy, kms, chain }: Omit<Parts, 'rpc'>,
+  { postgres, proxy, kms, chain }: Omit<Parts, 'rpc' | 'restartChain'>,
 ): Manifest {
   const viaProxy = (role: string, password: string) =>
     `postgresql://${role}:${password}@127.0.0.1:${proxy.port}/${DATABASE}`

@@ -97,19 +97,26 @@ async function startChainSide(folder: string, progress: Progress, stops: Stops) 
   stops.push(async () => await kms.close())
   const chainLog = createWriteStream(join(folder, 'chain.log'), { flags: 'a' })
   stops.push(async () => void chainLog.end())
+  const start = async (port?: number) =>
+    await startChain({
+      signerAddress: kms.address,
+      stateFile: join(folder, 'chain.json'),
+      log: (line) => chainLog.write(line + '\n'),
+      note: progress.say,
+      ...(port !== undefined && { port }),
+    })
   const chain = await progress.step(
     'chain and vault',
-    async () =>
-      await startChain({
-        signerAddress: kms.address,
-        stateFile: join(folder, 'chain.json'),
-        log: (line) => chainLog.write(line + '\n'),
-        note: progress.say,
-      }),
+    async () => await start(),
     ({ rpcUrl, vault }) => `chain ${rpcUrl}, vault ${vault}, signer ${kms.address}`,
   )
   stops.push(async () => await chain.stop())
+  const restartChain = async () => {
+    await chain.stop()
+    // Whoever holds the chain goes on with the one that runs.
+    Object.assign(chain, await start(Number(new URL(chain.rpcUrl).port)))
+  }
   const rpc = await startRpcProxy({ target: chain.rpcUrl })
   stops.push(async () => await rpc.stop())
-  return { kms, chain, rpc }
+  return { kms, chain, restartChain, rpc }
 }
