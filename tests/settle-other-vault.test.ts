@@ -364,3 +364,74 @@ test('below the block at which this ledger began to read it, a vault is another 
   expect(await s.balance(old.id)).toBe('0.000001')
   expect(await s.client.sql(`select 1 from deposits where account = $1`, [old.id])).toEqual([])
 })
+
+describe('what a stolen login signed for a vault that is none of ours', () => {
+  const operator = async (...args: string[]) => {
+    process.env.RPC_URL = s.stack.manifest.rpcUrl
+    return await alertsCommand(s.stack.manifest.databaseUrl, ...args, '--why', 'stolen login', '--by', 'me')
+  }
+
+  test('is given back by a person once nothing is at that address, with who and why, and its accounts are free again', async () => {
+    const vault = `0x${randomBytes(20).toString('hex')}`
+    const lost = [await signedElsewhere(vault), await signedElsewhere(vault)]
+    await s.client.sql(
+      `insert into counter_doubts (id, account, chain_id, vault, counter, blocks, created_at, last_seen_at)
+       values (gen_random_uuid(), $1, $2, $3, 5, true, now(), now())`,
+      [lost[0]!.holder.id, s.stack.manifest.chainId, vault],
+    )
+    await s.run()
+    expect(await alerts('vault_not_followed')).toMatchObject([{ detail: { count: 1 } }])
+    expect(await operator('disown', vault)).toMatchObject({ code: 0, out: expect.stringContaining('2 withdrawals are given back, 0 are left') as string }) // prettier-ignore
+    for (const { id, holder } of lost)
+      expect([await s.status(id), await s.balance(holder.id)]).toEqual(['expired', '100'])
+    const [reference] = await s.client.sql<{ reference: object }>(
+      `select reference from transfers where kind = 'withdraw_expire' and reference ->> 'withdrawal_id' = $1`,
+      [lost[0]!.id],
+    )
+    expect(reference?.reference).toMatchObject({ vault_disowned: vault, by: expect.stringMatching(/^me as /) as string, why: 'stolen login' }) // prettier-ignore
+    expect(await s.client.sql('select ledger.withdrawals_paused($1) as blocked', [lost[0]!.holder.id])).toEqual([{ blocked: false }]) // prettier-ignore
+    await s.run()
+    expect(await alerts('vault_not_followed')).toEqual([])
+    expect(await operator('disown', vault)).toMatchObject({
+      code: 1,
+      error: 'nothing is signed for that vault\n',
+    })
+  })
+
+  test('is not given back where a vault is at that address, unless somebody has looked; at a vault that settle has followed never', async () => {
+    const { vault } = await deployVault()
+    const { id, holder } = await signedElsewhere(vault.toLowerCase())
+    const refused = await operator('disown', vault.toLowerCase())
+    expect([refused.code, refused.error]).toEqual([
+      1,
+      expect.stringMatching(/signer is 0x.*nothing was changed/),
+    ])
+    expect(await s.status(id)).toBe('signed')
+    expect(await operator('disown', vault.toLowerCase(), '--not-ours')).toMatchObject({ code: 0 })
+    expect([await s.status(id), await s.balance(holder.id)]).toEqual(['expired', '100'])
+    const row = await s.signed(await s.account())
+    const followed = await operator('disown', s.vault, '--not-ours')
+    expect([followed.code, followed.error]).toEqual([1, expect.stringContaining('settle has followed that vault')]) // prettier-ignore
+    expect(await s.status(row.id)).toBe('signed')
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    await s.run()
+  })
+
+  test('on another chain is given back only by a node of that chain, or by somebody who has looked', async () => {
+    const vault = `0x${randomBytes(20).toString('hex')}`
+    const { id } = await signedElsewhere(vault, 97)
+    const refused = await operator('disown', vault)
+    expect([refused.code, refused.error]).toEqual([1, expect.stringContaining('not 97; nothing was changed')])
+    expect(await operator('disown', vault, String(s.stack.manifest.chainId))).toMatchObject({ code: 1 })
+    expect(await s.status(id)).toBe('signed')
+    expect(await operator('disown', vault, '97', '--not-ours')).toMatchObject({ code: 0 })
+    expect(await s.status(id)).toBe('expired')
+  })
+})
+
+test('blocks that no vault was read up to are not asked for again: such a wish would keep every later one waiting', async () => {
+  const refused = await alertsCommand(s.stack.manifest.databaseUrl, 'rescan', '999999999', '--why', 'a slip')
+  expect([refused.code, refused.error]).toEqual([1, expect.stringContaining('nothing to repeat')])
+  expect(await s.client.sql('select 1 from chain_cursors where rescan_from is not null')).toEqual([])
+})
