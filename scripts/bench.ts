@@ -4,7 +4,6 @@
  * turns. Prints tables for the README; exit 1 when money is wrong at the end. Trust the ratios: figures are the machine's.
  */
 import './stack/forget-shell.ts'
-import { parseArgs } from 'node:util'
 import { cpus, loadavg } from 'node:os'
 import { ratioTable, type Ratio, type Section } from './bench/section.ts'
 import { coldStart } from './bench/cold-start.ts'
@@ -13,8 +12,11 @@ import { hostile } from './bench/hostile.ts'
 import { requests } from './bench/requests.ts'
 import { settleRuns } from './bench/settle.ts'
 import { withdrawals } from './bench/withdrawals.ts'
+import { argumentsOrExit } from './stack/command.ts'
 
-const { values } = parseArgs({
+const { values } = argumentsOrExit({
+  usage:
+    'usage: npm run bench -- [--seconds 3] [--rounds 3] [--only <part of a name>] [--rows 1000000] [--plans]',
   options: {
     seconds: { type: 'string', default: '3' },
     rounds: { type: 'string', default: '3' },
@@ -29,7 +31,7 @@ const chosen = SECTIONS.filter(({ name, parts = [] }) =>
 )
 if (chosen.length === 0) {
   console.error(`nothing is called ${values.only}; sections: ${SECTIONS.map(({ name }) => name).join(', ')}`)
-  process.exit(1)
+  process.exit(2)
 }
 
 const startedAt = performance.now()

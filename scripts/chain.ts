@@ -3,8 +3,10 @@ import { existsSync, readFileSync } from 'node:fs'
 import { getAddress, isAddress, parseEther, type Address, type Hash } from 'viem'
 import { amountFault, fromUnits, toUnits } from '../functions/_lib/amount.ts'
 import { tokenAbi, vaultAbi } from './stack/contract-abi.ts'
-import { moveClock } from './stack/chain-clock.ts'
+import { moveClock, secondsTooLate, withdrawTtl } from './stack/chain-clock.ts'
+import { argumentsOf, command, notAnswering, UsageError } from './stack/command.ts'
 import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
+import { readFunctionsEnv } from './stack/manifest.ts'
 
 const USAGE = `usage: npm run chain -- <command>
   status                              head, finalized block, chain time, vault balances
@@ -15,6 +17,7 @@ const USAGE = `usage: npm run chain -- <command>
 const MANIFEST = new URL('../.local/dev.json', import.meta.url)
 const NATIVE: Address = '0x0000000000000000000000000000000000000000'
 const NOT_RUNNING = 'The local stack is not running; start it with `npm run dev`.'
+const WORDS_MAX = 4
 const MAX_BLOCKS = 10_000
 const MAX_SECONDS = 10 * 365 * 86_400
 
@@ -36,13 +39,11 @@ interface Manifest {
   accounts: { address: string }[]
 }
 
-/** A mistake of the caller or a stack that is down: one line, no stack trace. */
-class Refusal extends Error {}
-
-async function main(args: string[]): Promise<void> {
-  const [command, ...rest] = args
-  const run = command === undefined ? undefined : COMMANDS.get(command)
-  if (run === undefined || rest.length !== run.arguments) throw new Refusal(USAGE)
+async function main(): Promise<void> {
+  // Moving the clock back is no option of it, and what begins with a minus is one to the parser.
+  const [name = '', ...rest] = argumentsOf({ usage: USAGE, words: [1, WORDS_MAX] }).words
+  const run = COMMANDS.get(name)
+  if (run === undefined || rest.length !== run.arguments) throw new UsageError(USAGE)
   await run.go(await connect(), rest)
 }
 
@@ -78,9 +79,21 @@ async function mine({ client }: Stack, [text = '']: string[]): Promise<void> {
 }
 
 async function time({ client }: Stack, [text = '']: string[]): Promise<void> {
-  if (!text.startsWith('+')) throw new Refusal('time: give the seconds to move on with a plus, such as +3600')
+  if (!text.startsWith('+'))
+    throw new UsageError('time: give the seconds to move on with a plus, such as +3600')
   await moveClock(client, wholeNumber(text.slice(1), 'seconds', MAX_SECONDS))
   await report(client)
+  await warnOfLate(client)
+}
+
+/** A jump of the clock is past the deadlines that requests of now get, until the world has caught up with it. */
+async function warnOfLate(client: ChainClient): Promise<void> {
+  const late = secondsTooLate((await client.getBlock()).timestamp, withdrawTtl(readFunctionsEnv()))
+  if (late < 0) return
+  console.log(
+    `The vault pays no withdrawal that is requested now: the chain's clock is ${late} s past its deadline. ` +
+      'Withdrawals can be paid again when this machine has caught up, or at once after `npm run dev -- --reset`.',
+  )
 }
 
 /** Tokens are minted and ether is set as needed, so any address can deposit; the deposit itself is a real one. */
@@ -139,13 +152,13 @@ async function report(client: ChainClient): Promise<void> {
 }
 
 async function connect(): Promise<Stack> {
-  if (!existsSync(MANIFEST)) throw new Refusal(NOT_RUNNING)
+  if (!existsSync(MANIFEST)) throw new Error(NOT_RUNNING)
   const manifest = JSON.parse(readFileSync(MANIFEST, 'utf8')) as Manifest
   const client = chainClient(manifest.rpcUrl, manifest.chainId)
   const chainId = await client.getChainId().catch(() => undefined)
-  if (chainId === undefined) throw new Refusal(NOT_RUNNING)
+  if (chainId === undefined) throw notAnswering('chain')
   if (chainId !== manifest.chainId) {
-    throw new Refusal(
+    throw new Error(
       `${manifest.rpcUrl} is chain ${chainId}, not ${manifest.chainId}: restart the local stack`,
     )
   }
@@ -173,32 +186,32 @@ function accountOf({ accounts }: Stack, who: string): Address {
   if (/^\d{1,4}$/.test(who)) {
     const account = accounts[Number(who)]
     if (account === undefined)
-      throw new Refusal(`account: there are dev accounts 0 to ${accounts.length - 1}`)
+      throw new UsageError(`account: there are dev accounts 0 to ${accounts.length - 1}`)
     return account
   }
   if (!isAddress(who))
-    throw new Refusal(`account: ${who} is neither a number nor an address with a right checksum`)
+    throw new UsageError(`account: ${who} is neither a number nor an address with a right checksum`)
   return getAddress(who)
 }
 
 function tokenOf({ tokens }: Stack, symbol: string): Token {
   const token = tokens.get(symbol)
   if (token === undefined)
-    throw new Refusal(`token: ${symbol} is not one of ${[...tokens.keys()].join(', ')}`)
+    throw new UsageError(`token: ${symbol} is not one of ${[...tokens.keys()].join(', ')}`)
   return token
 }
 
 function exactUnits(text: string, decimals: number): bigint {
   const fault = amountFault(text, decimals)
   if (fault === 'INVALID_AMOUNT')
-    throw new Refusal(`amount: ${text} is not an amount with at most ${decimals} decimals`)
-  if (fault === 'AMOUNT_NON_POSITIVE') throw new Refusal('amount: must be more than zero')
+    throw new UsageError(`amount: ${text} is not an amount with at most ${decimals} decimals`)
+  if (fault === 'AMOUNT_NON_POSITIVE') throw new UsageError('amount: must be more than zero')
   return toUnits(text, decimals)
 }
 
 function wholeNumber(text: string, what: string, max: number): number {
   if (!/^[1-9]\d{0,9}$/.test(text) || Number(text) > max) {
-    throw new Refusal(`${what}: ${text} is not a whole number from 1 to ${max}`)
+    throw new UsageError(`${what}: ${text} is not a whole number from 1 to ${max}`)
   }
   return Number(text)
 }
@@ -207,10 +220,8 @@ function at(timestamp: bigint): string {
   return `${new Date(Number(timestamp) * 1000).toISOString()} (${timestamp})`
 }
 
-try {
-  await main(process.argv.slice(2))
-} catch (error) {
-  const short = error instanceof Error && 'shortMessage' in error ? String(error.shortMessage) : undefined
-  console.error(error instanceof Refusal ? error.message : (short ?? error))
-  process.exitCode = 1
-}
+await command(async () => {
+  await main().catch((error: Error & { shortMessage?: string }) => {
+    throw error.shortMessage === undefined ? error : new Error(error.shortMessage)
+  })
+})

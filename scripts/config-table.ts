@@ -8,7 +8,13 @@ import * as prettier from 'prettier'
 import * as z from 'zod/mini'
 import * as groups from '../functions/_lib/env.ts'
 import { declaredBy } from './deploy-check/declared.ts'
+import { argumentsOrExit } from './stack/command.ts'
 import { projectRoot } from './stack/manifest.ts'
+
+const { values } = argumentsOrExit({
+  usage: 'usage: npm run config:table [-- --check]',
+  options: { check: { type: 'boolean', default: false } },
+})
 
 const BEGIN = '<!-- configuration: begin (npm run config:table) -->'
 const END = '<!-- configuration: end -->'
@@ -70,7 +76,7 @@ const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)]
 if (from < 0 || to < 0) throw new Error('README.md has lost the markers of the configuration table')
 const text = `${readme.slice(0, from + BEGIN.length)}\n\n${await table()}\n\n${readme.slice(to)}`
 const wanted = await prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
-if (!process.argv.includes('--check')) {
+if (!values.check) {
   writeFileSync(file, wanted)
 } else if (wanted !== readme) {
   console.error('the README’s configuration table is old: npm run config:table')

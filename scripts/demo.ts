@@ -6,9 +6,10 @@ import './stack/forget-shell.ts'
 import { parseAbi, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { fromUnits } from '../functions/_lib/amount.ts'
-import { chainClient, succeed } from './stack/deploy.ts'
-import { readManifest, type Manifest } from './stack/manifest.ts'
-import { command } from './stack/owner.ts'
+import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
+import { readFunctionsEnv, readManifest, type Manifest } from './stack/manifest.ts'
+import { secondsTooLate, withdrawTtl } from './stack/chain-clock.ts'
+import { argumentsOf, command, notAnswering } from './stack/command.ts'
 import { settleNow } from './settle.ts'
 
 const abi = parseAbi([
@@ -35,6 +36,8 @@ function caller(manifest: Manifest): Call {
       method: json === undefined ? 'GET' : 'POST',
       headers: { ...(json === undefined ? {} : { 'Content-Type': 'application/json' }), ...headers },
       ...(json === undefined ? {} : { body: JSON.stringify(json) }),
+    }).catch(() => {
+      throw notAnswering('functions')
     })
     const text = await response.text()
     if (!response.ok) throw new Error(`${path} answered ${response.status} ${text}`)
@@ -42,10 +45,30 @@ function caller(manifest: Manifest): Call {
   }
 }
 
+/** @throws Error with what to do where the story cannot be told on this stack */
+async function checkStack(chain: Pick<ChainClient, 'getBlock'>): Promise<void> {
+  const env = readFunctionsEnv()
+  for (const name of ['TESTNET_ONLY', 'SPOT_ENABLED'])
+    if (env[name] !== 'true')
+      throw new Error(
+        `the demo needs ${name}=true, and the local stack runs with ${name}=${env[name] ?? ''}: stop it and start it without`,
+      )
+  const { timestamp } = await chain.getBlock().catch(() => {
+    throw notAnswering('chain')
+  })
+  const late = secondsTooLate(timestamp, withdrawTtl(env))
+  if (late >= 0)
+    throw new Error(
+      `the chain's clock is ${late} s past the deadlines of new withdrawals: start anew with npm run dev -- --reset`,
+    )
+}
+
 await command(async () => {
+  argumentsOf({ usage: 'usage: npm run demo' })
   const manifest = readManifest()
   const call = caller(manifest)
   const chain = chainClient(manifest.rpcUrl, manifest.chainId)
+  await checkStack(chain)
   const df = manifest.tokens.DF?.address as Address
   const wallet = privateKeyToAccount(generatePrivateKey())
   const account = wallet.address.toLowerCase()
@@ -91,11 +114,6 @@ await command(async () => {
   await say('2  the faucet credited 100 DF')
   const first = await request('40')
   await say(`3  asked for 40 DF: signed for nonce ${first.nonce}, so frozen`)
-  const ahead = Number((await chain.getBlock()).timestamp) - first.deadline
-  if (ahead > 0)
-    throw new Error(
-      `the chain's clock is ${ahead} s past new deadlines: start anew with npm run dev -- --reset`,
-    )
   const hash = await chain.writeContract({
     account: wallet,
     address: first.vault_address,

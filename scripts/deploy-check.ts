@@ -13,10 +13,12 @@ import { rateFaults } from './deploy-check/rates.ts'
 import { bindingsOf, functionFaults, inKilobytes, pairingFaults } from './deploy-check/rules.ts'
 import { sharedFaults, uploadFaults } from './deploy-check/upload.ts'
 import { bundleFunction, type Bundle } from './stack/bundle.ts'
+import { argumentsOrExit } from './stack/command.ts'
 import { projectRoot } from './stack/manifest.ts'
 import { exportsOf } from './stack/module-exports.ts'
 import { readWranglerConfig, resolvedConfig, type ResolvedConfig } from './stack/wrangler-config.ts'
 
+argumentsOrExit({ usage: 'usage: npm run deploy:check' })
 const GATEWAY = 'index'
 /** Two cores are what a small machine has. */
 const AT_ONCE = 2

@@ -3,9 +3,11 @@
  * first each function as a Worker of its own, then all in one, and uses what was deployed as a person would.
  */
 import './stack/forget-shell.ts'
+import { argumentsOrExit } from './stack/command.ts'
 import { smokeDeployed } from './stack/deployed-smoke.ts'
 import { startRehearsal, type Rehearsal } from './stack/rehearsal.ts'
 
+argumentsOrExit({ usage: 'usage: npm run deploy:rehearse' })
 const ENVIRONMENT = 'staging'
 const WAYS = [
   { options: [], cronWorker: `tidegate-settle-${ENVIRONMENT}` },

@@ -28,7 +28,8 @@ try {
   else await deploy(optionsOf(process.argv.slice(2)), env)
 } catch (error) {
   console.error((error as Error).message)
-  process.exitCode = 1
+  // As every command: 2 where what was typed cannot be meant.
+  process.exitCode = String((error as { code?: unknown }).code).startsWith('ERR_PARSE_ARGS') ? 2 : 1
 }
 
 function optionsOf(args: string[]): DeployOptions {

@@ -7,6 +7,7 @@
 import { execFileSync } from 'node:child_process'
 import { cpSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
 import { join, relative } from 'node:path'
+import { argumentsOrExit } from './stack/command.ts'
 
 const root = join(import.meta.dirname, '..')
 const migrations = join(root, 'db/migrations')
@@ -55,11 +56,17 @@ function check(): boolean {
   }
 }
 
-const [name] = process.argv.slice(2)
-if (name === '--check') {
+const USAGE = 'usage: npm run db:generate -- <human_name_in_snake_case>, or --check'
+const { values, words } = argumentsOrExit({
+  usage: USAGE,
+  options: { check: { type: 'boolean', default: false } },
+  words: [0, 1],
+})
+const [name] = words
+if (values.check && name === undefined) {
   process.exit(check() ? 0 : 1)
-} else if (!name || !/^[a-z][a-z0-9_]*$/.test(name)) {
-  console.error('usage: npm run db:generate -- <human_name_in_snake_case>')
+} else if (values.check || !name || !/^[a-z][a-z0-9_]*$/.test(name)) {
+  console.error(USAGE)
   process.exit(2)
 } else {
   const file = generate(migrations, name)

@@ -8,13 +8,16 @@
  */
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
-import { parseArgs } from 'node:util'
 import { backDoorsLine } from '../db/operate/back-doors.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
 import { EDGE_ROLES, putTokens, setRolePasswords, type EdgeRole, type TokenSeed } from './stack/database.ts'
+import { argumentsOf, command } from './stack/command.ts'
 import { readManifest } from './stack/manifest.ts'
+import { withOwner } from './stack/owner.ts'
+
+const USAGE = 'usage: npm run migrate -- [--roles] [--tokens <file> [--skip-chain-check]]'
 
 /** The owner's connection string with another login: on Neon the pooled host is the one the functions should use. */
 function connectionString(ownerUrl: string, role: EdgeRole, password: string): string {
@@ -37,7 +40,8 @@ async function askChain(file: string, tokens: TokenSeed[]): Promise<void> {
 }
 
 async function main(): Promise<void> {
-  const { values } = parseArgs({
+  const { values } = argumentsOf({
+    usage: USAGE,
     options: {
       roles: { type: 'boolean' },
       tokens: { type: 'string' },
@@ -47,7 +51,14 @@ async function main(): Promise<void> {
   // Before anything is applied: a mistake in the file changes nothing.
   const tokens = values.tokens === undefined ? [] : readTokenFile(values.tokens)
   if (values.tokens !== undefined && !values['skip-chain-check']) await askChain(values.tokens, tokens)
-  const ownerUrl = process.env.OWNER_DATABASE_URL ?? readManifest().databaseUrl
+  await withOwner(async (ownerUrl) => await bringUpToDate(ownerUrl, tokens, values))
+}
+
+async function bringUpToDate(
+  ownerUrl: string,
+  tokens: TokenSeed[],
+  values: { roles?: boolean; 'skip-chain-check'?: boolean },
+): Promise<void> {
   const { migrations, verbs } = await migrateDatabase(ownerUrl)
   for (const tag of migrations) console.log(`migration ${tag}: applied`)
   if (verbs.length > 0) console.log(`verbs: applied ${verbs.join(', ')}`)
@@ -70,9 +81,4 @@ async function main(): Promise<void> {
   }
 }
 
-try {
-  await main()
-} catch (error) {
-  console.error((error as Error).message)
-  process.exit(1)
-}
+await command(main)

@@ -1,7 +1,10 @@
 /** `npm run openapi:lint`: functions/openapi.json by the rules of Redocly and Spectral, without an error or a warning. */
 import { spawnSync } from 'node:child_process'
 import { join } from 'node:path'
+import { argumentsOrExit } from './stack/command.ts'
 import { projectRoot } from './stack/manifest.ts'
+
+argumentsOrExit({ usage: 'usage: npm run openapi:lint' })
 
 const DOCUMENT = 'functions/openapi.json'
 const LINTERS = [

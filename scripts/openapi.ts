@@ -5,6 +5,7 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { generatedFiles, readProjectFile } from './openapi/generated.ts'
+import { argumentsOrExit } from './stack/command.ts'
 import { projectRoot } from './stack/manifest.ts'
 
 async function main(checkOnly: boolean): Promise<void> {
@@ -20,4 +21,8 @@ async function main(checkOnly: boolean): Promise<void> {
   console.log(stale.length === 0 ? 'up to date' : `wrote ${stale.map(([path]) => path).join(', ')}`)
 }
 
-await main(process.argv.includes('--check'))
+const { values } = argumentsOrExit({
+  usage: 'usage: npm run openapi [-- --check]',
+  options: { check: { type: 'boolean', default: false } },
+})
+await main(values.check)

@@ -1,14 +1,15 @@
 /** `npm run pause -- --why "…"` stops the signing of withdrawals, `npm run resume -- --why "…"` lets it go on. */
 import './stack/forget-shell.ts'
-import { parseArgs } from 'node:util'
-import { asOwner, command } from './stack/owner.ts'
+import { argumentsOf, command, UsageError } from './stack/command.ts'
+import { asOwner } from './stack/owner.ts'
 
 await command(async () => {
-  const { values, positionals } = parseArgs({ options: { why: { type: 'string' } }, allowPositionals: true })
-  const [verb] = positionals
+  const [, , verb = 'pause', ...args] = process.argv
+  const usage = `usage: npm run ${verb} -- --why "the reason, for whoever reads it later"`
+  if (verb !== 'pause' && verb !== 'resume') throw new UsageError('usage: pause.ts pause|resume --why "…"')
+  const { values } = argumentsOf({ usage, options: { why: { type: 'string' } }, args })
   const why = values.why?.trim()
-  if ((verb !== 'pause' && verb !== 'resume') || !why)
-    throw new Error(`usage: npm run ${verb ?? 'pause'} -- --why "the reason, for whoever reads it later"`)
+  if (!why) throw new UsageError(usage)
   await asOwner(async (query) => {
     if (verb === 'pause') {
       await query('select ledger.pause_withdrawals($1)', [`operator: ${why}`])

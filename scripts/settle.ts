@@ -1,7 +1,8 @@
 /** `npm run settle`: one run of the cron function of the local stack, now; prints its summary. */
 import './stack/forget-shell.ts'
 import { readManifest } from './stack/manifest.ts'
-import { asOwner, command } from './stack/owner.ts'
+import { argumentsOf, command, notAnswering } from './stack/command.ts'
+import { asOwner } from './stack/owner.ts'
 
 const NEWEST = 'select id, summary from settle_runs order by id desc limit 1'
 
@@ -9,7 +10,9 @@ const NEWEST = 'select id, summary from settle_runs order by id desc limit 1'
 export async function settleNow(settleUrl: string): Promise<Record<string, unknown>> {
   return await asOwner(async (query) => {
     const [before] = await query<{ id: string }>(NEWEST)
-    const response = await fetch(settleUrl)
+    const response = await fetch(settleUrl).catch(() => {
+      throw notAnswering('functions')
+    })
     if (!response.ok) throw new Error(`settle failed: see .local/functions.log (HTTP ${response.status})`)
     const [after] = await query<{ id: string; summary: Record<string, unknown> }>(NEWEST)
     if (!after || after.id === before?.id) throw new Error('settle failed: see .local/functions.log')
@@ -18,5 +21,8 @@ export async function settleNow(settleUrl: string): Promise<Record<string, unkno
 }
 
 if (process.argv[1]?.endsWith('scripts/settle.ts')) {
-  await command(async () => console.log(JSON.stringify(await settleNow(readManifest().settleUrl))))
+  await command(async () => {
+    argumentsOf({ usage: 'usage: npm run settle' })
+    console.log(JSON.stringify(await settleNow(readManifest().settleUrl)))
+  })
 }

@@ -6,6 +6,7 @@ import './stack/forget-shell.ts'
 import { execFileSync, spawn } from 'node:child_process'
 import { existsSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { argumentsOrExit } from './stack/command.ts'
 import { freePort, portIsFree } from './stack/gateway.ts'
 import { localFolder, projectRoot, readManifest } from './stack/manifest.ts'
 
@@ -59,6 +60,8 @@ function readmeCalls(): string {
 
 const run = (command: string, args: string[]): string =>
   execFileSync(command, args, { cwd: projectRoot, encoding: 'utf8', stdio: ['ignore', 'pipe', 'inherit'] })
+
+argumentsOrExit({ usage: 'usage: npm run smoke' })
 
 async function main(): Promise<void> {
   if (existsSync(`${localFolder}/dev.json`))

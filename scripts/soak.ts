@@ -5,38 +5,44 @@
  * Ends with a table and one line of JSON; exit 1 on any violation. Loopback only.
  */
 import './stack/forget-shell.ts'
-import { parseArgs } from 'node:util'
 import { runSoak, type Summary } from './soak/run.ts'
+import { argumentsOf, command, UsageError } from './stack/command.ts'
 
 const MINUTES_MAX = 24 * 60
 
-const { values } = parseArgs({
-  options: {
-    minutes: { type: 'string' },
-    seconds: { type: 'string' },
-    seed: { type: 'string' },
-    clients: { type: 'string', default: '16' },
-    quiet: { type: 'boolean', default: false },
-  },
-})
-const seconds = values.seconds === undefined ? Number(values.minutes ?? 1) * 60 : Number(values.seconds)
-const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
-const clients = Number(values.clients)
-const whole = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max
-if (!whole(seconds, MINUTES_MAX * 60) || !Number.isInteger(seed) || !whole(clients, 256)) {
-  console.error('usage: npm run soak -- [--minutes n | --seconds n] [--seed n] [--clients 1..256] [--quiet]')
-  process.exit(2)
-}
+const USAGE = 'usage: npm run soak -- [--minutes n | --seconds n] [--seed n] [--clients 1..256] [--quiet]'
 
-const startedAt = Date.now()
-const log = (line: string) => {
-  if (!values.quiet) console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`)
+await command(async () => {
+  const { values } = argumentsOf({
+    usage: USAGE,
+    options: {
+      minutes: { type: 'string' },
+      seconds: { type: 'string' },
+      seed: { type: 'string' },
+      clients: { type: 'string', default: '16' },
+      quiet: { type: 'boolean', default: false },
+    },
+  })
+  const seconds = values.seconds === undefined ? Number(values.minutes ?? 1) * 60 : Number(values.seconds)
+  const seed = Number(values.seed ?? Math.floor(Math.random() * 2 ** 31))
+  const clients = Number(values.clients)
+  const whole = (value: number, max: number) => Number.isInteger(value) && value >= 1 && value <= max
+  if (!whole(seconds, MINUTES_MAX * 60) || !Number.isInteger(seed) || !whole(clients, 256))
+    throw new UsageError(USAGE)
+  await soak(seconds, seed, clients, values.quiet)
+})
+
+async function soak(seconds: number, seed: number, clients: number, quiet: boolean): Promise<void> {
+  const startedAt = Date.now()
+  const log = (line: string) => {
+    if (!quiet) console.log(`${((Date.now() - startedAt) / 1000).toFixed(1).padStart(7)} s  ${line}`)
+  }
+  console.log(`soak: ${seconds} s, ${clients} clients, --seed ${seed}`)
+  const summary = await runSoak({ seconds, seed, clients, log })
+  print(summary)
+  console.log(JSON.stringify(summary))
+  process.exit(summary.violations.length === 0 ? 0 : 1)
 }
-console.log(`soak: ${seconds} s, ${clients} clients, --seed ${seed}`)
-const summary = await runSoak({ seconds, seed, clients, log })
-print(summary)
-console.log(JSON.stringify(summary))
-process.exit(summary.violations.length === 0 ? 0 : 1)
 
 function print(result: Summary): void {
   const section = (title: string, counts: Record<string, number>) => {

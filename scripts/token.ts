@@ -2,20 +2,23 @@
 import './stack/forget-shell.ts'
 import { parseAccount } from '../functions/_lib/accounts.ts'
 import { issueSession } from '../functions/_lib/session.ts'
+import { argumentsOf, command, UsageError } from './stack/command.ts'
 import { readManifest } from './stack/manifest.ts'
 
-const [what = '', ...more] = process.argv.slice(2)
-const account = parseAccount(what)
-if ((!account && what !== '--admin-key') || more.length > 0) {
-  console.error('usage: npm run token -- <EVM or Solana address>, or --admin-key')
-  process.exit(2)
-}
-try {
+const USAGE = 'usage: npm run token -- <EVM or Solana address>, or --admin-key'
+
+await command(async () => {
+  const { values, words } = argumentsOf({
+    usage: USAGE,
+    options: { 'admin-key': { type: 'boolean', default: false } },
+    words: [0, 1],
+  })
+  const [address] = words
+  if ((address === undefined) !== values['admin-key']) throw new UsageError(USAGE)
+  const account = address === undefined ? undefined : parseAccount(address)
+  if (account === null) throw new UsageError(`${address} is no address of an account\n${USAGE}`)
   const { adminApiKey, sessionKeys } = readManifest()
   const env = { ...sessionKeys, JWT_TTL_SECONDS: 86_400 }
   const issued = account && (await issueSession(env, account.id, Math.floor(Date.now() / 1000)))
   console.log(issued ? issued.token : adminApiKey)
-} catch (error) {
-  console.error((error as Error).message)
-  process.exit(1)
-}
+})

@@ -84,7 +84,20 @@ class Wallet:
 
 # --- the API -----------------------------------------------------------------------------------------------------
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-MANIFEST = json.loads(pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".local/dev.json").read_text())
+FILE = pathlib.Path(sys.argv[1] if len(sys.argv) > 1 else ROOT / ".local/dev.json")
+
+
+def fail(message, code):
+    print(message, file=sys.stderr)
+    sys.exit(code)
+
+
+if len(sys.argv) > 2:
+    fail("usage: python3 scripts/examples/subaccounts.py [.local/dev.json]", 2)
+try:
+    MANIFEST = json.loads(FILE.read_text())
+except (OSError, ValueError):
+    fail(f"{FILE} cannot be read; is `npm run dev` running?", 1)
 WINDOW = 30_000
 
 
@@ -97,6 +110,8 @@ def post(path, body, headers={}):
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         return error.code, json.load(error)
+    except urllib.error.URLError:
+        return fail(f"{MANIFEST['baseUrl']} does not answer; is `npm run dev` running?", 1)
 
 
 def now_ms():

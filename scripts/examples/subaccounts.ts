@@ -17,9 +17,23 @@ interface Manifest {
 type Json = string | number | null | { [key: string]: Json }
 type Data = Record<string, string>
 
-const file = process.argv[2] ?? join(import.meta.dirname, '../../.local/dev.json')
-const manifest = JSON.parse(readFileSync(file, 'utf8')) as Manifest
+const [file = join(import.meta.dirname, '../../.local/dev.json'), ...more] = process.argv.slice(2)
+if (more.length > 0) fail('usage: npx tsx scripts/examples/subaccounts.ts [.local/dev.json]', 2)
+const manifest = readManifest()
 const WINDOW_MS = 30_000
+
+function fail(message: string, code: number): never {
+  console.error(message)
+  process.exit(code)
+}
+
+function readManifest(): Manifest {
+  try {
+    return JSON.parse(readFileSync(file, 'utf8')) as Manifest
+  } catch {
+    return fail(`${file} cannot be read; is \`npm run dev\` running?`, 1)
+  }
+}
 
 /** Keys sorted at every level, no spaces: what is signed. */
 const canonical = (value: Json): string =>
@@ -45,7 +59,7 @@ async function post(what: string, path: string, body: object, headers: Record<st
     method: 'POST',
     headers: { 'Content-Type': 'application/json', ...headers },
     body: JSON.stringify(body),
-  })
+  }).catch(() => fail(`${manifest.baseUrl} does not answer; is \`npm run dev\` running?`, 1))
   console.log(`${what}: ${response.status} ${await response.text()}`)
 }
 

@@ -1,5 +1,6 @@
 /** The clock of the local chain, and the blocks that keep it going. */
 import { setTimeout as pause } from 'node:timers/promises'
+import { WITHDRAW_TTL_SECONDS_DEFAULT } from '../../functions/_lib/limits.ts'
 import type { ChainClient } from './deploy.ts'
 
 type Clock = Pick<ChainClient, 'getBlock' | 'mine' | 'setNextBlockTimestamp' | 'removeBlockTimestampInterval'>
@@ -19,6 +20,19 @@ export async function moveClock(client: Clock, seconds: number): Promise<void> {
   await client.setNextBlockTimestamp({ timestamp: (await chainClock(client)) + BigInt(seconds) })
   await client.mine({ blocks: 1 })
 }
+
+/**
+ * By how many seconds a withdrawal that is asked for now would be too late already: its deadline is by this machine's clock, and the
+ * vault looks at the chain's. Zero or less where it can be paid.
+ *
+ * @param time of the chain's newest block, unix seconds
+ */
+export const secondsTooLate = (time: bigint, ttlSeconds: number): number =>
+  Number(time) - (Math.floor(Date.now() / 1000) + ttlSeconds)
+
+/** How long the functions give a withdrawal, seconds. */
+export const withdrawTtl = ({ WITHDRAW_TTL_SECONDS: given }: Record<string, string | undefined>): number =>
+  given === undefined || given === '' ? WITHDRAW_TTL_SECONDS_DEFAULT : Number(given)
 
 /** Mines one block. A clock that was made to stand still goes on from when the world has caught up with it. */
 export async function mineOne(client: Clock): Promise<void> {

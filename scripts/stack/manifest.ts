@@ -75,6 +75,12 @@ export async function writePrivate(file: string, text: string): Promise<void> {
   await rename(`${file}.new`, file)
 }
 
+/** The functions' variables as they run. @throws Error with one line when the stack is not running */
+export function readFunctionsEnv(folder = localFolder): Record<string, string | undefined> {
+  readManifest(folder)
+  return readKept<Record<string, string | undefined>>(join(folder, 'functions.json'))
+}
+
 /** @throws Error with one line when the stack is not running */
 export function readManifest(folder = localFolder): Manifest {
   const file = join(folder, 'dev.json')
