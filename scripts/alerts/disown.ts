@@ -19,6 +19,15 @@ export async function disown(query: Query, [vault = '', chain]: string[], said: 
   const [chainId] = named
   if (chainId === undefined) throw new Error('nothing is signed for that vault')
   if (named.length > 1) throw new Error(`name the chain after it: one of\n${named.join('\n')}`)
+  const followed = await query('select from chain_cursors where chain_id = $1 and vault = $2', [
+    chainId,
+    vault,
+  ])
+  // As the verb says too: no node need be asked for that.
+  if (followed.length > 0)
+    throw new Error(
+      'not given back: settle has followed that vault, so what is signed for it ends by settle alone',
+    )
   if (!said.notOurs) await askChain(vault as Address, Number(chainId))
   for (let back = 0; ;) {
     const [row] = await query<{ result: { given_back: number; left: number; reason: string | null } }>(

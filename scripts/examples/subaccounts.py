@@ -92,7 +92,7 @@ def fail(message, code):
     sys.exit(code)
 
 
-if len(sys.argv) > 2:
+if len(sys.argv) > 2 or str(FILE).startswith("-"):
     fail("usage: python3 scripts/examples/subaccounts.py [.local/dev.json]", 2)
 try:
     MANIFEST = json.loads(FILE.read_text())

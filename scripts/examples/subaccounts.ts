@@ -18,7 +18,8 @@ type Json = string | number | null | { [key: string]: Json }
 type Data = Record<string, string>
 
 const [file = join(import.meta.dirname, '../../.local/dev.json'), ...more] = process.argv.slice(2)
-if (more.length > 0) fail('usage: npx tsx scripts/examples/subaccounts.ts [.local/dev.json]', 2)
+if (more.length > 0 || file.startsWith('-'))
+  fail('usage: npx tsx scripts/examples/subaccounts.ts [.local/dev.json]', 2)
 const manifest = readManifest()
 const WINDOW_MS = 30_000
 
