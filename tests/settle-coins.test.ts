@@ -186,22 +186,29 @@ describe('coins that came without a deposit', () => {
     expect(await unexplained()).toEqual([{ token: 'DF', surplus: '7' }])
     const nonsense: [string[], RegExp][] = [
       [['DF', '7.000000000000000001'], /only 7 DF are there without an explanation/],
-      [['DF', '0'], /no amount of DF/],
       [['USDT', '1'], /only 0 USDT/],
       [['USDT', '0.0000001'], /no amount of USDT, which has 6 decimals/],
       [['NONE', '1'], /no such token/],
       [['SOL', '1'], /no such token/],
-      [['DF', '1e3'], /usage/],
-      [['DF', 'seven'], /usage/],
+    ]
+    const slips: [string[], RegExp][] = [
+      [['DF', '0'], /more than zero/],
+      [['DF', '1e3'], /must be whole tokens/],
+      [['DF', 'seven'], /must be whole tokens/],
       [['DF'], /usage/],
     ]
+    for (const [args, words] of slips)
+      expect([args, await explain(...args)]).toEqual([
+        args,
+        { code: 2, text: expect.stringMatching(words) as string },
+      ])
     for (const [args, words] of nonsense)
       expect([args, await explain(...args)]).toEqual([
         args,
         { code: 1, text: expect.stringMatching(words) as string },
       ])
-    expect(await alerts('explain', 'DF', '7')).toMatchObject({ code: 1 })
-    expect(await alerts('explain', 'DF', '7', '--why', ' ')).toMatchObject({ code: 1 })
+    expect(await alerts('explain', 'DF', '7')).toMatchObject({ code: 2 })
+    expect(await alerts('explain', 'DF', '7', '--why', ' ')).toMatchObject({ code: 2 })
     const take = await alerts('take-back', 'DF', '1', '--why', 'x')
     expect(take).toEqual({ code: 1, text: expect.stringMatching(/only 0 DF are missing/) as string })
     expect(await s.client.sql('select id from coin_explanations')).toEqual(before)

@@ -158,7 +158,7 @@ describe('deposits of a token that is not listed', () => {
     expect(await returned()).toMatchObject({ code: 0, out: 'returned, and never credited\n' })
     expect(await returned()).toMatchObject({
       code: 1,
-      error: expect.stringContaining('there is no such open alert'),
+      error: expect.stringContaining('there is no such open unsupported deposit'),
     })
     await s.chain.impersonateAccount({ address: s.vault })
     await s.chain.setBalance({ address: s.vault, value: DF })

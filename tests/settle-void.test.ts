@@ -165,7 +165,7 @@ describe('nothing is voided, and nothing changed, where the ledger has no proof'
       reason: 'there is no such withdrawal',
     })
     const silent = await alerts('void', paid.id)
-    expect([silent.code, silent.error]).toEqual([1, expect.stringContaining('usage:')])
+    expect([silent.code, silent.error]).toEqual([2, expect.stringContaining('usage:')])
     expect([await s.balance(holder.id), await s.balance(other.id)]).toEqual(['90+10', '90'])
   })
 

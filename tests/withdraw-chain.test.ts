@@ -249,7 +249,7 @@ describe('tables that were set back to before a payment', () => {
     await forgottenPayment('3')
     expect((await request('1')).body.error).toBe('WITHDRAWALS_PAUSED')
     const silent = await operator('accept-counter', account.address, '1')
-    expect([silent.code, silent.error]).toEqual([1, expect.stringContaining('usage')])
+    expect([silent.code, silent.error]).toEqual([2, expect.stringContaining('usage')])
     const done = await operator('accept-counter', account.address, '1', '--why', 'paid by the system before')
     expect([done.error, done.code, done.out]).toEqual([
       '',
