@@ -293,7 +293,8 @@ test('alerts that the receiver refuses for good keep no newer one waiting, are t
   const env = { ALERT_WEBHOOK_URL: `http://127.0.0.1:${(hook.address() as AddressInfo).port}` }
   const raise = async (name: string, count: number) => {
     const keys = Array.from({ length: count }, (_, n) => `${name} ${n}`)
-    for (const key of keys) await s.client.sql(`select ledger.raise_alert($1, 'log_quarantined', '{}')`, [key])
+    for (const key of keys)
+      await s.client.sql(`select ledger.raise_alert($1, 'log_quarantined', '{}')`, [key])
     return keys
   }
   /** What the receiver was asked to take by one run, in any order. */
@@ -307,7 +308,12 @@ test('alerts that the receiver refuses for good keep no newer one waiting, are t
   const fresh = await raise('fresh', 6)
   const heard = [await told(), await told(), await told()]
   for (const run of heard) expect(run.length).toBeLessThanOrEqual(4)
-  expect(heard.flat().filter((key) => key.startsWith('fresh')).sort()).toEqual(fresh)
+  expect(
+    heard
+      .flat()
+      .filter((key) => key.startsWith('fresh'))
+      .sort(),
+  ).toEqual(fresh)
   // Refused twice by now: they are left alone for a minute, and longer each time.
   expect([await told(), await told()]).toEqual([[], []])
   const waits = async () =>
@@ -322,7 +328,9 @@ test('alerts that the receiver refuses for good keep no newer one waiting, are t
     await told()
     seen.push(await waits())
   }
-  expect(seen.flat()).toEqual([2, 3, 4, 5, 6].map((failures, at) => ({ failures, minutes: [1, 3, 7, 15, 15][at] })))
+  expect(seen.flat()).toEqual(
+    [2, 3, 4, 5, 6].map((failures, at) => ({ failures, minutes: [1, 3, 7, 15, 15][at] })),
+  )
   refuses = false
   await over()
   expect([await told(), await told()]).toEqual([poison, []])
