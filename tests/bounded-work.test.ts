@@ -123,7 +123,7 @@ describe('the work a caller can cause', () => {
       return unit === undefined ? [] : [`${String(pattern)} on ${JSON.stringify(unit)}`]
     })
     expect(slow).toEqual([])
-  })
+  }, 300_000)
 
   test('is seen to grow where a pattern or a loop is not linear: the counting counts', async () => {
     expect(superLinearUnit(/\b[\w-]{8,}\.[\w-]{8,}\b/)).toBeDefined()
