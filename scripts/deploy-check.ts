@@ -1,6 +1,6 @@
 /**
- * `npm run deploy:check`: bundles every function as `wrangler deploy` would, without a network and with canaries for
- * secrets, prints what each would be given, and exits with 1 and one line for each fault.
+ * `npm run deploy:check [-- <function>…]`: bundles every function, or the gateway and the named ones, as `wrangler deploy` would,
+ * without a network and with canaries for secrets, prints what each would be given, and exits with 1 and one line for each fault.
  */
 import { existsSync } from 'node:fs'
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises'
@@ -27,6 +27,14 @@ const envs = Object.keys(readWranglerConfig().env ?? {})
 const files = (await readdir(join(projectRoot, 'functions')))
   .filter((name) => name.endsWith('.ts') && name !== `${GATEWAY}.ts`)
   .map((name) => name.slice(0, -'.ts'.length))
+const names = envs.filter((name) => files.includes(name))
+const named = process.argv.slice(2)
+for (const name of named)
+  if (!names.includes(name)) {
+    console.error(`there is no function ${name} with a file and an environment`)
+    process.exit(1)
+  }
+const chosen = named.length > 0 ? names.filter((name) => named.includes(name)) : names
 const folder = await mkdtemp(join(tmpdir(), 'tidegate-bundles-'))
 /** All that comes out of the builds: the bundles with their source maps, and wrangler's output. */
 const made = join(folder, 'made')
@@ -108,13 +116,12 @@ async function searchMade(names: string[]): Promise<Search> {
   return search
 }
 
-const names = envs.filter((name) => files.includes(name))
 const resolved = new Map(names.map((name) => [name, resolvedConfig(name)]))
 const faults = [...pairingFaults(files, envs), ...sharedFaults([...resolved.values()])]
 const planted = await plantCanaries(join(folder, 'project'), envs)
 // Every wrangler below inherits them: it writes all that it prints to the log, too.
 Object.assign(process.env, planted.env, { WRANGLER_LOG_PATH: join(made, 'output') })
-const jobs = [gateway, ...names.map((name) => async () => await check(name))]
+const jobs = [gateway, ...chosen.map((name) => async () => await check(name))]
 const lines: Line[] = []
 let search: Search
 try {
@@ -123,11 +130,11 @@ try {
       const result = await job()
       lines.push(result.line)
       faults.push(...result.faults)
-      console.error(`${lines.length}/${names.length + 1} bundled: ${result.line.function}`)
+      console.error(`${lines.length}/${chosen.length + 1} bundled: ${result.line.function}`)
     }
   }
   await Promise.all(Array.from({ length: AT_ONCE }, work))
-  search = await searchMade([GATEWAY, ...names])
+  search = await searchMade([GATEWAY, ...chosen])
 } finally {
   await rm(folder, { recursive: true, force: true })
 }
@@ -135,5 +142,6 @@ faults.push(...search.faults)
 print(lines.sort((a, b) => (a.function < b.function ? -1 : 1)))
 for (const fault of faults.sort()) console.error(`FAIL  ${fault}`)
 console.log(`looked for the values of ${planted.marks.size} secrets in ${search.files.length} files`)
-console.log(faults.length === 0 ? 'every function may be deployed' : `${faults.length} faults`)
+const which = named.length > 0 ? 'these functions' : 'every function'
+console.log(faults.length === 0 ? `${which} may be deployed` : `${faults.length} faults`)
 process.exit(faults.length === 0 ? 0 : 1)
