@@ -1,5 +1,6 @@
 import '../scripts/stack/forget-shell.ts'
 import { defineConfig } from 'vitest/config'
+import { LongestFirst } from './support/longest-first.ts'
 
 export default defineConfig({
   test: {
@@ -10,5 +11,9 @@ export default defineConfig({
     hookTimeout: 120_000,
     // Two cores: more files at once only wait for each other.
     maxWorkers: 2,
+    // A green run says nothing; a test that fails shows all that was printed during it.
+    silent: 'passed-only',
+    slowTestThreshold: 15_000,
+    sequence: { sequencer: LongestFirst },
   },
 })

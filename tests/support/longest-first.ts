@@ -1,0 +1,29 @@
+import { basename } from 'node:path'
+import { BaseSequencer, type TestSpecification } from 'vitest/node'
+
+/** Files that take long whatever their size: one of them begun last would run on alone. */
+const LONG = [
+  'soak',
+  'settle-load',
+  'settle-race',
+  'canary-secrets',
+  'settle-limits',
+  'settle-faults',
+  'session-issuers',
+  'bounded-work',
+  'attack-suite-rates',
+  'settle-other-vault',
+  'ledger-chain-properties',
+  'withdraw-signer-faults',
+]
+
+/** Long files first, the others as vitest would have them: what it saw last time, else the largest first. */
+export class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const place = ({ moduleId }: TestSpecification) => {
+      const at = LONG.indexOf(basename(moduleId, '.test.ts'))
+      return at === -1 ? LONG.length : at
+    }
+    return (await super.sort(files)).sort((one, other) => place(one) - place(other))
+  }
+}
