@@ -590,10 +590,10 @@ export const restores = pgTable(
   {
     id: uuid('id').primaryKey(),
     noticedAt: at('noticed_at').notNull(),
-    /** What was remembered and is not here: marks of runs, and withdrawals. */
+    /** What was remembered and is not here: marks of runs, withdrawals, and signatures of withdrawals that are here. */
     lost: uuid('lost').array().notNull(),
-    /** Whose signatures were given out then: the vault must have another signer before signing goes on. */
-    signer: text('signer'),
+    /** Whose signatures were given out until then: no vault may have any of them as its signer when signing goes on. */
+    signers: text('signers').array().notNull(),
     reconciledAt: at('reconciled_at'),
     reconciledBy: text('reconciled_by'),
     reconciledWhy: text('reconciled_why'),
@@ -601,6 +601,7 @@ export const restores = pgTable(
   },
   (t) => [
     check('restores_lost_something', sql`cardinality(${t.lost}) > 0`),
+    check('restores_know_who_signed', sql`cardinality(${t.signers}) > 0`),
     check(
       'restores_reconciled_whole',
       sql`num_nulls(${t.reconciledAt}, ${t.reconciledBy}, ${t.reconciledWhy}, ${t.signerAfter}) in (0, 4)`,

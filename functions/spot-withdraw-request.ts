@@ -19,6 +19,7 @@ import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
 import { witnessOf } from './_lib/witness-object.ts'
 import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
+import { logFailure } from './_lib/log.ts'
 import { replayable } from './_lib/replay.ts'
 import {
   accountOut,
@@ -114,7 +115,9 @@ export const spotWithdrawRequest = defineEndpoint({
       signer: signerOf(env),
       domain: vaultDomainOf(env),
       readCounter: (account: string) => readReleaseNonce(env, account),
-      addReservation: async (id: string) => await witness.addReservation(id),
+      addReservation: async (id: string) => await witness.addReservation(id, env.SIGNER_ADDRESS),
+      keepSignature: async (id: string, signature: string) => await witness.keepSignature(id, signature),
+      addSigned: (id: string) => call.after(witness.addSigned(id).catch((error: unknown) => logFailure('witness', error))), // prettier-ignore
       push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
     }
     const work = (async () => {

@@ -7,8 +7,9 @@ import { projectRoot } from '../scripts/stack/manifest.ts'
 import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
 import { goodClaims, goodToken } from './support/attacks.ts'
 import { hostileFetch, type Sent } from './support/hostile-network.ts'
-import { functionsEnv, witnessBinding } from './support/in-process.ts'
+import { functionsEnv } from './support/in-process.ts'
 import { showsSecret, spelling, type Spelt } from './support/secret-spellings.ts'
+import { witnessBinding } from './support/witness.ts'
 
 interface Module {
   default: Worker & { scheduled(event: undefined, bindings: Record<string, unknown>): Promise<void> }

@@ -1,8 +1,8 @@
 /** What a run of settle decides by the clock, by a row that somebody else holds, and by what nobody configured. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest'
-import { witnessBinding } from './support/in-process.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
+import { witnessBinding } from './support/witness.ts'
 
 /** By a path that the compiler does not follow: the function is a Worker's, and these are Node's types. */
 const FUNCTION = '../functions/settle.ts'

@@ -211,7 +211,7 @@ describe('a run that is cut off', () => {
         struck.push(fault.query)
       }
       // Every verb of a run was struck, and not one of them many times.
-      for (const verb of ['release_stale', 'upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
+      for (const verb of ['stale_reservations', 'upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
         expect(struck.some((query) => query.includes(verb)), verb).toBe(true) // prettier-ignore
     },
     240_000,

@@ -11,9 +11,9 @@ import type { Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
 import { openStream, type StreamClient } from './support/stream.ts'
 import { idOf, newEvm, signedCalls } from './support/subaccounts.ts'
-import { witnessBinding } from './support/in-process.ts'
 import { until } from './support/until.ts'
 import { requestWithdrawal, takeFromVault } from './support/withdrawals.ts'
+import { witnessBinding } from './support/witness.ts'
 
 let stack: Stack
 let client: Client

@@ -1,9 +1,14 @@
 /** What the ledger's witness remembers, and what a run concludes from it. */
 import { randomUUID } from 'node:crypto'
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest'
+import type { Hex } from 'viem'
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
+import { release } from '../db/ledger/release.ts'
+import { authorize, type Authority } from '../functions/_lib/withdrawal.ts'
 import { locksWhileWaiting } from './support/row-locks.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
+import { until } from './support/until.ts'
+import { DOMAIN_NAME } from './support/vault.ts'
 import { withoutTriggers } from './support/without-triggers.ts'
 
 let s: SettleStage
@@ -73,7 +78,7 @@ test('of a payment whose withdrawal was lost, what the account has left is booke
   s.witness.state = {
     ...s.witness.state,
     mark: randomUUID(),
-    signer: s.stack.env.SIGNER_ADDRESS!.toLowerCase(),
+    signers: { [s.stack.env.SIGNER_ADDRESS!.toLowerCase()]: Date.now() },
   }
   const data = withdrawalData(10n ** 19n, 0)
   await storeLog(s.client.sql, { ...place, event: 'withdrawal', account: holder.id, data })
@@ -136,4 +141,139 @@ test('lost payments are booked in the order of the chain, and their accounts loc
   ) // prettier-ignore
   expect(otherIsLocked).toBe(false)
   expect(await Promise.all(holders.map(async ({ id }) => await s.balance(id)))).toEqual(['0', '0'])
+})
+
+/** What of a withdrawal a standby has that takes over and was a moment behind. */
+async function unsign(id: string): Promise<void> {
+  await withoutTriggers(
+    async (text) => await s.client.sql(text),
+    `update withdrawals set status = 'reserved', signature = null, signed_at = null where id = '${id}'`,
+  )
+}
+const grownOld = async (id: string) =>
+  await s.client.sql(`update withdrawals set requested_at = now() - interval '1 hour' where id = $1`, [id])
+const signatureOf = async (id: string) =>
+  (await s.client.sql<{ signature: string | null }>('select signature from withdrawals where id = $1', [id]))[0]!.signature // prettier-ignore
+
+describe('a reservation whose signature was made', () => {
+  test('and left before the ledger lost it is signed again at once, a restore is noticed, and what was paid does not come back', async () => {
+    const holder = await s.account()
+    const row = await s.signed(holder)
+    await s.witness.keepSignature(row.id, row.signature)
+    await s.witness.addSigned(row.id)
+    await s.paid(row)
+    await unsign(row.id)
+    for (let runs = 0; runs < 2; runs += 1)
+      expect(await s.run()).toMatchObject({ outcome: 'ok', released: 0, confirmed: 0 })
+    expect([await s.status(row.id), await signatureOf(row.id), await s.balance(holder.id)]).toEqual([
+      'signed',
+      row.signature,
+      '90+10',
+    ])
+    expect([await restores(), await s.paused()]).toEqual([[[row.id]], true])
+    expect(await s.alerts()).toEqual(['ledger_restored', 'signature_recovered', 'withdrawals_paused'])
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ confirmed: 1, quarantined: 0 })
+    expect([await s.status(row.id), await s.balance(holder.id), await s.broken()]).toEqual(['confirmed', '90', []]) // prettier-ignore
+  })
+
+  test('is never given back on the clock, whoever knows whether it left; one that was not signed is', async () => {
+    const [signed, dead] = [await s.account(), await s.account()]
+    const [kept, never] = [await s.reserved(signed.id), await s.reserved(dead.id)]
+    const signature = await s.authorize(signed.wallet.address, s.df, 10n ** 19n, kept.nonce, kept.deadline)
+    await s.witness.keepSignature(kept.id, signature)
+    expect(await s.run()).toMatchObject({ released: 0 })
+    await Promise.all([kept.id, never.id].map(grownOld))
+    expect(await s.run()).toMatchObject({ outcome: 'ok', released: 1 })
+    expect([await s.status(kept.id), await signatureOf(kept.id), await s.status(never.id)]).toEqual([
+      'signed',
+      signature,
+      'released',
+    ])
+    expect([await s.balance(signed.id), await s.balance(dead.id)]).toEqual(['90+10', '100'])
+    expect([await restores(), await s.paused(), await s.alerts()]).toEqual([[], false, ['signature_recovered']]) // prettier-ignore
+    await s.mineAt(kept.deadline + 1)
+    await s.finalize()
+    expect(await s.run()).toMatchObject({ expired: 1 })
+    expect([await s.balance(signed.id), await s.broken()]).toEqual(['100', []])
+  })
+
+  test('waits, like every other, while the witness does not answer', async () => {
+    const holder = await s.account()
+    const row = await s.reserved(holder.id)
+    await grownOld(row.id)
+    s.witness.down = true
+    expect(await s.run()).toMatchObject({ outcome: 'ok', released: 0 })
+    expect([await s.status(row.id), await s.alerts()]).toEqual(['reserved', ['witness_unavailable']])
+    s.witness.down = false
+    expect(await s.run()).toMatchObject({ outcome: 'ok', released: 1, alerts: 0 })
+    expect(await s.balance(holder.id)).toBe('100')
+  })
+
+  test('is missed as well where its funds went back meanwhile, or where its signature is nowhere: that one waits for a person', async () => {
+    const [back, nowhere] = [await s.account(), await s.account()]
+    const [released, reserved] = [await s.reserved(back.id), await s.reserved(nowhere.id)]
+    await release(s.edge, released.id, 'reservation_timeout')
+    for (const { id } of [released, reserved]) await s.witness.addSigned(id)
+    await grownOld(reserved.id)
+    expect(await s.run()).toMatchObject({ released: 0 })
+    expect(await restores()).toEqual([[released.id, reserved.id].sort()])
+    expect([await s.status(reserved.id), await s.paused()]).toEqual(['reserved', true])
+    await s.client.sql(
+      `update restores set reconciled_at = now(), reconciled_by = 'a test', reconciled_why = 'x', signer_after = 'x' where reconciled_at is null`,
+    )
+    expect(await s.run()).toMatchObject({ released: 1 })
+  })
+})
+
+describe('a signature', () => {
+  const authority = (keepSignature: Authority['keepSignature'], told: string[] = []): Authority => ({
+    db: s.edge,
+    signer: { signDigest: async (digest: Hex) => await s.signer.sign({ hash: digest }) },
+    domain: {
+      name: DOMAIN_NAME,
+      version: '1',
+      chainId: s.stack.manifest.chainId,
+      verifyingContract: s.vault,
+    },
+    readCounter: async () => await Promise.resolve(0),
+    addReservation: async (id) => await s.witness.addReservation(id, s.signer.address.toLowerCase()),
+    keepSignature,
+    addSigned: (id) => told.push(id),
+    push: () => undefined,
+  })
+
+  test('is in the ledger, from where it can be read, only once the witness keeps it', async () => {
+    const holder = await s.account()
+    const row = await s.reserved(holder.id)
+    const told: string[] = []
+    let resolve = () => {}
+    const promise = new Promise<void>((done) => (resolve = done))
+    let keeps = 0
+    const answer = authorize(
+      authority(async (id, signature) => {
+        keeps += 1
+        await promise
+        await s.witness.keepSignature(id, signature)
+      }, told),
+      row,
+    )
+    await until(() => keeps === 1, 'the signature to be told')
+    expect([await s.status(row.id), told]).toEqual(['reserved', []])
+    resolve()
+    const { signature } = await answer
+    expect(await s.witness.signaturesOf([row.id])).toEqual({ [row.id]: signature })
+    expect([await s.status(row.id), told]).toEqual(['signed', [row.id]])
+  })
+
+  test('that the witness does not keep leaves to nobody, and the funds are back', async () => {
+    const holder = await s.account()
+    const row = await s.reserved(holder.id)
+    const refused = authorize(
+      authority(async () => await Promise.reject(new Error('the witness is down'))),
+      row,
+    )
+    await expect(refused).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
+    expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['released', '100'])
+  })
 })

@@ -9,6 +9,7 @@ import { newKey, type Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
 import { until } from './support/until.ts'
 import { requestWithdrawal, rowsOf, type Account } from './support/withdrawals.ts'
+import { withoutTriggers } from './support/without-triggers.ts'
 
 let stack: Stack
 let client: Client
@@ -216,4 +217,20 @@ describe('the runtime is killed', () => {
     expect((await requestWithdrawal(client, account, '1', { headers })).status).toBe(200)
     expect(await client.balancesOf(account.account)).toEqual({ 'spot DF': '2+3' })
   })
+})
+
+test('a standby takes over that has not heard of the signature: the caller who has it can use it, and the funds do not come back', async () => {
+  const signed = await request()
+  expect(signed.status).toBe(200)
+  await withoutTriggers(
+    async (text) => await client.sql(text),
+    `update withdrawals set status = 'reserved', signature = null, signed_at = null, requested_at = now() - interval '1 hour' where id = '${String(signed.body.id)}'`,
+  )
+  expect((await fetch(stack.manifest.settleUrl)).status).toBe(200)
+  expect(await rowsOf(client, account.account)).toEqual(['signed 0'])
+  expect(await client.balancesOf(account.account)).toEqual({ 'spot DF': '3+2' })
+  const read = await client.sql<{ signature: string }>('select signature from withdrawals where id = $1', [
+    signed.body.id,
+  ])
+  expect(read).toEqual([{ signature: signed.body.signature }])
 })

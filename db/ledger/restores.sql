@@ -1,38 +1,44 @@
 -- A database that was set back does not know it. Outside Postgres somebody remembers what was in it last (the witness: marks of
--- settle's runs, and the newest reservations); what he remembers and the ledger has not was lost. Signatures may be in users' hands
--- then that the ledger has forgotten: nothing is signed until a person has reconciled and the vault has another signer.
+-- settle's runs, the newest reservations, and which of them were signed); what he remembers and the ledger has not was lost.
+-- Signatures may be in users' hands then that the ledger has forgotten: nothing is signed until a person has reconciled and no vault
+-- takes them any more.
 
--- Of the ids that the witness remembers, those that the ledger does not know.
-create or replace function ledger.lost_ids(p_seen uuid[]) returns uuid[]
+-- Of the ids that the witness remembers, those that the ledger does not know; p_signed: those of which it must know that they were
+-- signed. It may have lost no more than that, where a standby takes over that was a moment behind.
+create or replace function ledger.lost_ids(p_seen uuid[], p_signed uuid[]) returns uuid[]
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select coalesce(array_agg(s.id order by s.id), '{}') from unnest(p_seen) as s(id)
-  where s.id is not null and not exists (select from public.ledger_marks m where m.id = s.id)
-    and not exists (select from public.withdrawals w where w.id = s.id)
-    and not exists (select from public.restores r where s.id = any(r.lost))
+  select coalesce(array_agg(distinct lost.id order by lost.id), '{}') from (
+    select s.id from unnest(p_seen) as s(id)
+    where not exists (select from public.ledger_marks m where m.id = s.id) and not exists (select from public.withdrawals w where w.id = s.id)
+    union all
+    select s.id from unnest(p_signed) as s(id)
+    where not exists (select from public.withdrawals w where w.id = s.id and w.status in ('signed', 'confirmed', 'expired'))
+  ) lost
+  where lost.id is not null and not exists (select from public.restores r where lost.id = any(r.lost))
 $$;
 
--- True when something was lost: then signing is paused from here on. p_signer: who signed then, as the witness remembers.
-create or replace function ledger.notice_restore(p_seen uuid[], p_signer text) returns boolean
+-- True when something was lost: then signing is paused from here on. p_signers: who signed until then, as the witness remembers.
+create or replace function ledger.notice_restore(p_seen uuid[], p_signed uuid[], p_signers text[]) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
-  v_lost uuid[] := ledger.lost_ids(p_seen);
+  v_lost uuid[] := ledger.lost_ids(p_seen, p_signed);
   v_now timestamptz := clock_timestamp();
 begin
   if cardinality(v_lost) = 0 then
     return false;
   end if;
-  insert into public.restores (id, noticed_at, lost, signer) values (ledger.new_id(v_now), v_now, v_lost, p_signer);
-  perform ledger.raise_alert('ledger_restored', 'ledger_restored', jsonb_build_object('lost', to_jsonb(v_lost), 'signer', p_signer,
+  insert into public.restores (id, noticed_at, lost, signers) values (ledger.new_id(v_now), v_now, v_lost, p_signers);
+  perform ledger.raise_alert('ledger_restored', 'ledger_restored', jsonb_build_object('lost', to_jsonb(v_lost), 'signers', to_jsonb(p_signers),
     'newest', (select m.id from public.ledger_marks m order by m.id desc limit 1)));
   perform ledger.pause_withdrawals('the database was set back: reconcile before resuming');
   return true;
 end $$;
 
 -- Begins a run of settle: looks whether the ledger still knows what its witness saw, and makes the mark that he is to remember next.
-create or replace function ledger.mark_run(p_seen uuid[], p_signer text) returns json
+create or replace function ledger.mark_run(p_seen uuid[], p_signed uuid[], p_signers text[]) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_restored boolean := ledger.notice_restore(p_seen, p_signer);
+  v_restored boolean := ledger.notice_restore(p_seen, p_signed, p_signers);
   v_now timestamptz := clock_timestamp();
   v_mark uuid := ledger.new_id(v_now);
 begin
@@ -134,7 +140,7 @@ begin
   if v_count > 0 then
     v_left := v_left || format('%s tokens of the vault are not explained: `npm run alerts` lists them', v_count);
   end if;
-  if exists (select from public.restores r where r.reconciled_at is null and r.signer = v_run ->> 'vault_signer') then
+  if exists (select from public.restores r where r.reconciled_at is null and v_run ->> 'vault_signer' = any(r.signers)) then
     v_left := v_left || format('the vault’s signer is still %s, whose forgotten signatures may be in users’ hands: set another', v_run ->> 'vault_signer');
   end if;
   if cardinality(v_left) = 0 then
@@ -147,5 +153,5 @@ begin
   return json_build_object('done', cardinality(v_left) = 0, 'booked', v_booked, 'left', v_left);
 end $$;
 
-revoke all on function ledger.mark_run(uuid[], text), ledger.reconcile(text, text) from public;
-grant execute on function ledger.mark_run(uuid[], text) to tidegate_settle;
+revoke all on function ledger.mark_run(uuid[], uuid[], text[]), ledger.reconcile(text, text) from public;
+grant execute on function ledger.mark_run(uuid[], uuid[], text[]) to tidegate_settle;

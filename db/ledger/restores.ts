@@ -5,15 +5,21 @@ import { callVerb, type Database } from '../client.ts'
 export interface Seen {
   /** Made by the newest run of settle that was remembered; null before the first. */
   mark: string | null
-  /** Address whose signatures were given out then, in lower case. */
-  signer: string | null
+  /** Addresses whose signatures may still be good, in lower case. */
+  signers: string[]
   /** Ids of the newest withdrawals that were reserved. */
   reserved: string[]
+  /** Ids of the newest withdrawals whose signature the ledger has stored for certain. */
+  signed: string[]
 }
 
-/** Everything that the ledger must still know, as an array of Postgres. */
-export const seenIds = ({ mark, reserved }: Seen): string =>
-  `{${[...(mark === null ? [] : [mark]), ...reserved].join(',')}}`
+const arrayOf = (texts: string[]): string => `{${texts.join(',')}}`
+
+/** What the ledger must still know, and what it must still know as signed, as arrays of Postgres. */
+export const seenIds = ({ mark, reserved, signed }: Seen): [known: string, signed: string] => [
+  arrayOf([...(mark === null ? [] : [mark]), ...reserved]),
+  arrayOf(signed),
+]
 
 /**
  * Begins a run: looks whether the ledger still has what was seen in it, and makes the mark that is to be seen next.
@@ -21,5 +27,9 @@ export const seenIds = ({ mark, reserved }: Seen): string =>
  * @returns restored: something is gone. Signing is paused then, and cannot be resumed before somebody has reconciled.
  */
 export async function markRun(db: Database, seen: Seen): Promise<{ mark: string; restored: boolean }> {
-  return await callVerb(db, sql`select ledger.mark_run(${seenIds(seen)}::uuid[], ${seen.signer}) as result`)
+  const [known, signed] = seenIds(seen)
+  return await callVerb(
+    db,
+    sql`select ledger.mark_run(${known}::uuid[], ${signed}::uuid[], ${arrayOf(seen.signers)}::text[]) as result`,
+  )
 }

@@ -44,10 +44,11 @@ export async function storeSignature(
   id: string,
   signature: string,
   counter: number,
-  seen: Seen = { mark: null, signer: null, reserved: [] },
+  seen: Seen = { mark: null, signers: [], reserved: [], signed: [] },
 ): Promise<StoreResult> {
+  const [known, signed] = seenIds(seen)
   return await callVerb(
     db,
-    sql`select ledger.store_signature(${id}::uuid, ${signature}, ${counter}::bigint, ${seenIds(seen)}::uuid[], ${seen.signer}) as result`,
+    sql`select ledger.store_signature(${id}::uuid, ${signature}, ${counter}::bigint, ${known}::uuid[], ${signed}::uuid[]) as result`,
   )
 }

@@ -202,12 +202,13 @@ CREATE TABLE "restores" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"noticed_at" timestamp with time zone NOT NULL,
 	"lost" uuid[] NOT NULL,
-	"signer" text,
+	"signers" text[] NOT NULL,
 	"reconciled_at" timestamp with time zone,
 	"reconciled_by" text,
 	"reconciled_why" text,
 	"signer_after" text,
 	CONSTRAINT "restores_lost_something" CHECK (cardinality("restores"."lost") > 0),
+	CONSTRAINT "restores_know_who_signed" CHECK (cardinality("restores"."signers") > 0),
 	CONSTRAINT "restores_reconciled_whole" CHECK (num_nulls("restores"."reconciled_at", "restores"."reconciled_by", "restores"."reconciled_why", "restores"."signer_after") in (0, 4))
 );
 --> statement-breakpoint

@@ -49,8 +49,8 @@ create trigger coin_explanations_append_only before update or delete or truncate
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
 create trigger restores_are_reconciled_once before update on public.restores
-  for each row when (old.reconciled_at is not null or (old.id, old.noticed_at, old.lost, old.signer)
-    is distinct from (new.id, new.noticed_at, new.lost, new.signer)) execute function ledger.refuse_change();
+  for each row when (old.reconciled_at is not null or (old.id, old.noticed_at, old.lost, old.signers)
+    is distinct from (new.id, new.noticed_at, new.lost, new.signers)) execute function ledger.refuse_change();
 --> statement-breakpoint
 create trigger restores_are_kept before delete or truncate on public.restores
   for each statement execute function ledger.refuse_change();

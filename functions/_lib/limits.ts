@@ -176,6 +176,10 @@ export const NODE_LIMIT_RETRY_SECONDS = 10 * 60
 export const LOG_OVERLAP_BLOCKS = 500
 /** Reservations that the ledger's witness remembers: those of the last seconds before a restore are what a user could draw twice. */
 export const WITNESS_RESERVATIONS_MAX = 20
+/** How long it keeps a signature, and remembers who signed: longer than any deadline is away. */
+export const WITNESS_SIGNATURE_SECONDS = WITHDRAW_TTL_SECONDS_MAX + 86_400
+/** Keys that a Durable Object's storage takes in one call. */
+export const WITNESS_KEYS_TOGETHER = 128
 /** Beside KMS, which takes longer; a Durable Object that must be woken first takes less. */
 export const WITNESS_TIMEOUT_MS = 2_500
 /** Requests of one run for blocks that are read again on demand: eight steps of 5,000 blocks at a node without limits. */

@@ -7,7 +7,6 @@ import { connect, type Database, type Push } from '../../db/client.ts'
 import { DatabaseError } from '../../db/errors.ts'
 import { otherVaults } from '../../db/ledger/other-vaults.ts'
 import type { BlockMark, VaultKey } from '../../db/ledger/record-logs.ts'
-import { releaseStale } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { upkeep } from '../../db/ledger/settle-run.ts'
 import { checkHoldings } from '../../db/ledger/coins.ts'
@@ -17,7 +16,6 @@ import type { Block } from './chain-answers.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv, vaultEnv } from './env.ts'
 import {
-  RELEASE_BATCH,
   SETTLE_DATABASE_TIMEOUT_MS,
   SETTLE_RPC_TIMEOUT_MS,
   SETTLE_EVENTS_BATCH,
@@ -36,7 +34,7 @@ import { expireDue } from './settle-expiry.ts'
 import { readUpToSafeHead } from './settle-logs.ts'
 import { compareVault, type Holdings } from './settle-vault-state.ts'
 import { followOthers, TURN_REQUESTS } from './settle-vaults.ts'
-import { markWithWitness } from './settle-witness.ts'
+import { endStale, markWithWitness } from './settle-witness.ts'
 
 export const settleSchema = z
   .object({ ...settleEnv, ...chainEnv, ...vaultEnv, ...rpcEnv, ...reservationEnv })
@@ -156,12 +154,12 @@ export async function settle(
 }
 
 /**
- * Releases dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
+ * Ends dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
  * proves unused, and checks.
  */
 async function steps(run: Run): Promise<void> {
   await markWithWitness(run)
-  await releaseDead(run)
+  await endStale(run)
   const kept = await upkeep(run.db, run.key).catch(rolledBack)
   const unkept = kept instanceof DatabaseError ? kept : undefined
   if (!(kept instanceof DatabaseError) && kept.others.length > 0) run.keptBack = TURN_REQUESTS
@@ -243,15 +241,6 @@ export async function followed<T>(run: Run, step: () => Promise<T>): Promise<T |
     const { fault, method, node } = error
     await raiseOfNodes(run, 'rpc_unavailable', { fault, method, node })
     return undefined
-  }
-}
-
-async function releaseDead(run: Run): Promise<void> {
-  for (;;) {
-    const { released, pushes } = await releaseStale(run.db, run.env.RESERVATION_TTL_SECONDS, RELEASE_BATCH)
-    run.summary.released += released
-    run.pushes.push(...pushes)
-    if (released < RELEASE_BATCH || !room(run, 1)) return
   }
 }
 

@@ -5,6 +5,9 @@
  * A release frees the nonce, so the signer may later be asked for other fields under it while it still finishes the first
  * call somewhere. That late signature harms nobody: it has no way out of this process but `storeSignature`, which takes it
  * only for a row that is still `reserved`, and a released row never is again.
+ *
+ * The ledger's witness keeps each signature from before it is stored, and so from before anybody can have it: a database that
+ * is set back to before the store must not release what may be in somebody's hands.
  */
 import { ungated, type Database, type Push } from '../../db/client.ts'
 import { DatabaseError, LedgerRefusal } from '../../db/errors.ts'
@@ -30,6 +33,10 @@ export interface Authority {
   readCounter: (account: string) => Promise<number>
   /** Tells the ledger's witness of the reservation; answers what he had seen before it. */
   addReservation: (id: string) => Promise<Seen>
+  /** Lets the witness keep the signature. */
+  keepSignature: (id: string, signature: string) => Promise<void>
+  /** Tells the witness, without anybody waiting for it, that the ledger has the signature for certain. */
+  addSigned: (id: string) => void
   /** Tells the account's stream what was committed. */
   push: (pushes: Push[]) => void
 }
@@ -50,16 +57,22 @@ export async function authorize(authority: Authority, reservation: Reservation):
   const witnessed = settled(authority.addReservation(id))
   const signed = await settled(authority.signer.signDigest(releaseDigest(authority.domain, reservation)))
   if (!('value' in signed)) throw await notSigned(authority, id, signed.cause)
+  const kept = settled(authority.keepSignature(id, signed.value))
   const counter = await counted
   if (!('value' in counter)) throw await notCounted(authority, id, counter.cause)
   const seen = await witnessed
   if (!('value' in seen)) throw await notWitnessed(authority, id, seen.cause)
+  const unkept = await kept
+  if ('cause' in unkept) throw await notWitnessed(authority, id, unkept.cause)
   const stored = await storeOrRepeat(authority.db, id, signed.value, counter.value, seen.value).catch(
     async (cause: unknown) => {
       throw await notStored(authority, id, cause)
     },
   )
-  if (stored.outcome === 'signed') return stored.answer
+  if (stored.outcome === 'signed') {
+    authority.addSigned(id)
+    return stored.answer
+  }
   if (stored.outcome === 'unexplained') throw await unexplained(authority, reservation, counter.value)
   authority.push(stored.pushes)
   if (stored.outcome === 'restored')
@@ -101,7 +114,10 @@ async function notCounted(authority: Authority, id: string, cause: unknown): Pro
   })
 }
 
-/** Whether the database was set back is not known then, and what was forgotten would be signed once more. */
+/**
+ * Whether the database was set back is not known then, and what was forgotten would be signed once more; or nobody would know of
+ * this signature if it were set back. It leaves to nobody.
+ */
 async function notWitnessed(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
   const back = await giveBack(authority, id, 'witness_unavailable')
   return new ApiError('SIGNER_UNAVAILABLE', `the ledger’s witness did not answer; ${back.words}`, {

@@ -140,8 +140,8 @@ function judgeHandedOut({ id, answers }: Entry, row: WithdrawalRow | undefined):
 /** No amount is held for nothing, and settle has found nothing that a person must look at. */
 async function judgeRest(client: pg.Client, stack: Stack, totals: ChainTotals): Promise<string[]> {
   // What a person is rightly told: a node hid logs that were found later, a coin came in that the
-  // ledger does not know, KMS signed with another key.
-  const right = ['solvency_breach', 'vault_signer_changed', 'kms_wrong_key']
+  // ledger does not know, KMS signed with another key, a request died while its signature was being stored.
+  const right = ['solvency_breach', 'vault_signer_changed', 'kms_wrong_key', 'signature_recovered']
   const { faults } = stack.rpc.counters()
   if (LOG_HIDING_FAULTS.some((fault) => faults[fault])) right.push('logs_were_missed')
   if (totals.unsupported > 0) right.push('deposit_unsupported')

@@ -32,6 +32,8 @@ export type ChainStep =
   /** The counters in doubt, read at a block. */
   | { verb: 'counters'; at: 'cursor' | 'older' }
   | { verb: 'releaseStale'; ttl: number; limit: number }
+  /** The database loses that a withdrawal was signed, before the next run of settle. */
+  | { verb: 'lose'; pick: number }
   | { verb: 'check'; short: string | null; pause: boolean }
   /** What the vault holds at a block, against the events that are stored. */
   | { verb: 'coins'; at: 'cursor' | 'older' }
@@ -95,6 +97,7 @@ const honest: Weighted[] = [
   of(3, 'counters', { at: fc.constantFrom('cursor', 'cursor', 'older') }),
   of(3, 'creditListed', { limit: fc.constantFrom(1, 2, 100) }),
   of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
+  of(2, 'lose', { pick }),
   of(4, 'coins', { at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older') }),
   of(1, 'check', {
     short: fc.constantFrom(null, null, 'FINE', 'CENT'),
@@ -128,6 +131,7 @@ const reserve = fc.record({
 })
 const store = { verb: 'store', pick: 0, signature: '11', node: 'true' } as const
 const release = { verb: 'release', pick: 0 } as const
+const lose = { verb: 'lose', pick: 0 } as const
 const pay = { verb: 'pay', pick: 0 } as const
 const record = { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' } satisfies AnyStep
 const lapse = { verb: 'advance', pick: 0, by: 1 } as const
@@ -148,6 +152,9 @@ const courses = [
   { weight: 3, arbitrary: course([], [release, store]) },
   { weight: 4, arbitrary: course([], [store, pay, record]) },
   { weight: 2, arbitrary: course([], [store, lapse, record]) },
+  { weight: 2, arbitrary: course([], [store, lose]) },
+  // Paid by a signature that the ledger has lost.
+  { weight: 2, arbitrary: course([], [store, pay, lose, record, settle]) },
   { weight: 3, arbitrary: course([], [store, lastSecond, record, expire]) },
   // Paid, and the node that was asked left the event out.
   { weight: 3, arbitrary: course([], [store, pay, blind, lapse, record, expire]) },
@@ -180,6 +187,8 @@ const FIXED = ['1', '2.5', '10', '0.01', '0', '100000000000000000000']
 /** Nothing that only one order of the steps explains: amounts that follow a balance, and balances that are full. */
 const definite = (drawn: AnyStep): boolean => {
   if (drawn.verb === 'deposit') return drawn.amount !== 'near full'
+  // Settle's run begins after the loss, and a request whose row was lost has ended by then.
+  if (drawn.verb === 'lose') return false
   if (drawn.verb === 'check' || drawn.verb === 'resolve' || drawn.verb === 'sendBack') return false
   return !('amount' in drawn) || FIXED.includes(drawn.amount)
 }

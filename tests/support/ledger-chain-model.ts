@@ -235,8 +235,14 @@ export class ChainModel extends LedgerModel {
     // An hour is longer than any run: nothing is that old.
     const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
     const taken = stale.slice(0, limit)
-    for (const row of taken) this.release(row)
-    return done({ released: taken.length, pushed: taken.length })
+    const [kept, dead] = [
+      taken.filter(({ id }) => this.kept.has(id)),
+      taken.filter(({ id }) => !this.kept.has(id)),
+    ]
+    for (const row of dead) this.release(row)
+    for (const row of kept) this.sign(row, this.kept.get(row.id)!)
+    if (kept.length > 0) this.alerts.add('signature_recovered')
+    return done({ released: dead.length, signed: kept.length, pushed: dead.length })
   }
 
   pause() {

@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { credit } from '../../db/ledger/credit.ts'
 import { startCursor } from '../../db/ledger/record-logs.ts'
-import { releaseStale } from '../../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../../db/ledger/release-stale.ts'
 import { ChainModel } from './ledger-chain-model.ts'
 import type { World } from './ledger-world.ts'
 import { SimulatedChain } from './ledger-chain.ts'
@@ -26,7 +26,7 @@ export async function newWorld(stage: LedgerStage, order: readonly number[]): Pr
   )
   await stage.owner.query(`select ledger.resume_withdrawals('next run')`)
   await stage.owner.query('update alerts set resolved_at = now() where resolved_at is null')
-  await releaseStale(stage.settle, 0, 1000)
+  await endReservations(stage.settle, await staleReservations(stage.settle, 0, 1000), {})
   await startCursor(stage.settle, key, chain.head)
   // Two of them used the vault before this ledger knew it.
   for (const [account, counter] of [...counters].filter(([, counter]) => counter > 0)) {

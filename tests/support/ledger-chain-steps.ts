@@ -7,6 +7,7 @@ import {
   coins,
   counters,
   creditListed,
+  lose,
   giveBack,
   record,
   askRescan,
@@ -66,6 +67,8 @@ export function anyActOf(step: AnyStep, world: World): Act {
         return creditListed(step, world)
       case 'releaseStale':
         return stale(step, world)
+      case 'lose':
+        return lose(step, world)
       case 'check':
         return check(step, world)
       case 'coins':

@@ -58,6 +58,9 @@ export class LedgerModel {
 
   readonly tokens: ModelToken[]
 
+  /** What the witness keeps: signatures, from before they are stored, by the withdrawal's id. */
+  readonly kept = new Map<string, string>()
+
   constructor(
     tokens: readonly ModelToken[],
     /** [main, subaccount] */
@@ -199,10 +202,14 @@ export class LedgerModel {
       return done({ outcome: 'behind' })
     }
     if (!this.explains(account, counter)) return done({ outcome: 'unexplained' })
+    this.sign(withdrawal, signature)
+    return done({ outcome: 'signed' })
+  }
+
+  protected sign(withdrawal: ModelWithdrawal, signature: string): void {
     Object.assign(withdrawal, { status: 'signed', signature })
     const record = this.#keys.get(`${withdrawal.account} withdraw ${withdrawal.key}`)
     if (record && withdrawal.key !== undefined) record.answer = {}
-    return done({ outcome: 'signed' })
   }
 
   refuseCounter(withdrawal: ModelWithdrawal, counter: number) {

@@ -1,16 +1,18 @@
 /** Settle's steps, carried out by its real verbs under its own login, and by the model. */
+import type { Database } from '../../db/client.ts'
 import { checkHoldings } from '../../db/ledger/coins.ts'
 import { doubtedAccounts, settleCounters } from '../../db/ledger/counter.ts'
 import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
 import { creditListedDeposits } from '../../db/ledger/listed-deposits.ts'
 import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
-import { releaseStale } from '../../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../../db/ledger/release-stale.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { checkOpenWithdrawals, checkSolvency } from '../../db/ledger/solvency.ts'
 import { coinsOf, type ChainModel } from './ledger-chain-model.ts'
 import { moved, retold, withoutTwins, type ChainLog } from './ledger-chain.ts'
 import { heard, type Said } from './ledger-steps.ts'
 import type { Of, Played, World } from './ledger-world.ts'
+import { withoutTriggers } from './without-triggers.ts'
 
 const OTHER_HASH = `0x${'ff'.repeat(32)}`
 const pushed = <T extends { pushes: Said['pushes'] }>(result: T) => ({
@@ -185,9 +187,43 @@ export function creditListed({ limit }: Of<'creditListed'>, { key, model }: Worl
   }
 }
 
-export function stale({ ttl, limit }: Of<'releaseStale'>, { model }: World): Played {
+export function stale({ ttl, limit }: Of<'releaseStale'>, world: World): Played {
   return {
-    database: async ({ settle }) => await heard(async () => pushed(await releaseStale(settle, ttl, limit))),
-    model: () => model.releaseStale(ttl, limit),
+    database: async ({ settle }) => await heard(async () => await endStale(settle, world, ttl, limit)),
+    model: () => world.model.releaseStale(ttl, limit),
+  }
+}
+
+/** As a run of settle does; a signature that settle takes from the witness may be read, and used, from then on. */
+async function endStale(settle: Database, { model, run }: World, ttl: number, limit: number) {
+  const ids = await staleReservations(settle, ttl, limit)
+  const kept = Object.fromEntries([...model.kept].filter(([id]) => ids.includes(id)))
+  const result = pushed(await endReservations(settle, ids, kept))
+  for (const row of model.withdrawals) if (result.signed.includes(row.id)) run.signatureLeft?.(row)
+  return { ...result, signed: result.signed.length }
+}
+
+/**
+ * A standby takes over that has not heard of a signature's storing, which had left by then, or that of nothing at all; and the
+ * next run of settle begins.
+ */
+export function lose({ pick }: Of<'lose'>, world: World): Played {
+  const { model } = world
+  const signed = model.withdrawals.filter(({ status }) => status === 'signed')
+  const lost = signed.at(-1 - (pick % Math.max(signed.length, 1)))
+  return {
+    database: async ({ settle, owner }) =>
+      await heard(async () => {
+        if (lost)
+          await withoutTriggers(
+            async (text) => await owner.query(text),
+            `update withdrawals set status = 'reserved', signature = null, signed_at = null where id = '${lost.id}'`,
+          )
+        return await endStale(settle, world, 0, 1000)
+      }),
+    model: () => {
+      if (lost) lost.status = 'reserved'
+      return model.releaseStale(0, 1000)
+    },
   }
 }

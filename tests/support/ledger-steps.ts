@@ -207,6 +207,7 @@ function withdrawalAct(
     text,
     database: ({ edge }) =>
       heard(async () => {
+        model.kept.set(target.id, signature)
         const { outcome, pushes } = await storeSignature(edge, target.id, signature, counter())
         if (outcome === 'signed') run.signatureLeft?.(target)
         return { outcome, pushes, released: outcome === 'behind' && pushes.length > 0 }

@@ -28,8 +28,8 @@ export async function savedRows(client: Client, account: string): Promise<{ rest
       await owner.query('set session_replication_role = replica')
       // As if that had been noticed and reconciled: what is looked at here is what else keeps a payment from being made twice.
       await owner.query(
-        `insert into restores (id, noticed_at, lost, reconciled_at, reconciled_by, reconciled_why, signer_after)
-         select gen_random_uuid(), now(), array_agg(w.id), now(), 'a test', 'set back', 'another' from withdrawals w
+        `insert into restores (id, noticed_at, lost, signers, reconciled_at, reconciled_by, reconciled_why, signer_after)
+         select gen_random_uuid(), now(), array_agg(w.id), array['another'], now(), 'a test', 'set back', 'another' from withdrawals w
          where w.account = $1 and not exists (select from json_populate_recordset(null::withdrawals, $2::json) s where s.id = w.id)
          having count(*) > 0`,
         [account, saved.get('withdrawals')],

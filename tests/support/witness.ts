@@ -1,21 +1,57 @@
-/** The ledger's witness in this process, as his Durable Object keeps what he is told. */
-import type { Seen } from '../../db/ledger/restores.ts'
-import { NOTHING_SEEN, withNews, type News, type Witness } from '../../functions/_lib/ledger-witness.ts'
+/** The ledger's witness in this process: his Durable Object, over storage that is a map. */
+import { NOTHING_SEEN, type Memory, type Witness } from '../../functions/_lib/ledger-witness.ts'
+import { LedgerWitness, witnessOf, type WitnessStorage } from '../../functions/_lib/witness-object.ts'
 
-export function memoryWitness(): Witness & { state: Seen; down: boolean } {
+/** As much of a Durable Object's storage as the witness uses. */
+function mapStorage() {
+  const values = new Map<string, unknown>()
+  const storage = {
+    get: async (key: string | string[]) =>
+      await Promise.resolve(
+        Array.isArray(key)
+          ? new Map(key.flatMap((one) => (values.has(one) ? [[one, values.get(one)] as const] : [])))
+          : values.get(key),
+      ),
+    put: async (key: string, value: unknown) => await Promise.resolve(void values.set(key, value)),
+    list: async ({ prefix, end, limit }: { prefix: string; end: string; limit: number }) => {
+      const keys = [...values.keys()].filter((key) => key.startsWith(prefix) && key < end).sort()
+      return await Promise.resolve(new Map(keys.slice(0, limit).map((key) => [key, values.get(key)])))
+    },
+    delete: async (keys: string[]) => await Promise.resolve(keys.filter((key) => values.delete(key)).length),
+  }
+  return { values, storage: storage as WitnessStorage }
+}
+
+/** A binding of the witness; `values` is what he keeps. */
+export function witnessBinding() {
+  const { values, storage } = mapStorage()
+  const object = new LedgerWitness({ storage })
+  const fetch = async (url: string, init?: RequestInit) => await object.fetch(new Request(url, init))
+  return { values, idFromName: (name: string) => name, get: () => ({ fetch }) }
+}
+
+export function memoryWitness(): Witness & { state: Memory; values: Map<string, unknown>; down: boolean } {
+  const { values, ...WITNESS } = witnessBinding()
+  const real = WITNESS.get
   const witness = {
-    state: NOTHING_SEEN,
+    ...witnessOf({
+      WITNESS: {
+        ...WITNESS,
+        get: () => {
+          if (witness.down) throw new Error('the witness is down')
+          return real()
+        },
+      },
+    }),
+    values,
     /** Nobody answers. */
     down: false,
-    tell: async (news?: News): Promise<Seen> => {
-      if (witness.down) throw new Error('the witness is down')
-      const seen = witness.state
-      if (news) witness.state = withNews(seen, news)
-      return await Promise.resolve(seen)
+    get state() {
+      return (values.get('seen') ?? NOTHING_SEEN) as Memory
     },
-    seen: async () => await witness.tell(),
-    remember: async (mark: string, signer: string) => void (await witness.tell({ mark, signer })),
-    addReservation: async (reservation: string) => await witness.tell({ reservation }),
+    set state(memory: Memory) {
+      values.set('seen', memory)
+    },
   }
   return witness
 }

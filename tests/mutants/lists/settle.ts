@@ -110,15 +110,15 @@ export const settle: Area = {
       tests: ['tests/settle-faults.test.ts'],
     },
     {
-      file: 'functions/_lib/settle-run.ts',
-      from: 'if (released < RELEASE_BATCH || !room(run, 1)) return',
+      file: 'functions/_lib/settle-witness.ts',
+      from: 'if (released + signed.length < RELEASE_BATCH || !room(run, 1)) return',
       to: 'return',
       why: 'reservations of a bad hour come back 500 a minute',
       tests: ['tests/settle-load.test.ts', 'tests/settle-limits.test.ts'],
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: '  await releaseDead(run)\n',
+      from: '  await endStale(run)\n',
       to: '',
       why: 'dead reservations stay frozen',
       tests: ['tests/settle-cron.test.ts', 'tests/withdraw-crashes.test.ts'],
