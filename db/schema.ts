@@ -353,8 +353,14 @@ export const chainCursors = pgTable(
     nodeLimits: jsonb('node_limits').$type<NodeLimit[]>().notNull().default([]),
     /** When it was read last, or has had its turn of several vaults. */
     updatedAt: at('updated_at').notNull().defaultNow(),
+    /** Whose signatures the vault took at the newest block at which it was asked with all its events read, and when that was. */
+    signer: text('signer'),
+    signerReadAt: at('signer_read_at'),
   },
-  (t) => [primaryKey({ columns: [t.chainId, t.vault] })],
+  (t) => [
+    primaryKey({ columns: [t.chainId, t.vault] }),
+    check('chain_cursors_signer_was_read', sql`(${t.signer} is null) = (${t.signerReadAt} is null)`),
+  ],
 )
 
 /** Raw logs of the vault, stored before anything is made of them. */

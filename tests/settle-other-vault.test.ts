@@ -1,11 +1,10 @@
 import { randomBytes } from 'node:crypto'
-import { getContractAddress, type Address } from 'viem'
+import type { Address } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { connect } from '../db/client.ts'
 import { otherVaults } from '../db/ledger/other-vaults.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
-import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { alertsCommand } from './support/alerts-command.ts'
@@ -31,20 +30,9 @@ afterEach(async () => {
 })
 afterAll(async () => await s.stop())
 
-/** A new vault of ours, and its block. */
-async function deployVault(): Promise<{ vault: Address; block: bigint }> {
-  const { abi, bytecode } = contractNamed(await compileContracts(), 'SpotVault')
-  const nonce = await s.chain.getTransactionCount({ address: s.owner.address })
-  const args = ['ZTDX Spot Vault', '1', s.signer.address, s.owner.address]
-  const { blockNumber: block } = await succeed(
-    s.chain,
-    await s.chain.deployContract({ account: s.owner, abi, bytecode, args }),
-  )
-  return { vault: getContractAddress({ from: s.owner.address, nonce: BigInt(nonce) }), block }
-}
 /** To a new vault, deployed now. */
 async function move(): Promise<void> {
-  const { vault, block } = await deployVault()
+  const { vault, block } = await s.deployVault()
   moved = { VAULT_ADDRESS: vault.toLowerCase(), VAULT_DEPLOY_BLOCK: String(block) }
 }
 const alerts = async (kind: string) =>
@@ -346,7 +334,7 @@ test('of several vaults before, the one that was read longest ago is followed fi
 
 test('below the block at which this ledger began to read it, a vault is another ledger’s: nothing of there is ever credited', async () => {
   const old = await s.account('0.000001')
-  const { vault } = await deployVault()
+  const { vault } = await s.deployVault()
   const call = { account: old.wallet, abi: tokenAbi, address: s.df } as const
   await succeed(s.chain, await s.chain.writeContract({ ...call, functionName: 'mint', args: [old.wallet.address, 7n * DF] })) // prettier-ignore
   await succeed(
@@ -399,7 +387,7 @@ describe('what a stolen login signed for a vault that is none of ours', () => {
   })
 
   test('is not given back where a vault is at that address, unless somebody has looked; at a vault that settle has followed never', async () => {
-    const { vault } = await deployVault()
+    const { vault } = await s.deployVault()
     const { id, holder } = await signedElsewhere(vault.toLowerCase())
     const refused = await operator('disown', vault.toLowerCase())
     expect([refused.code, refused.error]).toEqual([

@@ -1,9 +1,11 @@
 /** What the ledger's witness remembers, and what a run concludes from it. */
 import { randomUUID } from 'node:crypto'
-import type { Hex } from 'viem'
+import { encodeFunctionData, type Address, type Hex } from 'viem'
+import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import { release } from '../db/ledger/release.ts'
 import { authorize, type Authority } from '../functions/_lib/withdrawal.ts'
+import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { locksWhileWaiting } from './support/row-locks.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
@@ -276,4 +278,40 @@ describe('a signature', () => {
     await expect(refused).rejects.toMatchObject({ code: 'SIGNER_UNAVAILABLE' })
     expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['released', '100'])
   })
+})
+
+test('nothing is signed again before every vault was read since, also one of long ago, and none has a signer of then', async () => {
+  const { vault: other, block } = await s.deployVault()
+  const moved = { VAULT_ADDRESS: other.toLowerCase(), VAULT_DEPLOY_BLOCK: String(block) }
+  await s.finalize()
+  await s.run(moved)
+  expect(await s.run(moved)).toMatchObject({ outcome: 'ok' })
+  s.witness.state = { ...s.witness.state, mark: randomUUID() }
+  const left = async () =>
+    (await s.client.sql<{ result: { left: string[] } }>(`select ledger.reconcile('ann', 'x') as result`))[0]!
+      .result.left
+  const still = (vault: string) =>
+    expect.stringContaining(`at ${vault.toLowerCase()}, whose forgotten`) as string
+  const change = async (vault: Address) => {
+    const signer = privateKeyToAccount(generatePrivateKey()).address
+    await s.ownerCall(encodeFunctionData({ abi: vaultAbi, functionName: 'setAuthorizationSigner', args: [signer] }), vault) // prettier-ignore
+    await s.finalize()
+    return { ...moved, SIGNER_ADDRESS: signer }
+  }
+  await s.run(moved)
+  expect(await left()).toHaveLength(2)
+  expect(await left()).toEqual(expect.arrayContaining([still(other), still(s.vault)]))
+  const rotated = await change(other)
+  await s.run(rotated)
+  expect(await left()).toEqual([still(s.vault)])
+  // As if this run had not had the room for it, or had not had an answer.
+  await s.client.sql(`update chain_cursors set signer = null, signer_read_at = null where vault = $1`, [
+    s.vault,
+  ])
+  expect(await left()).toEqual([expect.stringMatching(/was not read since/)])
+  await expect(s.client.sql(`select ledger.resume_withdrawals('x')`)).rejects.toThrow(/npm run reconcile/)
+  await change(s.vault)
+  await s.run(rotated)
+  expect(await left()).toEqual([])
+  expect(await restores()).toEqual([])
 })

@@ -61,11 +61,12 @@ $$;
 create or replace function ledger.coins_key(p_chain_id bigint, p_vault text, p_contract text) returns text
 language sql immutable as $$ select concat_ws(' ', 'vault_unexplained', p_chain_id, p_vault, p_contract) $$;
 
--- p_holdings: [{token, in_wei}], what the vault held at block B of each token that could be read. The cursor must stand on B: then
--- every event up to B is in the sums, and no later one. False: it does not, another run has moved it, and nothing is decided.
+-- p_holdings: [{token, in_wei}], what the vault held at block B of each token that could be read; p_signer: whose signatures it took
+-- then, null where it does not say. The cursor must stand on B: then every event up to B is in the sums, and no later one. False: it
+-- does not, another run has moved it, and nothing is decided.
 -- A difference is an alert until it is gone, and the logs are read again, but not below p_first_block, the vault's own.
-create or replace function ledger.check_coins(p_chain_id bigint, p_vault text, p_block bigint, p_block_hash text, p_first_block bigint, p_holdings jsonb)
-returns boolean
+create or replace function ledger.check_coins(p_chain_id bigint, p_vault text, p_block bigint, p_block_hash text, p_first_block bigint, p_holdings jsonb,
+  p_signer text default null) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_cursor public.chain_cursors;
@@ -77,6 +78,9 @@ begin
   select * into v_cursor from public.chain_cursors c where c.chain_id = p_chain_id and c.vault = p_vault for update;
   if not found or v_cursor.block_number <> p_block or v_cursor.block_hash <> p_block_hash then
     return false;
+  end if;
+  if p_signer is not null then
+    update public.chain_cursors c set signer = p_signer, signer_read_at = clock_timestamp() where c.chain_id = p_chain_id and c.vault = p_vault;
   end if;
   for v_row in
     select t.symbol, t.contract, t.decimals, min(h.in_wei) as held from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
@@ -172,5 +176,5 @@ begin
     p_token, ledger.coins_text(abs(v_coins.unexplained_in_wei - v_wei), v_token.decimals)));
 end $$;
 
-revoke all on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb), ledger.explain_coins(text, numeric, text, text, text) from public;
-grant execute on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb) to tidegate_settle;
+revoke all on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb, text), ledger.explain_coins(text, numeric, text, text, text) from public;
+grant execute on function ledger.check_coins(bigint, text, bigint, text, bigint, jsonb, text) to tidegate_settle;

@@ -16,6 +16,7 @@ export interface Holding {
  * explained is an alert, and its logs are read again; a breach of solvency is one, and pauses signing when `pause`.
  *
  * @param firstBlock the vault's own: below it there is nothing to read
+ * @param signer whose signatures the vault took at that block; undefined where it did not say
  */
 export async function checkHoldings(
   db: Database,
@@ -24,6 +25,7 @@ export async function checkHoldings(
   firstBlock: number,
   holdings: Holding[],
   pause: boolean,
+  signer?: string,
 ): Promise<void> {
   const due = JSON.stringify(holdings.filter((holding) => holding.due))
   // Summing the balances is dear: it comes first, so that the cursor is not locked meanwhile. `offset 0` keeps that order.
@@ -31,7 +33,8 @@ export async function checkHoldings(
     db,
     sql`select json_build_object('solvent', summed.solvent,
       'readable', ledger.check_readable(${chainId}, ${vault}, ${block.number}, ${JSON.stringify(holdings)}::jsonb),
-      'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb)) as result
+      'explained', ledger.check_coins(${chainId}, ${vault}, ${block.number}, ${block.hash}, ${firstBlock}, ${JSON.stringify(holdings)}::jsonb,
+        ${signer ?? null})) as result
       from (select ledger.check_solvency(${chainId}, ${vault}, ${block.number}, ${due}::jsonb, ${pause}) as solvent offset 0) summed`,
   )
 }

@@ -39,7 +39,8 @@ begin
   update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
     and ((a.kind = 'vault_followed' and a.key <> all(v_followed)) or (a.kind = 'vault_not_followed' and v_lost_count = 0));
   -- Also for events that are stored and not settled, for counters in doubt, which block their accounts, and for blocks that are to be
-  -- read again, which are looked through for coins that nobody explains.
+  -- read again, which are looked through for coins that nobody explains. Every one while a restore is not reconciled: what was signed
+  -- for which of them is forgotten.
   -- The one whose turn was longest ago first: where a run has not the room for all, none is left out for ever.
   select coalesce(json_agg(to_json(v) order by v.turn_at, v.vault), '[]'), coalesce(array_agg(p_chain_id || ' ' || v.vault), '{}')
     into v_others, v_kept from (
@@ -50,7 +51,7 @@ begin
         exists (select from public.counter_doubts d where d.chain_id = c.chain_id and d.vault = c.vault and d.cleared_at is null) as doubts
       from public.chain_cursors c where c.chain_id = p_chain_id and c.vault <> p_vault
     ) v
-    where v.first_deadline is not null or v.rescan_from is not null or v.pending or v.doubts;
+    where exists (select from public.restores r where r.reconciled_at is null) or v.first_deadline is not null or v.rescan_from is not null or v.pending or v.doubts;
   -- Each vault's alerts are closed by what its own reading says. One that is not read any more says nothing.
   update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null and a.detail ? 'vault'
     and a.kind in ('rpc_unavailable', 'nodes_disagree', 'node_failing', 'state_missing', 'node_behind', 'falling_behind', 'event_missing', 'token_unreadable')

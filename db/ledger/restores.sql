@@ -100,8 +100,20 @@ begin
   return true;
 end $$;
 
+-- Why forgotten signatures may still be paid: vaults that settle has not read since the restore was noticed, and such as still have a
+-- signer of then. Each vault counts that settle has ever followed on this chain: for which of them something was signed is forgotten too.
+create or replace function ledger.vaults_that_may_pay(p_since timestamptz, p_signers text[]) returns text[]
+language sql stable set search_path = pg_catalog, pg_temp as $$
+  select coalesce(array_agg(case when c.signer_read_at > p_since
+      then format('the vault’s signer is still %s at %s, whose forgotten signatures may be in users’ hands: set another', c.signer, c.vault)
+      else format('the vault %s was not read since: let settle run until it was', c.vault) end order by c.vault), '{}')
+  from public.chain_cursors c
+  where c.chain_id = (select newest.chain_id from public.chain_cursors newest order by newest.signer_read_at desc nulls last limit 1)
+    and (coalesce(c.signer_read_at <= p_since, true) or c.signer = any(p_signers))
+$$;
+
 -- For a person, as often as it takes. Books what the chain shows and the ledger has lost, then says what is still to be done; with
--- nothing left it is done, and signing may be resumed. The vault's signer is what settle's newest run has read at the final block.
+-- nothing left it is done, and signing may be resumed. A vault's signer is what settle has read at a final block.
 -- {done, booked, left}
 create or replace function ledger.reconcile(p_by text, p_why text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -140,9 +152,8 @@ begin
   if v_count > 0 then
     v_left := v_left || format('%s tokens of the vault are not explained: `npm run alerts` lists them', v_count);
   end if;
-  if exists (select from public.restores r where r.reconciled_at is null and v_run ->> 'vault_signer' = any(r.signers)) then
-    v_left := v_left || format('the vault’s signer is still %s, whose forgotten signatures may be in users’ hands: set another', v_run ->> 'vault_signer');
-  end if;
+  v_left := v_left || ledger.vaults_that_may_pay(v_restore.noticed_at,
+    array(select s.signer from public.restores r cross join lateral unnest(r.signers) s(signer) where r.reconciled_at is null));
   if cardinality(v_left) = 0 then
     update public.restores r set reconciled_at = clock_timestamp(), reconciled_by = p_by, reconciled_why = p_why,
         signer_after = v_run ->> 'vault_signer'

@@ -56,7 +56,10 @@ CREATE TABLE "chain_cursors" (
 	"behind" bigint DEFAULT 0 NOT NULL,
 	"node_limits" jsonb DEFAULT '[]'::jsonb NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "chain_cursors_chain_id_vault_pk" PRIMARY KEY("chain_id","vault")
+	"signer" text,
+	"signer_read_at" timestamp with time zone,
+	CONSTRAINT "chain_cursors_chain_id_vault_pk" PRIMARY KEY("chain_id","vault"),
+	CONSTRAINT "chain_cursors_signer_was_read" CHECK (("chain_cursors"."signer" is null) = ("chain_cursors"."signer_read_at" is null))
 );
 --> statement-breakpoint
 CREATE TABLE "chain_logs" (

@@ -269,9 +269,8 @@ export async function checkVault(
   run: Run,
   safe: BlockMark,
   solvency: boolean,
-  { listed, inWei }: Holdings,
+  { listed, inWei, vault }: Holdings,
 ): Promise<void> {
-  if (listed.length === 0) return
   const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
   // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
   const held = listed.map(({ symbol, contract, due }) => ({
@@ -279,7 +278,7 @@ export async function checkVault(
     in_wei: inWei.get(contract) ?? null,
     due: solvency && due,
   }))
-  await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause)
+  await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause, vault.said?.signer)
 }
 
 /** Each account's push is a call of its own; beyond the limit `version` tells clients to read again. */

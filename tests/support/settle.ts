@@ -2,7 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { encodeFunctionData, type Address, type Hex } from 'viem'
+import { encodeFunctionData, getContractAddress, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
 import { connect } from '../../db/client.ts'
 import { reserve } from '../../db/ledger/reserve.ts'
@@ -10,6 +10,7 @@ import { storeSignature } from '../../db/ledger/store-signature.ts'
 import { credit } from '../../db/ledger/credit.ts'
 import { parseEnv } from '../../functions/_lib/env.ts'
 import { settle, settleSchema, type Summary } from '../../functions/_lib/settle-run.ts'
+import { compileContracts, contractNamed } from '../../scripts/stack/compile.ts'
 import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
 import { chainClient, succeed } from '../../scripts/stack/deploy.ts'
 import { checkInvariants } from '../../scripts/stack/invariants.ts'
@@ -42,11 +43,23 @@ export async function settleStage() {
   const edge = connect(manifest.edgeDatabaseUrl, 10_000)
   const admin = connect(manifest.adminDatabaseUrl, 10_000)
 
-  const ownerCall = async (data: Hex) =>
-    await succeed(chain, await chain.sendTransaction({ account: owner, to: vault, data, gas: 300_000n }))
+  const ownerCall = async (data: Hex, to: Address = vault) =>
+    await succeed(chain, await chain.sendTransaction({ account: owner, to, data, gas: 300_000n }))
   await ownerCall(
     encodeFunctionData({ abi: vaultAbi, functionName: 'setAuthorizationSigner', args: [signer.address] }),
   )
+
+  /** A new vault of ours, and its block. */
+  const deployVault = async (): Promise<{ vault: Address; block: bigint }> => {
+    const { abi, bytecode } = contractNamed(await compileContracts(), 'SpotVault')
+    const nonce = await chain.getTransactionCount({ address: owner.address })
+    const args = ['ZTDX Spot Vault', '1', signer.address, owner.address]
+    const { blockNumber: block } = await succeed(
+      chain,
+      await chain.deployContract({ account: owner, abi, bytecode, args }),
+    )
+    return { vault: getContractAddress({ from: owner.address, nonce: BigInt(nonce) }), block }
+  }
 
   const witness = memoryWitness()
   const run = async (env: Record<string, string> = {}): Promise<Summary> =>
@@ -193,6 +206,7 @@ export async function settleStage() {
     owner,
     edge,
     ownerCall,
+    deployVault,
     run,
     witness,
     account,
