@@ -86,7 +86,7 @@ describe('secrets', () => {
     stack.proxy.control({ next: [{ kind: 'cutBeforeSend' }, { kind: 'cutAfterCommit' }] })
     for (let time = 0; time < 3; time += 1) await call('/spot/balances', { token })
     for (const kind of ['throttle', 'down', 'wrongKey'] as const) {
-      stack.kms.control({ faults: [{ kind, calls: 1 }] })
+      stack.kms.control({ faults: [{ kind, calls: 1, operation: 'Sign' }] })
       await call('/spot/withdraw/request', { token, json: { token: 'DF', amount: '2' } })
     }
     await stack.postgres.stop('immediate')

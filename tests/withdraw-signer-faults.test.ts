@@ -125,7 +125,10 @@ describe('when KMS', () => {
 
   test('finishes after the reservation was given back, its signature is thrown away and the new owner of the nonce is paid for', async () => {
     const account = await client.newAccount({ DF: '5' })
-    stack.kms.control({ faults: [{ kind: 'slow', ms: SLOW_MS, calls: 1 }], clearLog: true })
+    stack.kms.control({
+      faults: [{ kind: 'slow', ms: SLOW_MS, calls: 1, operation: 'Sign' }],
+      clearLog: true,
+    })
     const slow = requestWithdrawal(client, account, '2')
     await until(() => stack.kms.control().signCalls === 1, 'the Sign call')
     const [row] = await client.sql<{ id: string }>(

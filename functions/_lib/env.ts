@@ -208,7 +208,7 @@ export const signerEnv = {
   }),
   AWS_ACCESS_KEY_ID: formedText(
     /^[A-Z0-9]{16,128}$/,
-    'Credentials that may `kms:Sign` with that one key and nothing else',
+    'Credentials that may `kms:Sign` and `kms:GetPublicKey` with that one key and nothing else',
     { secret: true, form: '16 to 128 capitals and digits, as AWS gives it' },
   ),
   AWS_SECRET_ACCESS_KEY: formedText(/^[A-Za-z0-9+/=]{40,128}$/, 'Secret of those credentials', {

@@ -1,7 +1,14 @@
-import { KMSClient, SignCommand } from '@aws-sdk/client-kms'
+import { GetPublicKeyCommand, KMSClient, SignCommand } from '@aws-sdk/client-kms'
 import { FetchHttpHandler } from '@smithy/fetch-http-handler'
 import type { Address } from 'viem'
-import { digestBytes, recoverableSignature, SignerError, type Signer } from './signer.ts'
+import {
+  digestBytes,
+  publicKeyOf,
+  recoverableSignature,
+  SignerError,
+  type PublicKey,
+  type Signer,
+} from './signer.ts'
 
 export interface KmsSignerOptions {
   /** Key id, key ARN, or `alias/…`. */
@@ -18,15 +25,26 @@ export interface KmsSignerOptions {
   timeoutMs: number
 }
 
-/** Signs with a KMS key of spec `ECC_SECG_P256K1`. The only module that knows KMS. */
+/**
+ * Signs with a KMS key of spec `ECC_SECG_P256K1`. The only module that knows KMS.
+ *
+ * The public key is read with the first signature and kept once it is seen to be that of `signerAddress`: no key but that
+ * one is ever kept, so a key that is exchanged under its alias later fails at its first signature.
+ */
 export function kmsSigner(options: KmsSignerOptions): Signer {
   const client = kmsClient(options)
+  let kept: PublicKey | undefined
   return {
     async signDigest(digest) {
-      const der = await withDeadline(options.timeoutMs, (signal) =>
-        askKms(client, options.keyId, digestBytes(digest), signal),
+      const message = digestBytes(digest)
+      const readKey = async (signal: AbortSignal) => (kept ??= await askForKey(client, options, signal))
+      // Each request reads for itself until one has: in Workers none may wait for another's answer.
+      const [der, key] = await withDeadline(
+        options.timeoutMs,
+        async (signal) =>
+          await Promise.all([askForSignature(client, options.keyId, message, signal), readKey(signal)]),
       )
-      return recoverableSignature(digest, der, options.signerAddress)
+      return recoverableSignature(digest, der, key)
     },
   }
 }
@@ -88,7 +106,7 @@ async function bufferedFetch(...args: Parameters<typeof fetch>): Promise<Respons
   return new Response(await response.arrayBuffer(), response)
 }
 
-async function askKms(
+async function askForSignature(
   client: KMSClient,
   keyId: string,
   digest: Uint8Array,
@@ -107,6 +125,23 @@ async function askKms(
   return Signature
 }
 
+/** @throws SignerError wrong_key: the key is of another kind, or of another address */
+async function askForKey(
+  client: KMSClient,
+  { keyId, signerAddress }: KmsSignerOptions,
+  abortSignal: AbortSignal,
+): Promise<PublicKey> {
+  const command = new GetPublicKeyCommand({ KeyId: keyId })
+  const answer = await client.send(command, { abortSignal }).catch((error: unknown) => {
+    throw asSignerError(error)
+  })
+  if (!(answer.PublicKey instanceof Uint8Array)) throw new SignerError('malformed', 'NoPublicKey')
+  if (answer.KeySpec !== 'ECC_SECG_P256K1') throw new SignerError('wrong_key', 'KeyOfAnotherKind')
+  const key = publicKeyOf(answer.PublicKey)
+  if (key.address !== signerAddress.toLowerCase()) throw new SignerError('wrong_key', 'KeyOfAnotherAddress')
+  return key
+}
+
 /** The SDK hands the signal to `fetch` only; the race covers what it does before and after as well. */
 async function withDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
   const controller = new AbortController()
@@ -118,6 +153,8 @@ async function withDeadline<T>(timeoutMs: number, work: (signal: AbortSignal) =>
     return await Promise.race([work(controller.signal), expired])
   } finally {
     clearTimeout(timer)
+    // Of two calls one may have failed: nobody waits for the other any more.
+    controller.abort()
   }
 }
 

@@ -78,6 +78,8 @@ export const RPC_TIMEOUT_MS = 2_500
 
 /** What a caller should wait when KMS or the chain did not answer. */
 export const SIGNER_RETRY_AFTER_SECONDS = 2
+/** Signatures of an isolate before its key gets tables: making them costs about what so many verifications without them save. */
+export const SIGNER_TABLES_AFTER = 32
 
 /** Long enough to send a transaction on a busy day, short enough that forgotten funds come back the same day. */
 export const WITHDRAW_TTL_SECONDS_DEFAULT = 60 * 60

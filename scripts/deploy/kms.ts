@@ -1,6 +1,8 @@
 /** `npm run deploy -- kms`: the signing key in AWS KMS, the one user who may sign with it, and its address. */
 import { execFileSync, type ExecFileSyncOptions } from 'node:child_process'
-import { publicKeyToAddress } from 'viem/accounts'
+import type { Address } from 'viem'
+import { getAddress } from 'viem/utils'
+import { publicKeyOf as readPublicKey } from '../../functions/_lib/signer.ts'
 import { keyPolicy, policyDifference } from './key-policy.ts'
 
 export interface KmsOptions {
@@ -14,12 +16,12 @@ export interface KmsOptions {
  * Address of a public key as KMS gives it: base64 of a DER SubjectPublicKeyInfo of secp256k1.
  * @throws Error where it is something else
  */
-export function addressOfPublicKey(base64: string): `0x${string}` {
-  const der = Buffer.from(base64.trim(), 'base64')
-  const prefix = '3056301006072a8648ce3d020106052b8104000a03420004'
-  if (der.length !== 88 || !der.toString('hex').startsWith(prefix))
+export function addressOfPublicKey(base64: string): Address {
+  try {
+    return getAddress(readPublicKey(Buffer.from(base64.trim(), 'base64')).address)
+  } catch {
     throw new Error('this is no public key of ECC_SECG_P256K1 as `aws kms get-public-key` prints it')
-  return publicKeyToAddress(`0x${der.subarray(-65).toString('hex')}`)
+  }
 }
 
 const shown = (args: readonly string[]): string =>

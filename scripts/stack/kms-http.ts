@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { Operation } from './kms-faults.ts'
 import { AwsError } from './sigv4.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
@@ -31,7 +32,7 @@ export async function readBody(request: IncomingMessage): Promise<Buffer> {
 }
 
 /** The operation of an AWS JSON 1.1 request. */
-export function operationOf(request: IncomingMessage): 'Sign' | 'GetPublicKey' {
+export function operationOf(request: IncomingMessage): Operation {
   const { url, method, headers } = request
   const target = String(headers['x-amz-target'] ?? '')
   if (url !== '/' || method !== 'POST' || headers['content-type'] !== 'application/x-amz-json-1.1') {

@@ -5,7 +5,7 @@ import { setTimeout as delay } from 'node:timers/promises'
 import type { Address, Hex } from 'viem'
 import { generatePrivateKey } from 'viem/accounts'
 import * as z from 'zod'
-import { Fault, FaultPlan } from './kms-faults.ts'
+import { Fault, FaultPlan, refuse, spoiled, type Operation } from './kms-faults.ts'
 import { answer, answerError, answerHalf, close, listen, operationOf, readBody } from './kms-http.ts'
 import { KmsKey, loadKey } from './kms-key.ts'
 import { digestIn, getPublicKey, parseInput, sign, type KmsIdentity } from './kms-operations.ts'
@@ -26,7 +26,7 @@ const KmsChange = z.strictObject({
   faults: z.array(Fault).optional(),
   /** For the faults with a probability. Absent: a new one, shown in the state. */
   seed: z.int().optional(),
-  /** Forgets the Sign calls so far. */
+  /** Forgets the calls so far. */
   clearLog: z.boolean().optional(),
 })
 
@@ -51,6 +51,8 @@ export interface KmsState {
   faults: Fault[]
   signCalls: number
   signLog: SignLogEntry[]
+  /** GetPublicKey requests that arrived, whatever became of them. */
+  publicKeyCalls: number
 }
 
 export interface LocalKms extends KmsIdentity {
@@ -96,6 +98,7 @@ class Kms {
   readonly #stranger = new KmsKey(generatePrivateKey())
   readonly #plan = new FaultPlan()
   #signLog: SignLogEntry[] = []
+  #publicKeyCalls = 0
 
   constructor(options: KmsOptions) {
     const { keyId, privateKey } = loadKey(options.keyFile)
@@ -115,7 +118,7 @@ class Kms {
   control(change: KmsChange): KmsState {
     const { faults, seed, clearLog } = KmsChange.parse(change)
     if (faults !== undefined || seed !== undefined) this.#plan.set(faults ?? this.#plan.faults, seed)
-    if (clearLog) this.#signLog = []
+    if (clearLog) [this.#signLog, this.#publicKeyCalls] = [[], 0]
     const { keyId, arn } = this.identity
     const signLog = this.#signLog.map((entry) => ({ ...entry }))
     const { seed: seedInUse, faults: faultsInForce } = this.#plan
@@ -127,6 +130,7 @@ class Kms {
       faults: faultsInForce,
       signCalls: signLog.length,
       signLog,
+      publicKeyCalls: this.#publicKeyCalls,
     }
   }
 
@@ -157,7 +161,8 @@ class Kms {
     const digest = digestIn(body)
     const entry: SignLogEntry = { ...(digest && { digest }), at: Date.now(), outcome: 'pending' }
     if (operation === 'Sign') this.#signLog.push(entry)
-    const { delayMs, fault } = this.#plan.next()
+    else this.#publicKeyCalls += 1
+    const { delayMs, fault } = this.#plan.next(operation)
     if (fault !== undefined) entry.outcome = fault.kind
     if (delayMs > 0) await delay(delayMs, undefined, { ref: false })
     if (fault?.kind === 'hang') return
@@ -174,7 +179,7 @@ class Kms {
   }
 
   #perform(
-    operation: string,
+    operation: Operation,
     request: IncomingMessage,
     body: Buffer,
     fault: Fault | undefined,
@@ -182,24 +187,14 @@ class Kms {
   ): string {
     const signed = { method: request.method ?? '', path: '/', headers: request.headersDistinct, body }
     verifySigV4(signed, { ...this.expected, now: new Date() })
-    if (fault?.kind === 'throttle') {
-      throw new AwsError('ThrottlingException', 'You have exceeded the rate at which you may call KMS.')
-    }
-    if (fault?.kind === 'error500') throw new AwsError('KMSInternalException', 'Internal failure.', 500)
+    refuse(fault, this.identity.arn, operation)
     const key = fault?.kind === 'wrongKey' ? this.#stranger : this.key
+    const shape = fault?.kind === 'garbage' ? (fault.shape ?? 'der') : undefined
     if (operation === 'GetPublicKey')
-      return JSON.stringify(getPublicKey(this.identity, key, parseInput(body)))
+      return spoiled(getPublicKey(this.identity, key, parseInput(body)), 'PublicKey', shape)
     const output = sign(this.identity, key, parseInput(body))
     entry.der = `0x${Buffer.from(output.Signature!, 'base64').toString('hex')}`
     entry.outcome = fault?.kind ?? 'signed'
-    return fault?.kind === 'garbage' ? spoil(output, fault.shape) : JSON.stringify(output)
+    return spoiled(output, 'Signature', shape)
   }
-}
-
-/** A 200 whose body is not what it should be. */
-function spoil(output: Record<string, string>, shape: 'der' | 'base64' | 'json' | 'empty' = 'der'): string {
-  if (shape === 'json') return '<html><body>gateway</body></html>'
-  if (shape === 'empty') return '{}'
-  const signature = shape === 'base64' ? '%%%' : Buffer.from('this is no DER').toString('base64')
-  return JSON.stringify({ ...output, Signature: signature })
 }
