@@ -1,23 +1,25 @@
 /**
  * `npm run mutants`: plants one fault after the other in a copy of the project and runs the tests that must notice it.
  *
- *   --only <text>      areas or single faults (`settle`, `settle-07`) whose name begins so
+ *   --only <text>      areas or single faults (`settle`, `settle-07`) whose name begins so; several with commas
  *   --sample <n>       n faults, drawn by the hash of the commit (or `--seed <text>`): the same commit draws the same
  *   --first <n>        begin with the n-th of the selection: for going on after a break
+ *   --workers <n>      that many at once, 2 without it
+ *   --green            the tests have just passed as they stand, and are not run without a fault first
  *
  * Prints caught and missed by area. Exit 1 when a fault was missed or could not be planted.
  */
-import { execFileSync } from 'node:child_process'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AREAS } from './areas.ts'
+import { copyOfProject, git, root } from './copy.ts'
 import { nameOf, planted, type Fault } from './fault.ts'
-import { judge, type Verdict } from './judge.ts'
+import { endAll, failures, type Failed } from './judge.ts'
 
-const root = join(import.meta.dirname, '../..')
+/** `broken`: the fault stops the database from being set up at all, so that nothing was shown about any test. */
+type Verdict = 'caught' | 'missed' | 'broken'
 
 interface Named {
   name: string
@@ -32,46 +34,66 @@ const ALL: Named[] = AREAS.flatMap((area) =>
   area.faults.map((fault, index) => ({ name: nameOf(area.name, index), area: area.name, fault })),
 )
 
-const git = (...args: string[]) => execFileSync('git', args, { cwd: root, encoding: 'utf8' })
-
 /** In an order that the seed alone decides. */
 function drawn(faults: Named[], count: number, seed: string): Named[] {
   const keyOf = ({ name }: Named) => createHash('sha256').update(`${seed} ${name}`).digest('hex')
   return [...faults].sort((a, b) => (keyOf(a) < keyOf(b) ? -1 : 1)).slice(0, count)
 }
 
-/** Every file that git knows, as it is on disk now; what is installed is shared. */
-function copyOfProject(): string {
-  const folder = mkdtempSync(join(tmpdir(), 'tidegate-mutants-'))
-  for (const file of git('ls-files', '-z', '--cached', '--others', '--exclude-standard').split('\0'))
-    if (file !== '') cpSync(join(root, file), join(folder, file))
-  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
-  return folder
-}
+const told = ({ file, test, said }: Failed): string =>
+  file === undefined ? (test ?? 'nothing started') : `${file}: ${test ?? `as a whole: ${said}`}`
 
-async function judged(copy: string, named: Named): Promise<Judged> {
-  const path = join(copy, named.fault.file)
+async function judged(copy: string, { fault, ...named }: Named): Promise<Judged> {
+  const path = join(copy, fault.file)
   const text = readFileSync(path, 'utf8')
+  const since = Date.now()
   try {
-    writeFileSync(path, planted(text, named.fault))
-    return { ...named, verdict: await judge(copy, named.fault.tests) }
+    writeFileSync(path, planted(text, fault))
+    const [failed] = await failures(copy, fault.tests)
+    const unset = failed && !failed.file && !failed.test && fault.file.endsWith('.sql')
+    const verdict: Verdict = !failed ? 'missed' : unset ? 'broken' : 'caught'
+    const seconds = Math.round((Date.now() - since) / 1_000)
+    console.log(
+      `${named.name.padEnd(14)} ${verdict} ${String(seconds).padStart(4)} s  ${failed ? told(failed) : ''}`,
+    )
+    if (verdict !== 'caught')
+      console.log(
+        `    ${fault.file}: ${fault.why}\n- ${fault.from}\n+ ${fault.to}`.replaceAll('\n', '\n    '),
+      )
+    return { ...named, fault, verdict }
   } finally {
     writeFileSync(path, text)
   }
 }
 
 function report(results: Judged[]): void {
-  const areas = [...new Set(results.map(({ area }) => area))]
-  const count = (area: string, verdict: Verdict) =>
-    results.filter((each) => each.area === area && each.verdict === verdict).length
+  const areas = [...new Set(results.map(({ area }) => area))].sort()
   console.log(`\n${'area'.padEnd(16)}planted  caught  missed`)
   for (const area of areas) {
-    const planted = results.filter((each) => each.area === area).length
-    const columns = [planted, count(area, 'caught') + count(area, 'did not start'), count(area, 'missed')]
+    const ofArea = results.filter((each) => each.area === area)
+    const caught = ofArea.filter(({ verdict }) => verdict === 'caught').length
+    const columns = [ofArea.length, caught, ofArea.length - caught]
     console.log(area.padEnd(16) + columns.map((n) => String(n).padStart(7)).join(' '))
   }
-  const caught = results.filter(({ verdict }) => verdict !== 'missed').length
-  console.log(`\n${caught} of ${results.length} planted faults caught`)
+  const caught = results.filter(({ verdict }) => verdict === 'caught').length
+  const share = ((caught / results.length) * 100).toFixed(1)
+  console.log(`\n${caught} of ${results.length} planted faults caught (${share} %)`)
+}
+
+/** A test that fails anyway would catch everything. */
+async function checkGreen(copy: string, chosen: Named[]): Promise<void> {
+  const tests = [...new Set(chosen.flatMap(({ fault }) => fault.tests))]
+  console.log(`${chosen.length} faults; without any, ${tests.length} test files:`)
+  const failed = await failures(copy, tests, true)
+  if (failed.length > 0)
+    throw new Error(['these fail without a fault, mend that first:', ...failed.map(told)].join('\n  '))
+}
+
+function choose(only: string | undefined, sample: string | undefined, seed: string | undefined): Named[] {
+  const names = (only ?? '').split(',')
+  const chosen = ALL.filter(({ name }) => names.some((start) => name.startsWith(start)))
+  if (sample === undefined) return chosen
+  return drawn(chosen, Number(sample), seed ?? git('rev-parse', 'HEAD').trim())
 }
 
 async function main(): Promise<boolean> {
@@ -81,37 +103,35 @@ async function main(): Promise<boolean> {
       sample: { type: 'string' },
       seed: { type: 'string' },
       first: { type: 'string' },
+      workers: { type: 'string' },
+      green: { type: 'boolean' },
     },
   })
-  let chosen = ALL.filter(({ name }) => name.startsWith(values.only ?? ''))
-  if (values.sample !== undefined)
-    chosen = drawn(chosen, Number(values.sample), values.seed ?? git('rev-parse', 'HEAD').trim())
-  if (values.first !== undefined) chosen = chosen.slice(Number(values.first) - 1)
+  const chosen = choose(values.only, values.sample, values.seed).slice(Number(values.first ?? 1) - 1)
   if (chosen.length === 0) throw new Error('no planted fault has that name')
+  // Each is tried on what is on disk now: a list that no longer fits is told before an hour of tests.
+  for (const { fault } of chosen) planted(readFileSync(join(root, fault.file), 'utf8'), fault)
 
-  const copy = copyOfProject()
+  const copies = Array.from({ length: Number(values.workers ?? 2) }, copyOfProject)
+  if (!values.green) await checkGreen(copies[0]!, chosen)
+  const waiting = [...chosen]
   const results: Judged[] = []
-  try {
-    const tests = [...new Set(chosen.flatMap(({ fault }) => fault.tests))]
-    console.log(`${chosen.length} faults; without any, ${tests.length} test files:`)
-    const before = await judge(copy, tests)
-    if (before !== 'missed') throw new Error('the tests fail without a fault: mend that first')
-    for (const [index, named] of chosen.entries()) {
-      const result = await judged(copy, named)
-      results.push(result)
-      console.log(`${index + 1}/${chosen.length} ${named.name.padEnd(20)} ${result.verdict}`)
-      if (result.verdict === 'missed') {
-        const { file, from, to, why } = named.fault
-        console.log(`    ${file}: ${why}\n    - ${from}\n    + ${to}`.replaceAll('\n', '\n    '))
-      }
-    }
-  } finally {
-    rmSync(copy, { recursive: true, force: true })
+  const work = async (copy: string) => {
+    for (let next = waiting.shift(); next; next = waiting.shift()) results.push(await judged(copy, next))
   }
+  await Promise.all(copies.map(work))
   report(results)
-  return results.every(({ verdict }) => verdict !== 'missed')
+  return results.every(({ verdict }) => verdict === 'caught')
 }
 
+for (const [signal, code] of [
+  ['SIGINT', 130],
+  ['SIGTERM', 143],
+] as const)
+  process.once(signal, () => {
+    endAll()
+    process.exit(code)
+  })
 try {
   process.exitCode = (await main()) ? 0 : 1
 } catch (error) {

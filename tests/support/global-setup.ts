@@ -21,8 +21,16 @@ declare module 'vitest' {
  * whatever the tests did, in whatever order, they did it to a real ledger.
  */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  return await setupWith(project, async (outdir) => (await bundleFunction({ outdir })).file)
+}
+
+/** The same with another way to make the bundle. */
+export async function setupWith(
+  project: TestProject,
+  bundleIn: (folder: string) => Promise<string>,
+): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
-  const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
+  const bundle = await bundleIn(join(folder, 'bundle'))
   const stack = await startStack({ folder, port: 0, bundle })
   project.provide('stack', stack.manifest)
   project.provide('stackFolder', folder)

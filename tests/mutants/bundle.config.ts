@@ -1,0 +1,4 @@
+/** For test files that start stacks of their own. */
+import whole from '../vitest.config.ts'
+
+export default { test: { ...whole.test, globalSetup: ['tests/mutants/bundle-setup.ts'] } }

@@ -1,0 +1,26 @@
+/** Copies of the project, for faults to be planted in; they are gone when this process is. */
+import { execFileSync } from 'node:child_process'
+import { cpSync, mkdtempSync, realpathSync, rmSync, symlinkSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+
+export const root = join(import.meta.dirname, '../..')
+
+export const git = (...args: string[]): string => execFileSync('git', args, { cwd: root, encoding: 'utf8' })
+
+/** Every file that git knows, as it is on disk now; what is installed is shared. */
+export function copyOfProject(): string {
+  // The real name: on macOS the folder for temporary files is behind a link, and vitest would name files otherwise.
+  const folder = mkdtempSync(join(realpathSync(tmpdir()), 'tidegate-mutants-'))
+  process.on('exit', () => rmSync(folder, { recursive: true, force: true }))
+  const listed = git('ls-files', '-z', '--cached', '--others', '--exclude-standard', '--deduplicate')
+  const left = new Set([
+    '',
+    'node_modules',
+    'node_modules/',
+    ...git('ls-files', '-z', '--deleted').split('\0'),
+  ])
+  for (const file of listed.split('\0')) if (!left.has(file)) cpSync(join(root, file), join(folder, file))
+  symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  return folder
+}

@@ -1,0 +1,8 @@
+/** The stack of all tests, with a bundle that is soon there. */
+import type { TestProject } from 'vitest/node'
+import { setupWith } from '../support/global-setup.ts'
+import { bundleIn } from './bundle-setup.ts'
+
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+  return await setupWith(project, bundleIn)
+}
