@@ -1,7 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { setTimeout as pause } from 'node:timers/promises'
 import { afterEach, describe, expect, inject, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 import { openStream as open, type Credential, type StreamClient } from './support/stream.ts'
@@ -185,30 +184,6 @@ describe('time', () => {
     expect(ended).toEqual(['first', 'second', 'last'])
     await client.credit(account, 'USDT', '1')
     await until(() => versions(lasting, 'USDT').includes(2), 'the push')
-  })
-
-  test('a socket stays open while its object sleeps, and the next push comes with the next version; also one that signed in later', async () => {
-    const { account, token } = await client.newAccount({ USDT: '1' })
-    const stream = await subscribed(token, 'USDT')
-    const later = await openStream({ headers: {} })
-    later.say({ type: 'auth', token })
-    await later.subscribe('USDT')
-    const log = join(inject('stackFolder'), 'functions.log')
-    const wakes = () => readFileSync(log, 'utf8').split('"stream_woke"').length
-    const before = wakes()
-    // Nothing says that an object fell asleep; it does after ten idle seconds, and logs when it wakes with sockets.
-    for (let version = 2; wakes() === before && version < 6; version += 1) {
-      await pause(11_000)
-      await client.credit(account, 'USDT', '1')
-      await until(() => versions(stream, 'USDT').includes(version), 'the push')
-    }
-    expect(wakes()).toBeGreaterThan(before)
-    const last = Number(stream.balances('USDT').at(-1)?.version) + 1
-    await client.credit(account, 'USDT', '1')
-    await until(() => versions(stream, 'USDT').includes(last), 'another push')
-    expect(versions(stream, 'USDT')).toEqual(upTo(last))
-    await until(() => versions(later, 'USDT').includes(last), 'the push on the other')
-    expect(versions(later, 'USDT')).toEqual(upTo(last))
   })
 
   test('the upgrade is logged under the caller’s request id, and the token is in no log line', async () => {

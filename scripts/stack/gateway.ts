@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
 import { QUIET_WRANGLER } from './bundle.ts'
 import { projectRoot } from './manifest.ts'
-import type { MiniflareTask } from './miniflare-process.ts'
+import type { MiniflareTask } from './miniflare-options.ts'
 import { programEnv } from './program-env.ts'
 
 export interface Gateway {
