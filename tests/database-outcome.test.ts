@@ -1,7 +1,7 @@
 /** What may be said of a statement that failed: each row is a way in which Postgres, its front or the network fails. */
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { callVerb, connect } from '../db/client.ts'
-import { DatabaseError } from '../db/errors.ts'
+import { DatabaseError, LedgerRefusal } from '../db/errors.ts'
 import { sql } from 'drizzle-orm'
 import { isBusy, outcomeOf, type Outcome } from '../db/outcome.ts'
 import { AFTER_SQL, BEFORE_SQL } from '../scripts/stack/neon-proxy-refusals.ts'
@@ -53,7 +53,12 @@ afterEach(() => vi.unstubAllGlobals())
 
 /** What a verb throws when the network does this. */
 async function thrownBy(answer: () => Response | Promise<Response>): Promise<DatabaseError> {
-  vi.stubGlobal('fetch', async () => await answer())
+  let times = 0
+  vi.stubGlobal('fetch', async () => {
+    // Tried again for ever, no test would end.
+    if (++times > 20) throw new Error('asked for too often')
+    return await answer()
+  })
   const db = connect('postgresql://u:p@db.example.com/d', 1_000)
   const error: unknown = await callVerb(db, sql`select ledger.verb() as result`).catch(
     (thrown: unknown) => thrown,
@@ -70,6 +75,23 @@ describe('a statement that failed', () => {
     for (const status of [400, 500]) {
       const error = await thrownBy(() => answered({ status, body: { message: 'said', code } }))
       expect([error.outcome, error.busy, error.sqlstate]).toEqual([outcome, busy, code])
+    }
+  })
+
+  test('with words of a refusal is told by its SQLSTATE all the same: only a lost connection’s words count', async () => {
+    const words = [
+      'Shutting down',
+      'query_wait_timeout',
+      'Failed to acquire permit to connect to the database',
+    ]
+    for (const message of words) {
+      const outcomes: Outcome[] = []
+      for (const code of ['08P01', '08006', '57P01', 'XX000', '40003', 'ZZ999'])
+        outcomes.push((await thrownBy(() => answered({ status: 400, body: { message, code } }))).outcome)
+      expect([message, ...outcomes]).toEqual([
+        message,
+        ...['not_begun', 'not_begun', 'unknown', 'unknown', 'unknown', 'unknown'],
+      ])
     }
   })
 
@@ -92,7 +114,10 @@ describe('a statement that failed', () => {
     ['ECONNREFUSED', 'not_begun'],
     ['ENOTFOUND', 'not_begun'],
     ['EAI_AGAIN', 'not_begun'],
+    ['EHOSTUNREACH', 'not_begun'],
+    ['ENETUNREACH', 'not_begun'],
     ['UND_ERR_CONNECT_TIMEOUT', 'not_begun'],
+    ['ETIMEDOUT', 'unknown'],
     ['ECONNRESET', 'unknown'],
     ['EPIPE', 'unknown'],
     ['UND_ERR_SOCKET', 'unknown'],
@@ -142,6 +167,24 @@ describe('a statement that failed', () => {
     return { times, result }
   }
   const refused = (code: string) => () => Response.json({ message: 'said', code }, { status: 400 })
+
+  test('because an amount would outgrow its column is a refusal of the amount, and no failure', async () => {
+    const { times, result } = await asked(refused('22003'))
+    expect([times, result]).toEqual([1, new LedgerRefusal('invalid_amount', undefined)])
+  })
+
+  test('in time is asked for with a time limit: no call waits for ever', async () => {
+    vi.stubGlobal(
+      'fetch',
+      async (_url: string, { signal }: RequestInit) =>
+        await new Promise((_, reject) =>
+          signal!.addEventListener('abort', () => reject(signal!.reason as unknown as Error)),
+        ),
+    )
+    const db = connect('postgresql://u:p@slow.example.com/d', 10)
+    const error: unknown = await callVerb(db, sql`select 1`).catch((thrown: unknown) => thrown)
+    expect((error as DatabaseError).outcome).toBe('unknown')
+  })
 
   test.each(['40001', '40P01'])('with %s is asked for again, three times at most', async (code) => {
     for (const conflicts of [0, 1, 2, 3])

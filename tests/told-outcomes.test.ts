@@ -1,0 +1,87 @@
+/** What a caller is told of a statement that failed, in the words of each family: never more than is known. */
+import { describe, expect, test } from 'vitest'
+import { DatabaseError, LedgerRefusal, type Refusal, REFUSALS } from '../db/errors.ts'
+import type { Outcome } from '../db/outcome.ts'
+import { ApiError, asApiError, ERROR_STATUS } from '../functions/_lib/errors.ts'
+import { renderPerpError, renderSignedError } from '../functions/_lib/signed-envelope.ts'
+
+const failed = (outcome: Outcome, busy: boolean, sqlstate?: string) =>
+  new DatabaseError(outcome, busy, sqlstate, new Error('secret words of the server'))
+
+/** Every kind of failure, with whether nothing was done for sure and whether something may have been. */
+const KINDS: [string, DatabaseError, nothingDone: boolean, mayBeDone: boolean][] = [
+  ['it never began', failed('not_begun', false), true, false],
+  ['it never began, and the server is full', failed('not_begun', true, '53300'), true, false],
+  ['a lock, a conflict or a time limit undid it', failed('rolled_back', true, '57014'), true, false],
+  ['a fault of ours undid it', failed('rolled_back', false, '42P01'), false, false],
+  ['no answer came', failed('unknown', false), false, true],
+  ['the server shut down', failed('unknown', false, '57P01'), false, true],
+  ['its completion is unknown', failed('unknown', true, '40003'), false, true],
+]
+
+describe.each(KINDS)('where %s', (_name, error, nothingDone, mayBeDone) => {
+  test('the error itself knows it', () => {
+    expect(error.nothingDone).toBe(nothingDone)
+  })
+
+  test('the exchange family says to come back only where nothing was done, and names the doubt only where there is one', () => {
+    const told = asApiError(error, 'internal')
+    expect(told.code).toBe(nothingDone ? 'SERVICE_BUSY' : 'internal')
+    expect(ERROR_STATUS[told.code]).toBe(nothingDone ? 503 : 500)
+    expect(told.headers).toEqual(nothingDone ? { 'Retry-After': '1' } : {})
+    expect(told.message.includes('nothing was done')).toBe(nothingDone)
+    expect(told.message.includes('may have been carried out')).toBe(mayBeDone)
+    expect(told.message).not.toContain('secret')
+    // For the log.
+    expect(told.cause).toBe(error)
+  })
+
+  test.each([renderSignedError, renderPerpError])('and so does the signed family', async (render) => {
+    const { response, outcome } = render(error, 'id')
+    const body = (await response.json()) as { error: string; error_id: string; success: boolean }
+    const id = nothingDone ? 'service_busy' : 'internal_server_error'
+    expect([response.status, outcome, body.error_id, body.success]).toEqual([
+      nothingDone ? 503 : 500,
+      id,
+      id,
+      false,
+    ])
+    expect(response.headers.get('retry-after')).toBe(nothingDone ? '1' : null)
+    expect(body.error.includes('nothing was done')).toBe(nothingDone)
+    expect(body.error.includes('may have been carried out')).toBe(mayBeDone)
+    expect(body.error).not.toContain('secret')
+  })
+})
+
+test('an error that nobody expected is the endpoint’s internal one, and tells nothing', async () => {
+  const error = new Error('secret words')
+  for (const code of ['internal error', 'DB_ERROR'] as const) {
+    const told = asApiError(error, code)
+    expect([told.code, told.message.includes('secret')]).toEqual([code, false])
+  }
+  const { response } = renderSignedError(error, 'id')
+  expect([response.status, await response.json()]).toEqual([
+    500,
+    expect.objectContaining({ error: 'Internal server error', data: null, code: 500, request_id: 'id' }),
+  ])
+})
+
+test('no refusal of the ledger is told as an error of ours, and none as a doubt', () => {
+  for (const reason of Object.values(REFUSALS) as Refusal[]) {
+    const told = asApiError(new LedgerRefusal(reason, '1'), 'internal')
+    expect([reason, ERROR_STATUS[told.code] < 500 || told.code.endsWith('PAUSED') || told.code]).toEqual([
+      reason,
+      reason === 'reservation_gone' ? 'SIGNER_UNAVAILABLE' : true,
+    ])
+    expect(told.suffix).toBe(reason === 'below_minimum' ? ' 1' : '')
+  }
+})
+
+test('a missing perp margin has a name of its own, and only there', async () => {
+  const error = new LedgerRefusal('insufficient_balance', undefined)
+  const ids = [renderPerpError, renderSignedError].map((render) => render(error, 'id').outcome)
+  expect(ids).toEqual(['insufficient_perp_balance', 'insufficient_spot_balance'])
+  const other = new ApiError('RATE_LIMITED', 'wait', { headers: { 'Retry-After': '10' } })
+  const { response } = renderPerpError(other, 'id')
+  expect([response.status, response.headers.get('retry-after')]).toEqual([429, '10'])
+})
