@@ -12,6 +12,7 @@ describe('amounts', () => {
     ['1.000001', 6, null],
     ['1.0000001', 6, 'INVALID_AMOUNT'],
     ['1.0', 0, null],
+    ['0.1000000000000000000', 18, 'INVALID_AMOUNT'],
     ['0.1', 0, 'INVALID_AMOUNT'],
     ['100000000000000000000', 18, 'INVALID_AMOUNT'],
     ['0', 18, 'AMOUNT_NON_POSITIVE'],
