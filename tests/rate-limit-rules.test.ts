@@ -4,8 +4,9 @@ import agentList from '../functions/agent-list.ts'
 import spotBalances from '../functions/spot-balances.ts'
 import walletTokens from '../functions/wallet-tokens.ts'
 import type { Worker } from '../functions/_lib/app.ts'
-import { RATES } from '../functions/_lib/limits.ts'
-import { addressKey, RateGate } from '../functions/_lib/rate-limit.ts'
+import type { Endpoint } from '../functions/_lib/endpoint.ts'
+import { BRAKED_ADDRESSES_MAX, RATES } from '../functions/_lib/limits.ts'
+import { addressKey, identityOf, RateGate, ratesOf } from '../functions/_lib/rate-limit.ts'
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
@@ -132,5 +133,129 @@ test('an address that guessed too often is held back for the whole period, alone
     }
   } finally {
     vi.useRealTimers()
+  }
+})
+
+/** What a gate asks for once it is proved who calls. */
+async function countedOf(endpoint: Endpoint, identity: string): Promise<string[]> {
+  const counted: string[] = []
+  const bindings = Object.fromEntries(
+    Object.keys(RATES).map((name) => {
+      const limit = async ({ key }: { key: string }) => {
+        counted.push(`${name} ${key}`)
+        return await Promise.resolve({ success: true })
+      }
+      return [name, { limit }]
+    }),
+  )
+  const gate = new RateGate(bindings, endpoint, '203.0.113.3')
+  await gate.enter(true)
+  await gate.proved(identity)
+  return counted
+}
+
+test('a call that is proved is counted on whoever made it: reads, writes, signed calls and ways out each by themselves', async () => {
+  const of = (method: 'GET' | 'POST', access: Endpoint['access'], endsRights?: true) =>
+    ({ method, path: '/x', access, ...(endsRights && { endsRights }) }) as unknown as Endpoint
+  const shots: [Endpoint, string[]][] = [
+    [of('GET', 'none'), ['RATE_PUBLIC 203.0.113.3']],
+    [of('GET', 'read'), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
+    [of('GET', 'session'), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
+    [of('POST', 'session'), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
+    [of('POST', 'admin'), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
+    [of('POST', 'signature'), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who']],
+    [of('POST', 'session', true), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who /api/v1/x']],
+    [of('POST', 'signature', true), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who /api/v1/x']],
+  ]
+  for (const [endpoint, counted] of shots) {
+    expect(await countedOf(endpoint, 'who')).toEqual(counted)
+    const guesses = ['none', 'signature'].includes(endpoint.access) ? [] : ['RATE_AUTH_FAILURES']
+    expect(ratesOf(endpoint)).toEqual([...counted.map((text) => text.split(' ')[0]), ...guesses])
+  }
+})
+
+test('a key is counted apart from its account’s own sessions', () => {
+  const by = (via: 'session' | 'api_key' | 'admin') => identityOf({ account: '0xaa', via })
+  expect(by('session')).toBe('0xaa')
+  expect(new Set([by('session'), by('api_key'), by('admin')]).size).toBe(3)
+})
+
+test('a refusal says when to come back: the period of the limit that was passed', async () => {
+  for (const [worker, path, method, name] of [
+    [walletTokens, '/wallet/tokens', 'GET', 'RATE_PUBLIC'],
+    [spotBalances, '/spot/balances', 'GET', 'RATE_ADDRESS'],
+    [agentList, '/agent/list', 'POST', 'RATE_SIGNED_ADDRESS'],
+  ] as const) {
+    const { response } = await call(worker, path, { method })
+    expect([response.status, response.headers.get('retry-after')]).toEqual([
+      429,
+      String(RATES[name].periodSeconds),
+    ])
+  }
+})
+
+test('a flood of guessing addresses fills no memory: past the most that are kept, the first is forgotten', async () => {
+  const bindings = {
+    RATE_ADDRESS: { limit: async () => await Promise.resolve({ success: true }) },
+    RATE_AUTH_FAILURES: { limit: async () => await Promise.resolve({ success: false }) },
+  }
+  const endpoint = spotBalances.endpoints[0] ?? expect.fail('no endpoint')
+  const gate = (address: string) => new RateGate(bindings, endpoint, address)
+  const guess = async (address: string) =>
+    await gate(address)
+      .authFailed()
+      .catch(() => undefined)
+  const isBraked = async (address: string) =>
+    await gate(address)
+      .enter(true)
+      .then(
+        () => false,
+        () => true,
+      )
+  await guess('first')
+  expect(await isBraked('first')).toBe(true)
+  for (let n = 0; n < BRAKED_ADDRESSES_MAX; n += 1) await guess(`address ${n}`)
+  expect([await isBraked('first'), await isBraked(`address ${BRAKED_ADDRESSES_MAX - 1}`)]).toEqual([
+    false,
+    true,
+  ])
+})
+
+test('an issuer that is down is no guess of its users: nothing is counted against their address', async () => {
+  const answers = vi.spyOn(globalThis, 'fetch').mockRejectedValue(new TypeError('fetch failed'))
+  const counted: string[] = []
+  const bindings = Object.fromEntries(
+    Object.keys(RATES).map((name) => {
+      const limit = async () => {
+        counted.push(name)
+        return await Promise.resolve({ success: true })
+      }
+      return [name, { limit }]
+    }),
+  )
+  const part = (value: object) => Buffer.from(JSON.stringify(value)).toString('base64url')
+  const now = Math.floor(Date.now() / 1000)
+  const claims = { iss: 'https://issuer.example.com', aud: 'app', sub: 'x', iat: now, exp: now + 600 }
+  const shot = async (token: string) =>
+    await spotBalances.fetch(
+      new Request('https://api.example.com/api/v1/spot/balances', {
+        headers: { Authorization: `Bearer ${token}` },
+      }),
+      {
+        ...SETTINGS,
+        ...bindings,
+        JWT_JWKS_URL: 'https://issuer.example.com/jwks.json',
+        JWT_ISSUER: 'https://issuer.example.com',
+        JWT_AUDIENCE: 'app',
+      },
+      { waitUntil: () => undefined, passThroughOnException: () => undefined, props: {} },
+    )
+  try {
+    const token = `${part({ alg: 'RS256', kid: 'k' })}.${part(claims)}.${'A'.repeat(342)}`
+    expect([(await shot(token)).status, counted]).toEqual([503, ['RATE_ADDRESS']])
+    counted.length = 0
+    expect([(await shot('x.y.z')).status, counted]).toEqual([401, ['RATE_ADDRESS', 'RATE_AUTH_FAILURES']])
+  } finally {
+    answers.mockRestore()
   }
 })
