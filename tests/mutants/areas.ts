@@ -11,6 +11,7 @@ import { signer } from './lists/signer.ts'
 import { stream } from './lists/stream.ts'
 import { verbs } from './lists/verbs.ts'
 import { wallets } from './lists/wallets.ts'
+import { withdrawals } from './lists/withdrawals.ts'
 
 export const AREAS: Area[] = [
   amounts,
@@ -24,4 +25,5 @@ export const AREAS: Area[] = [
   stream,
   verbs,
   wallets,
+  withdrawals,
 ]
