@@ -280,6 +280,20 @@ describe('credentials', () => {
     await temporary.close()
   })
 
+  test.each(['Forged Line', 'x'.repeat(65), 'Naïve', '<html>', ''])(
+    'are refused by a name that is none (%s): the log is not told it',
+    async (name) => {
+      const odd: RequestListener = (_request, response) =>
+        void response.writeHead(403).end(JSON.stringify({ __type: name, message: 'said' }))
+      await withServer(odd, async (endpoint) => {
+        const error: unknown = await signerOf({ endpoint })
+          .signDigest(digestOf(12))
+          .catch((thrown: unknown) => thrown)
+        expect((error as { code: string }).code).toMatch(/^[A-Za-z.]{1,64}$/)
+      })
+    },
+  )
+
   test('do not appear in the error, not even when the service repeats them', async () => {
     const echo: RequestListener = (request, response) => {
       const message = `The canonical string should have been ${JSON.stringify(request.headers)} ${SECRET}`

@@ -3,6 +3,7 @@ import { createHmac } from 'node:crypto'
 import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SESSION_SECONDS_MAX } from '../functions/_lib/limits.ts'
+import { sessionOf } from '../functions/_lib/session-claims.ts'
 import { readSession, type SessionEnv } from '../functions/_lib/session.ts'
 import { AUDIENCE, ISSUER, startIssuer, type Issuer } from './support/issuer.ts'
 
@@ -85,6 +86,11 @@ describe.each(Object.keys(makers))('the claims of a token %s', (maker) => {
   ])('%s opens nothing', async (_name, claims) => {
     expect(await opens(await makers[maker]!(claims))).toBeNull()
   })
+})
+
+test('a session is over in the second that its token ends, whatever remembers it longer', async () => {
+  const at = async (exp: number) => await sessionOf('a.b.c', { sub: account, iat: now - 10, exp }, now)
+  expect([(await at(now + 1))?.expiresAt, await at(now), await at(now - 1)]).toEqual([now + 1, null, null])
 })
 
 describe('the signature of another issuer’s token', () => {

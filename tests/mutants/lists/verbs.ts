@@ -63,7 +63,7 @@ export const verbs: Area = {
       from: "then 'TG002'\n  when p_amount <= 0 then 'TG003' end",
       to: "then 'TG002' end",
       why: 'zero and negative amounts get as far as the movement',
-      tests: ['tests/ledger-properties.test.ts', 'tests/spot-transfer.test.ts'],
+      tests: ['tests/withdraw-refusals.test.ts'],
     },
     {
       file: 'db/ledger/core.sql',
@@ -127,13 +127,6 @@ export const verbs: Area = {
       to: '',
       why: "any key may move any account's money as its agent",
       tests: ['tests/agent-wallets.test.ts', 'tests/subaccount-spot-transfer.test.ts'],
-    },
-    {
-      file: 'db/ledger/subaccount-transfer.sql',
-      from: 'if p_account = p_to or not exists',
-      to: 'if not exists',
-      why: 'an account moves to itself',
-      tests: ['tests/subaccount-spot-transfer.test.ts', 'tests/subaccount-near-misses.test.ts'],
     },
     {
       file: 'db/ledger/subaccount-transfer.sql',
@@ -267,6 +260,14 @@ export const verbs: Area = {
       to: '',
       why: 'two mains take one subaccount, or one becomes both',
       tests: ['tests/subaccount-races.test.ts', 'tests/subaccount-create.test.ts'],
+    },
+  ],
+  equivalent: [
+    {
+      file: 'db/ledger/subaccount-transfer.sql',
+      from: 'if p_account = p_to or not exists',
+      to: 'if not exists',
+      reason: 'no account is its own subaccount, by a constraint of the table: nothing is there to be found',
     },
   ],
 }
