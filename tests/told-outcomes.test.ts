@@ -25,7 +25,7 @@ describe.each(KINDS)('where %s', (_name, error, nothingDone, mayBeDone) => {
   })
 
   test('the exchange family says to come back only where nothing was done, and names the doubt only where there is one', () => {
-    const told = asApiError(error, 'internal')
+    const told = asApiError(error, 'internal', 'key')
     expect(told.code).toBe(nothingDone ? 'SERVICE_BUSY' : 'internal')
     expect(ERROR_STATUS[told.code]).toBe(nothingDone ? 503 : 500)
     expect(told.headers).toEqual(nothingDone ? { 'Retry-After': '1' } : {})
@@ -56,7 +56,7 @@ describe.each(KINDS)('where %s', (_name, error, nothingDone, mayBeDone) => {
 test('an error that nobody expected is the endpoint’s internal one, and tells nothing', async () => {
   const error = new Error('secret words')
   for (const code of ['internal error', 'DB_ERROR'] as const) {
-    const told = asApiError(error, code)
+    const told = asApiError(error, code, 'key')
     expect([told.code, told.message.includes('secret')]).toEqual([code, false])
   }
   const { response } = renderSignedError(error, 'id')
@@ -68,7 +68,7 @@ test('an error that nobody expected is the endpoint’s internal one, and tells 
 
 test('no refusal of the ledger is told as an error of ours, and none as a doubt', () => {
   for (const reason of Object.values(REFUSALS) as Refusal[]) {
-    const told = asApiError(new LedgerRefusal(reason, '1'), 'internal')
+    const told = asApiError(new LedgerRefusal(reason, '1'), 'internal', 'key')
     expect([reason, ERROR_STATUS[told.code] < 500 || told.code.endsWith('PAUSED') || told.code]).toEqual([
       reason,
       reason === 'reservation_gone' ? 'SIGNER_UNAVAILABLE' : true,

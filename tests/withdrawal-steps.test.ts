@@ -2,7 +2,6 @@
 import { afterEach, expect, test, vi } from 'vitest'
 import { connect, type Push } from '../db/client.ts'
 import type { Reservation } from '../db/ledger/reserve.ts'
-import { NOTHING_SEEN } from '../functions/_lib/ledger-witness.ts'
 import { SignerError } from '../functions/_lib/signer.ts'
 import { VaultUnfit } from '../functions/_lib/vault-counter.ts'
 import { authorize, type Authority } from '../functions/_lib/withdrawal.ts'
@@ -52,7 +51,9 @@ async function run(change: Partial<Authority>, verbs: Record<string, Answer[]> =
     signer: { signDigest: async () => await Promise.resolve(`0x${'11'.repeat(65)}` as const) },
     domain: { name: 'V', version: '1', chainId: 1, address: `0x${'4'.repeat(40)}` } as never,
     readCounter: async () => await Promise.resolve(0),
-    addReservation: async () => await Promise.resolve(NOTHING_SEEN),
+    addReservation: async () => await Promise.resolve({ mark: null, signers: [], reserved: [], signed: [] }),
+    keepSignature: async () => await Promise.resolve(),
+    addSigned: () => undefined,
     push: (pushes) => void pushed.push(...pushes),
     ...change,
   }
