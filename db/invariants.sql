@@ -2,47 +2,59 @@
 -- run these in one snapshot. One query each, ended by a semicolon, its name in the comment above it.
 
 -- invariant: for each token the sum of all entries is zero
-select token from public.entries group by token having sum(available_delta + frozen_delta) <> 0;
+select m.token_no from ledger.movements m cross join lateral ledger.entries_of(m) e
+group by m.token_no having sum(e.available_delta + e.frozen_delta) <> 0;
 
 -- invariant: each balance equals the sum of its entries
-select coalesce(b.account, e.account), coalesce(b.wallet, e.wallet), coalesce(b.token, e.token)
-from public.balances b
+select coalesce(b.account_no, e.account_no), coalesce(b.token_no, e.token_no), coalesce(b.wallet, e.side)
+from ledger.balances b
 full join (
-  select account, wallet, token, sum(available_delta) as available, sum(frozen_delta) as frozen, count(*) as changes
-  from public.entries where wallet <> 'system' group by account, wallet, token
-) e on e.account = b.account and e.wallet = b.wallet and e.token = b.token
+  select m.family_no, e.account_no, m.token_no, e.side, sum(e.available_delta) as available, sum(e.frozen_delta) as frozen
+  from ledger.movements m cross join lateral ledger.entries_of(m) e where e.account_no is not null group by 1, 2, 3, 4
+) e on e.family_no = b.family_no and e.account_no = b.account_no and e.token_no = b.token_no and e.side = b.wallet
 where b.available is distinct from e.available or b.frozen is distinct from e.frozen;
 
 -- invariant: a balance's version is the number of its entries
-select b.account from public.balances b
+select b.account_no from ledger.balances b
 left join (
-  select account, wallet, token, count(*) as changes, max(version) as newest
-  from public.entries where wallet <> 'system' group by account, wallet, token
-) e on e.account = b.account and e.wallet = b.wallet and e.token = b.token
+  select m.family_no, e.account_no, m.token_no, e.side, count(*) as changes, max(e.version) as newest
+  from ledger.movements m cross join lateral ledger.entries_of(m) e where e.account_no is not null group by 1, 2, 3, 4
+) e on e.family_no = b.family_no and e.account_no = b.account_no and e.token_no = b.token_no and e.side = b.wallet
 where b.version is distinct from coalesce(e.changes, 0) or b.version is distinct from coalesce(e.newest, 0);
 
 -- invariant: no balance is negative or not a number
-select account from public.balances
+select account_no from ledger.balances
 where not (available >= 0 and available < 'NaN' and frozen >= 0 and frozen < 'NaN');
 
 -- invariant: an entry's balance after follows from the entry before it
-select account from (
-  select account, available_after, frozen_after, available_delta, frozen_delta, version,
-    lag(available_after, 1, 0::numeric) over w as available_before,
-    lag(frozen_after, 1, 0::numeric) over w as frozen_before,
-    lag(version, 1, 0::bigint) over w as version_before
-  from public.entries where wallet <> 'system'
-  window w as (partition by account, wallet, token order by version)
+select account_no from (
+  select e.account_no, e.available_after, e.frozen_after, e.available_delta, e.frozen_delta, e.version,
+    lag(e.available_after, 1, 0::numeric) over w as available_before,
+    lag(e.frozen_after, 1, 0::numeric) over w as frozen_before,
+    lag(e.version, 1, 0::bigint) over w as version_before
+  from ledger.movements m cross join lateral ledger.entries_of(m) e where e.account_no is not null
+  window w as (partition by e.account_no, m.token_no, e.side order by e.version)
 ) chain
 where available_before + available_delta <> available_after or frozen_before + frozen_delta <> frozen_after
   or version_before + 1 <> version;
 
--- invariant: each transfer's legs sum to zero and match its amount
-select t.id from public.transfers t
-left join public.entries e on e.transfer_id = t.id
-group by t.id, t.amount
-having count(e.id) not in (1, 2) or sum(e.available_delta + e.frozen_delta) is distinct from 0
-  or max(greatest(e.available_delta, e.frozen_delta)) is distinct from t.amount;
+-- invariant: a movement gives to one side what it takes from the other, and the last bit of its id is 0
+select m.id from ledger.movements m cross join lateral ledger.entries_of(m) e
+group by m.id, m.amount
+having count(*) not in (1, 2) or sum(e.available_delta + e.frozen_delta) <> 0
+  or max(greatest(e.available_delta, e.frozen_delta)) <> m.amount or right(m.id::text, 1) ~ '[13579bdf]';
+
+-- invariant: every balance and every side of a movement is of the family that its row names
+select a.account_no from ledger.accounts a join ledger.balances b on b.account_no = a.account_no where b.family_no <> a.family_no
+union all
+select a.account_no from ledger.movements m cross join lateral ledger.entries_of(m) e
+join ledger.accounts a on a.account_no = e.account_no where m.family_no <> a.family_no;
+
+-- invariant: an account's family is that of its main account
+select a.account_no from ledger.accounts a
+left join public.subaccounts s on s.subaccount = a.address
+left join ledger.accounts main on main.address = coalesce(s.main_account, a.address)
+where main.account_no is distinct from a.family_no;
 
 -- invariant: frozen equals the reserved and signed withdrawals of the account and token
 select coalesce(b.account, w.account) from (select account, token, frozen from public.balances where wallet = 'spot') b

@@ -11,12 +11,11 @@ import {
   boolean,
   check,
   customType,
-  foreignKey,
   index,
   integer,
-  json,
   jsonb,
   numeric,
+  pgSchema,
   pgTable,
   primaryKey,
   smallint,
@@ -46,16 +45,20 @@ const domain = (name: string) => customType<{ data: string }>({ dataType: () => 
 const ledgerAccount = domain('ledger_account')
 /** An EVM address in lower case. */
 const evmAddress = domain('evm_address')
-/** `perp` or `spot`. */
-const userWallet = domain('user_wallet')
-/** `perp`, `spot` or `system`. */
-const anyWallet = domain('any_wallet')
+/** `s` spot, `p` perp. */
+const balanceWallet = domain('balance_wallet')
+/**
+ * Where a movement takes from or gives to: `s` spot and `p` perp, both of what is available; `h` what is held (frozen) in spot;
+ * or of the exchange: `i` issuance, `v` vault, `f` fees.
+ */
+const side = domain('movement_side')
 /** Never NaN, which Postgres sorts above every number: "NaN >= 0" is true. */
 const amountNotNegative = domain('amount_not_negative')
 const amountPositive = domain('amount_positive')
-/** Of either sign. */
-const amountChange = domain('amount_change')
 const weiPositive = domain('wei_positive')
+
+/** Rows that movements write: numbers in the place of addresses and symbols. Views show them as text (db/ledger/views.sql). */
+const ledger = pgSchema('ledger')
 
 export const tokens = pgTable(
   'tokens',
@@ -68,8 +71,10 @@ export const tokens = pgTable(
     transferable: boolean('transferable').notNull().default(false),
     withdrawable: boolean('withdrawable').notNull().default(false),
     minWithdraw: amount('min_withdraw').notNull().default('0'),
+    tokenNo: smallint('token_no').notNull().generatedAlwaysAsIdentity(),
   },
   (t) => [
+    uniqueIndex('tokens_by_number').on(t.tokenNo),
     uniqueIndex('tokens_chain_contract').on(t.chainId, t.contract),
     check('tokens_symbol_is_plain', sql`${t.symbol} ~ '^[A-Za-z0-9._-]{1,32}$'`),
     check('tokens_decimals_fit_the_ledger', sql`${t.decimals} between 0 and 18`),
@@ -82,83 +87,96 @@ export const tokens = pgTable(
   ],
 )
 
-export const balances = pgTable(
+/** Everybody who ever had a balance. A family is a main account and its subaccounts: no movement reaches across families. */
+export const accounts = ledger.table(
+  'accounts',
+  {
+    accountNo: bigint('account_no', { mode: 'number' }).primaryKey().generatedAlwaysAsIdentity(),
+    address: ledgerAccount('address').notNull(),
+    /** The number of the main account; its own for a main account. */
+    familyNo: bigint('family_no', { mode: 'number' }).notNull(),
+  },
+  (t) => [uniqueIndex('accounts_by_address').on(t.address)],
+)
+
+export const balances = ledger.table(
   'balances',
   {
-    account: ledgerAccount('account').notNull(),
-    wallet: userWallet('wallet').notNull(),
-    token: text('token')
-      .notNull()
-      .references(() => tokens.symbol),
+    familyNo: bigint('family_no', { mode: 'number' }).notNull(),
+    accountNo: bigint('account_no', { mode: 'number' }).notNull(),
+    tokenNo: smallint('token_no').notNull(),
+    wallet: balanceWallet('wallet').notNull(),
     available: amountNotNegative('available').notNull().default('0'),
     frozen: amountNotNegative('frozen').notNull().default('0'),
     /** Grows by one with each change: a client sees a gap and reads again. */
     version: bigint('version', { mode: 'number' }).notNull().default(0),
     updatedAt: at('updated_at').notNull().defaultNow(),
   },
-  (t) => [primaryKey({ columns: [t.account, t.wallet, t.token] })],
+  (t) => [primaryKey({ columns: [t.familyNo, t.accountNo, t.tokenNo, t.wallet] })],
 )
 
-/** One row a movement. Partitioned by time through its id (uuid v7). Append-only. */
-export const transfers = pgTable('transfers', {
-  id: uuid('id').primaryKey(),
-  kind: text('kind').notNull(),
-  token: text('token').notNull(),
-  amount: amountPositive('amount').notNull(),
-  fromAccount: text('from_account').notNull(),
-  fromWallet: anyWallet('from_wallet').notNull(),
-  toAccount: text('to_account').notNull(),
-  toWallet: anyWallet('to_wallet').notNull(),
-  /** What caused it: withdrawal id, chain log, credit reason … (small, for people and joins by id). */
-  reference: jsonb('reference'),
-  createdAt: at('created_at').notNull(),
-})
-
-/** One row a balance row changed by a movement; system accounts have entries and no balance row. Append-only. */
-export const entries = pgTable(
-  'entries',
+/**
+ * One movement, one row, with both of its sides and the balances after it: what it takes from one it gives to the other,
+ * since nothing in it could say otherwise. Its time is in its id (uuid v7, the last bit 0: db/ledger/movement.sql), by which
+ * the table is partitioned. Append-only.
+ */
+export const movements = ledger.table(
+  'movements',
   {
-    account: text('account').notNull(),
+    familyNo: bigint('family_no', { mode: 'number' }).notNull(),
     id: uuid('id').notNull(),
-    transferId: uuid('transfer_id').notNull(),
-    wallet: text('wallet').notNull(),
-    token: text('token').notNull(),
-    availableDelta: amountChange('available_delta').notNull(),
-    frozenDelta: amountChange('frozen_delta').notNull(),
-    availableAfter: amount('available_after'),
-    frozenAfter: amount('frozen_after'),
-    version: bigint('version', { mode: 'number' }),
+    /** Null: a side of the exchange, which has no balance. */
+    fromNo: bigint('from_no', { mode: 'number' }),
+    toNo: bigint('to_no', { mode: 'number' }),
+    /** Of the balance that gave, after it; the same of the one that took. Where both are one row, it stands in `from_*`. */
+    fromVersion: bigint('from_version', { mode: 'number' }),
+    toVersion: bigint('to_version', { mode: 'number' }),
+    /** Place in ledger.movement_kinds(), from 1. */
+    kind: smallint('kind').notNull(),
+    tokenNo: smallint('token_no').notNull(),
+    fromSide: side('from_side').notNull(),
+    toSide: side('to_side').notNull(),
+    amount: amountPositive('amount').notNull(),
+    fromAvailable: amount('from_available'),
+    fromFrozen: amount('from_frozen'),
+    toAvailable: amount('to_available'),
+    toFrozen: amount('to_frozen'),
+    /** What caused it: withdrawal id, chain log, credit reason … (small, for people and joins by id); empty where nothing did. */
+    reference: jsonb('reference').notNull().default({}),
   },
   (t) => [
-    primaryKey({ columns: [t.account, t.id] }),
-    foreignKey({ name: 'entries_transfer', columns: [t.transferId], foreignColumns: [transfers.id] }),
-    check('entries_move_something', sql`${t.availableDelta} <> 0 or ${t.frozenDelta} <> 0`),
+    primaryKey({ columns: [t.familyNo, t.id] }),
+    index('movements_by_giver').on(t.fromNo, t.id),
+    index('movements_by_taker')
+      .on(t.toNo, t.id)
+      .where(sql`${t.toNo} is distinct from ${t.fromNo}`),
+    check('movements_move_something', sql`${t.fromSide} <> ${t.toSide} or ${t.fromNo} <> ${t.toNo}`),
     check(
-      'entries_users_carry_the_balance_after',
-      sql`num_nulls(${t.version}, ${t.availableAfter}, ${t.frozenAfter}) = case ${t.wallet} when 'system' then 3 else 0 end`,
+      'movements_sides_carry_the_balance_after',
+      sql`num_nulls(${t.fromNo}, ${t.fromVersion}, ${t.fromAvailable}, ${t.fromFrozen}) = case when ${t.fromSide} in ('s', 'h', 'p') then 0 else 4 end
+        and num_nulls(${t.toVersion}, ${t.toAvailable}, ${t.toFrozen}) = case when ${t.toSide} not in ('s', 'h', 'p')
+          or (${t.fromNo} = ${t.toNo} and ${t.fromSide} in ('s', 'h') and ${t.toSide} in ('s', 'h')) then 3 else 0 end
+        and (${t.toNo} is null) = (${t.toSide} not in ('s', 'h', 'p'))`,
     ),
   ],
 )
 
-/** Keys that moved money, for ever: written in the transaction of the movement. */
-export const idempotencyKeys = pgTable(
+/** Keys that moved money, for ever: written in the transaction of the movement. Their answers are made of the rows they name. */
+export const idempotencyKeys = ledger.table(
   'idempotency_keys',
   {
-    /** The caller's account, or `admin`. */
-    account: text('account').notNull(),
-    endpoint: text('endpoint').notNull(),
-    key: text('key').notNull(),
-    requestHash: bytea('request_hash').notNull(),
-    transferId: uuid('transfer_id'),
+    /** Of the caller; 0 for the admin. */
+    familyNo: bigint('family_no', { mode: 'number' }).notNull(),
+    /** What caller, endpoint and key are together, as a hash (ledger.key_id): as short as what is kept for ever can be. */
+    keyId: uuid('key_id').notNull(),
+    /** The first half of the request's SHA-256. */
+    requestHash: uuid('request_hash').notNull(),
+    movementId: uuid('movement_id').notNull(),
     withdrawalId: uuid('withdrawal_id'),
-    /** The first answer; null while a withdrawal waits for its signature. */
-    answer: json('answer'),
-    createdAt: at('created_at').notNull().defaultNow(),
+    /** Place in ledger.key_endpoints(), from 1. */
+    endpoint: smallint('endpoint').notNull(),
   },
-  (t) => [
-    primaryKey({ columns: [t.account, t.endpoint, t.key] }),
-    check('idempotency_keys_length', sql`length(${t.key}) between 1 and 255`),
-  ],
+  (t) => [primaryKey({ columns: [t.familyNo, t.keyId] })],
 )
 
 export const spotAdminCredits = pgTable(
@@ -175,11 +193,6 @@ export const spotAdminCredits = pgTable(
     createdAt: at('created_at').notNull(),
   },
   (t) => [
-    foreignKey({
-      name: 'spot_admin_credits_transfer',
-      columns: [t.transferId],
-      foreignColumns: [transfers.id],
-    }),
     index('spot_admin_credits_by_account').on(t.userAddress, t.id.desc()),
     check('spot_admin_credits_amount_positive', sql`${t.amount} > 0 and ${t.amount} < 'NaN'`),
     check('spot_admin_credits_reason_short', sql`length(${t.reason}) <= 500`),
@@ -716,7 +729,6 @@ export const signedMessages = pgTable(
     transferId: uuid('transfer_id'),
     /** After this the message itself is refused as expired, so the row may be pruned a day later. */
     expiresAt: at('expires_at').notNull(),
-    createdAt: at('created_at').notNull(),
   },
   (t) => [
     index('signed_messages_by_expiry').on(t.expiresAt),

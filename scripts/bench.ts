@@ -10,6 +10,7 @@ import { coldStart } from './bench/cold-start.ts'
 import { growth } from './bench/growth.ts'
 import { hostile } from './bench/hostile.ts'
 import { requests } from './bench/requests.ts'
+import { rowSize } from './bench/row-size.ts'
 import { settleRuns } from './bench/settle.ts'
 import { withdrawals } from './bench/withdrawals.ts'
 import { argumentsOrExit } from './stack/command.ts'
@@ -25,7 +26,7 @@ const { values } = argumentsOrExit({
     plans: { type: 'boolean', default: false },
   },
 })
-const SECTIONS: Section[] = [requests, withdrawals, hostile, settleRuns, growth, coldStart]
+const SECTIONS: Section[] = [requests, withdrawals, hostile, settleRuns, rowSize, growth, coldStart]
 const chosen = SECTIONS.filter(({ name, parts = [] }) =>
   [name, ...parts].some((one) => one.includes(values.only)),
 )

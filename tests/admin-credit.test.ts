@@ -114,13 +114,14 @@ describe('POST /admin/spot/balances/credit', () => {
 
   it('lets nobody edit or delete what it wrote: history and audit are append-only even for the owner', async () => {
     const { account } = await api.newAccount({ USDT: '1' })
+    const mine = `to_no = (select account_no from ledger.accounts where address = '${account}')`
     for (const statement of [
-      `update entries set available_delta = 2 where account = '${account}'`,
-      `delete from entries where account = '${account}'`,
-      `update transfers set amount = 2 where to_account = '${account}'`,
+      `update ledger.movements set amount = 2 where ${mine}`,
+      `update ledger.movements set to_available = 2 where ${mine}`,
+      `delete from ledger.movements where ${mine}`,
       `delete from spot_admin_credits where user_address = '${account}'`,
-      'truncate entries',
-      'truncate transfers cascade',
+      'truncate ledger.movements',
+      'truncate ledger.movements_default',
     ]) {
       await expect(api.sql(statement)).rejects.toMatchObject({ code: 'TG099' })
     }

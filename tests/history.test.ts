@@ -118,10 +118,7 @@ describe('an item', () => {
 
   test('shows only what is safe of the reference, an agent only to the side that paid, and a freeze without a counterparty', async () => {
     const [payer, payee] = await Promise.all([client.newAccount({ USDT: '5' }), client.newAccount()])
-    await client.sql(
-      'insert into subaccounts (subaccount, main_account, created_at) values ($1, $2, now())',
-      [payee.account, payer.account],
-    )
+    await client.sql('select ledger.subaccount_create($1, $2, 9)', [payer.account, payee.account])
     // Posted as the owner: other functions' verbs write these kinds, and their fields must not leak through this read.
     await client.sql(
       `select ledger.post('subaccount_spot_transfer', 'USDT', 1, $1, 'spot', $2, 'spot',
@@ -242,7 +239,9 @@ describe('filters', () => {
     await move(mine, 'spot_to_perp', '3', newKey())
     // The same key at another endpoint of the account is another movement: both are found.
     await client.sql(
-      `insert into idempotency_keys (account, endpoint, key, request_hash, transfer_id) values ($1, 'another-endpoint', $2, '\\x00', $3)`,
+      `insert into ledger.idempotency_keys (family_no, key_id, request_hash, movement_id, endpoint)
+         select family_no, ledger.key_id($1, 'subaccount-spot-transfer', $2), gen_random_uuid(), $3, 4
+         from ledger.accounts where address = $1`,
       [mine.account, key, (await history(mine, 'kind=credit')).body[0].transfer_id],
     )
     const found = (await history(mine, `idempotency_key=${key}`)).body as {

@@ -14,12 +14,12 @@ describe.each(EDGE_ROLES)('%s', (role) => {
     const tables = await api.sql<{ name: string; column: string }>(
       `select format('%I.%I', n.nspname, c.relname) as name,
          (select quote_ident(a.attname) from pg_attribute a
-           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' order by a.attnum limit 1) as column
+           where a.attrelid = c.oid and a.attnum > 0 and not a.attisdropped and a.attgenerated = '' and a.attidentity = '' order by a.attnum limit 1) as column
        from pg_class c join pg_namespace n on n.oid = c.relnamespace
        where c.relkind in ('r', 'p') and n.nspname in ('public', 'ledger', 'drizzle')`,
     )
     expect(tables.length).toBeGreaterThan(20)
-    expect(tables.map(({ name }) => name)).toContain('public.entries_default')
+    expect(tables.map(({ name }) => name)).toContain('ledger.movements_default')
     for (const { name, column } of tables) {
       for (const text of [
         `insert into ${name} (${column}) select ${column} from ${name} limit 0`,
@@ -46,7 +46,7 @@ describe.each(EDGE_ROLES)('%s', (role) => {
     expect(names.sort()).toEqual([...EXECUTABLE[role]].sort())
     for (const text of [
       `select ledger.post('credit', 'USDT', 1, 'issuance', 'system', 'x', 'spot')`,
-      `select ledger.open_balance('x', 'spot', 'USDT', 1)`,
+      `select ledger.open_account('x')`,
       `select ledger.checked_token('USDT', 1)`,
       `select ledger.claim_key('x', 'spot-transfer', 'k', '')`,
       `select ledger.new_id(now())`,

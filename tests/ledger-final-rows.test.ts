@@ -60,7 +60,7 @@ async function signed(ttlSeconds: number): Promise<string> {
 const everything = async () =>
   JSON.stringify(
     await Promise.all(
-      ['withdrawals', 'deposits', 'chain_logs', 'idempotency_keys', 'balances'].map(
+      ['withdrawals', 'deposits', 'chain_logs', 'idempotency_keys', 'balances', 'transfers'].map(
         async (table) => await sql(`select * from ${table} order by 1, 2, 3`),
       ),
     ),
@@ -113,9 +113,10 @@ describe('a withdrawal that has come to its end', () => {
 
 test('what the chain said and what was made of it is neither changed nor deleted, and no ledger table is emptied', async () => {
   const mine = `where account = '${account}'`
-  const keys = `${mine} and endpoint = 'spot-withdraw-request' and answer is not null`
+  const number = `(select account_no from ledger.accounts where address = '${account}')`
+  const keys = `where withdrawal_id in (select id from withdrawals ${mine} and signature is not null)`
   expect(await sql(`select status from deposits ${mine} order by status`)).toHaveLength(2)
-  expect(await sql(`select from idempotency_keys ${keys}`)).toHaveLength(3)
+  expect(await sql(`select from ledger.idempotency_keys ${keys}`)).toHaveLength(3)
   await refused([
     ...['topics = topics[1:1]', `data = '0x'`, `vault = '0x'`, 'ordinal = 1', `account = 'x'`, `status = 'pending'`, `status = 'quarantined', reason = 'x'`] // prettier-ignore
       .map((change) => `update chain_logs set ${change} ${mine}`),
@@ -125,10 +126,15 @@ test('what the chain said and what was made of it is neither changed nor deleted
     `update deposits set amount_in_wei = 7 ${mine} and status = 'unsupported'`,
     `update deposits set ordinal = 7 ${mine} and status = 'unsupported'`,
     `delete from deposits ${mine}`,
-    `update idempotency_keys set answer = null ${keys}`,
-    `delete from idempotency_keys ${keys}`,
-    `delete from balances ${mine}`,
-    ...['withdrawals', 'deposits', 'chain_logs', 'debts', 'idempotency_keys', 'balances', 'subaccounts', 'agent_wallets', 'api_keys', 'tokens'] // prettier-ignore
+    `update ledger.idempotency_keys set request_hash = gen_random_uuid() ${keys}`,
+    `update ledger.idempotency_keys set withdrawal_id = null ${keys}`,
+    `delete from ledger.idempotency_keys ${keys}`,
+    `delete from ledger.balances where account_no = ${number}`,
+    `update ledger.accounts set address = '0x' || repeat('77', 20) where account_no = ${number}`,
+    `delete from ledger.accounts where account_no = ${number}`,
+    `update ledger.movements set amount = 1 where from_no = ${number}`,
+    `delete from ledger.movements where from_no = ${number}`,
+    ...['withdrawals', 'deposits', 'chain_logs', 'debts', 'ledger.idempotency_keys', 'ledger.balances', 'ledger.accounts', 'ledger.movements', 'subaccounts', 'agent_wallets', 'api_keys', 'tokens'] // prettier-ignore
       .map((table) => `truncate ${table} cascade`),
   ])
 })

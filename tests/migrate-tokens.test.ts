@@ -30,7 +30,7 @@ beforeAll(async () => {
   contracts = Object.fromEntries(rows.map((row) => [row.symbol, row.contract])) as typeof contracts
 })
 beforeEach(async () => {
-  await owner.query('begin; set local session_replication_role = replica; delete from balances; delete from tokens; commit') // prettier-ignore
+  await owner.query('begin; set local session_replication_role = replica; delete from ledger.balances; delete from tokens; commit') // prettier-ignore
 })
 afterAll(async () => {
   await owner.end()
@@ -81,7 +81,7 @@ async function command(file: string, rpcUrl: string | undefined, ...flags: strin
 const tokens = async () =>
   (await owner.query('select symbol, decimals, chain_id::int as chain, contract, withdrawable from tokens order by symbol')).rows as unknown[] // prettier-ignore
 const moved = async (symbol: string) =>
-  await owner.query(`insert into balances (account, wallet, token) values ('0x' || repeat('12', 20), 'spot', $1)`, [symbol]) // prettier-ignore
+  await owner.query(`insert into ledger.balances (family_no, account_no, token_no, wallet) select 1, 1, token_no, 's' from tokens where symbol = $1`, [symbol]) // prettier-ignore
 const stored = (change = {}) => [
   { ...{ symbol: 'DF', decimals: 18, chain: stack.chainId, contract: contracts.DF, withdrawable: true }, ...change }, // prettier-ignore
 ]

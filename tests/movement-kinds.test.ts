@@ -17,4 +17,7 @@ test('the API’s list of movement kinds is the one that the verbs post: none is
   )
   expect(kinds.length).toBeGreaterThan(MOVEMENT_KINDS.length)
   expect([...new Set(kinds)].sort()).toEqual([...MOVEMENT_KINDS].sort())
+  // A row has a kind's place in this list: one that moves would rename what was written before.
+  const list = /movement_kinds\(\)[^]*?array\[([^\]]*)\]/.exec(texts.join('\n'))?.[1] ?? ''
+  expect([...list.matchAll(/'(\w+)'/g)].map((match) => match[1])).toEqual([...MOVEMENT_KINDS])
 })

@@ -84,7 +84,7 @@ test('the settle login may call its own verbs and nothing else: it neither write
   const login = new pg.Client({ connectionString: url.href })
   await login.connect()
   const refused = [
-    `update balances set available = 1`,
+    `update ledger.balances set available = 1`,
     `delete from alerts`,
     `select ledger.credit('0x', 'DF', 1, null, 'x', null, null)`,
     `select ledger.resume_withdrawals('x')`,

@@ -88,7 +88,9 @@ describe('an event that does not fit', () => {
     await s.finalize()
     await s.run()
     expect(await s.balance(holder.id)).toBe('10')
-    await s.client.sql(`select ledger.post('test', 'DF', 4, $1, 'spot', 'elsewhere', 'system')`, [holder.id])
+    await s.client.sql(`select ledger.post('withdraw_recovered', 'DF', 4, $1, 'spot', 'vault', 'system')`, [
+      holder.id,
+    ])
     const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei, row.nonce))
     expect(await s.run()).toMatchObject({ quarantined: 1 })
     expect(await s.balance(holder.id)).toBe('0')

@@ -262,13 +262,19 @@ describe('a run that is cut off', () => {
     const [row] = await s.client.sql<{ account: string }>(
       `select account from withdrawals where status = 'signed' order by id desc limit 1`,
     )
-    await s.client.sql('update balances set frozen = 9 where account = $1', [row!.account])
+    await s.client.sql(
+      `update ledger.balances set frozen = 9 where account_no = (select account_no from ledger.accounts where address = $1)`,
+      [row!.account],
+    )
     await expect(s.run()).rejects.toThrow('insufficient_balance')
     expect([await s.paused(), await s.alerts()]).toEqual([
       true,
       ['frozen_mismatch', 'settle_failed', 'withdrawals_paused'],
     ])
-    await s.client.sql('update balances set frozen = 10 where account = $1', [row!.account])
+    await s.client.sql(
+      `update ledger.balances set frozen = 10 where account_no = (select account_no from ledger.accounts where address = $1)`,
+      [row!.account],
+    )
     expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 1 })
     expect(await states()).toEqual(['confirmed', 'expired'])
   })

@@ -238,19 +238,29 @@ describe('a ledger with money in it, brought up to date', () => {
   it('still refuses its owner what the rules forbid, and takes none of it', async () => {
     const was = await contents()
     const CHECK_VIOLATION = '23514'
-    const transfer = `insert into transfers values (gen_random_uuid(), 'k', 'USDT'`
+    // A movement of nobody's, with what the case is about in place of what would be right.
+    const movement = (
+      columns: string,
+      values: string,
+    ) => `insert into ledger.movements (family_no, id, kind, token_no, ${columns})
+      select family_no, gen_random_uuid(), kind, token_no, ${values} from ledger.movements where from_side = 's' and to_side = 'p'`
+    const sides =
+      'from_no, from_version, from_available, from_frozen, from_side, to_no, to_version, to_available, to_frozen, to_side'
+    const right = 'from_no, 9, 1, 0, from_side, to_no, 9, 1, 0, to_side'
     for (const statement of [
-      `update balances set available = -1`,
-      `update balances set frozen = 'NaN'`,
-      `insert into balances (account, wallet, token) values ('0xABC', 'spot', 'USDT')`,
-      `insert into balances (account, wallet, token) values ('${VAULT}', 'system', 'USDT')`,
-      `${transfer}, 0, 'a', 'spot', 'b', 'spot', null, now())`,
-      `${transfer}, 'NaN', 'a', 'spot', 'b', 'spot', null, now())`,
-      `${transfer}, 1, 'a', 'vault', 'b', 'spot', null, now())`,
-      `insert into entries select account, gen_random_uuid(), transfer_id, wallet, token, 'NaN', 0, 1, 0, 9 from entries limit 1`,
-      `insert into entries select account, gen_random_uuid(), transfer_id, 'spot', token, 1, 0, 1, 0, null from entries limit 1`,
-      `insert into entries select account, gen_random_uuid(), transfer_id, 'system', token, 1, 0, null, null, 9 from entries limit 1`,
-      `insert into entries select account, gen_random_uuid(), transfer_id, 'spot', token, 0, 0, 1, 0, 9 from entries limit 1`,
+      `update ledger.balances set available = -1`,
+      `update ledger.balances set frozen = 'NaN'`,
+      `insert into ledger.accounts (address, family_no) values ('0xABC', 1)`,
+      `insert into ledger.balances (family_no, account_no, token_no, wallet) values (1, 1, 1, 'h')`,
+      movement(`amount, ${sides}`, `0, ${right}`),
+      movement(`amount, ${sides}`, `'NaN', ${right}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('from_side', "'x'")}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('to_side', "'s'")}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('9, 1, 0, from', 'null, 1, 0, from')}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('from_no', 'null')}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('from_side', "'v'")}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('to_side', "'v'")}`),
+      movement(`amount, ${sides}`, `1, ${right.replace('9, 1, 0, to', '9, null, 0, to')}`),
       `update withdrawals set recipient = upper(recipient)`,
       `update withdrawals set amount = 0`,
       `update withdrawals set amount_in_wei = 'NaN'`,

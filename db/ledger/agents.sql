@@ -31,7 +31,7 @@ begin
   end if;
 
   -- Recorded even when nothing changed: played again after a revoke, the message would bind the key once more.
-  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null);
   return json_build_object('account', p_account, 'agent_wallet', p_agent,
     'created_at', ledger.unix_milliseconds(v_bound.bound_at));
 end $$;
@@ -69,7 +69,7 @@ begin
   if p_agent is not null and v_revoked = 0 then
     perform ledger.refuse('TG030');
   end if;
-  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null, v_now);
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null);
   return v_revoked;
 end $$;
 

@@ -10,8 +10,14 @@ export interface BalanceRow {
 }
 
 // float8 of a version, which stays far below 2^53: bigint would come as text.
-const COLUMNS = sql`b.token, trim_scale(b.available)::text as available, trim_scale(b.frozen)::text as frozen,
+const COLUMNS = sql`t.symbol as token, trim_scale(b.available)::text as available, trim_scale(b.frozen)::text as frozen,
   b.version::float8 as version`
+
+/** The balances of one wallet of the account that `a` is, with their tokens. */
+const balancesOf = (
+  wallet: 'perp' | 'spot',
+) => sql`(ledger.balances b join public.tokens t on t.token_no = b.token_no)
+  on b.family_no = a.family_no and b.account_no = a.account_no and b.wallet = ${wallet === 'spot' ? 's' : 'p'}::"char"`
 
 /** Every balance of one wallet of an account, by token. */
 export async function listBalances(
@@ -21,7 +27,8 @@ export async function listBalances(
 ): Promise<BalanceRow[]> {
   return await execute(
     db,
-    sql`select ${COLUMNS} from public.balances b where b.account = ${account} and b.wallet = ${wallet} order by b.token`,
+    sql`select ${COLUMNS} from ledger.accounts a join ${balancesOf(wallet)}
+      where a.address = ${account} order by t.symbol`,
   )
 }
 
@@ -35,8 +42,9 @@ export async function listSubaccountBalances(
   const rows = await execute<BalanceRow | Record<keyof BalanceRow, null>>(
     db,
     sql`select ${COLUMNS} from public.subaccounts s
-      left join public.balances b on b.account = s.subaccount and b.wallet = ${wallet}
-      where s.subaccount = ${subaccount} and s.main_account = ${main} order by b.token`,
+      join ledger.accounts a on a.address = s.subaccount
+      left join ${balancesOf(wallet)}
+      where s.subaccount = ${subaccount} and s.main_account = ${main} order by t.symbol`,
   )
   // The relationship alone gives one row without a token.
   return rows.length === 0 ? undefined : rows.filter((row): row is BalanceRow => row.token !== null)
@@ -46,7 +54,7 @@ export async function listSubaccountBalances(
 export async function spotSnapshot(db: Database, account: string): Promise<Push[]> {
   return await execute(
     db,
-    sql`select b.account, ${COLUMNS}, floor(extract(epoch from b.updated_at))::float8 as ts
-      from public.balances b where b.account = ${account} and b.wallet = 'spot' order by b.token`,
+    sql`select a.address as account, ${COLUMNS}, floor(extract(epoch from b.updated_at))::float8 as ts
+      from ledger.accounts a join ${balancesOf('spot')} where a.address = ${account} order by t.symbol`,
   )
 }

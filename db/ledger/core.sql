@@ -1,4 +1,4 @@
--- The only code that writes balances, transfers and entries. Every verb calls ledger.post; nobody else may.
+-- What every verb uses: refusals, ids and their times, amounts.
 
 -- How a verb refuses: a SQLSTATE of class TG, never a text to be matched. db/client.ts has the same list.
 create or replace function ledger.refuse(p_code text, p_detail text default null) returns void
@@ -19,6 +19,13 @@ return (overlay(lpad(to_hex(floor(extract(epoch from p_at) * 4096000)::bigint), 
 -- Decimal text as the wire has it: no trailing zeros, zero is "0", never an exponent.
 create or replace function ledger.amount_text(p_amount numeric) returns text
 language sql immutable parallel safe as $$ select trim_scale(p_amount)::text $$;
+
+-- When an id was made: its time to the microsecond below, so that its millisecond and its second are the same.
+create or replace function ledger.time_of(p_id uuid) returns timestamptz
+language sql stable parallel safe as $$
+  select to_timestamp(0) + (('x' || left(translate(p_id::text, '-', ''), 12))::bit(48)::bigint * 1000
+    + ((('x' || substr(p_id::text, 16, 3))::bit(12)::integer * 1000) >> 12)) * interval '1 microsecond'
+$$;
 
 create or replace function ledger.unix_seconds(p_at timestamptz) returns bigint
 language sql stable parallel safe as $$ select floor(extract(epoch from p_at))::bigint $$;
@@ -49,121 +56,5 @@ begin
   return v_token;
 end $$;
 
--- Gives to a balance row that was not there a moment ago. Two first uses at once make one row, and both amounts arrive.
-create or replace function ledger.open_balance(p_account text, p_wallet text, p_token text, p_amount numeric)
-returns public.balances
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_row public.balances;
-begin
-  insert into public.balances as b (account, wallet, token, available, version, updated_at)
-    values (p_account, p_wallet, p_token, p_amount, 1, clock_timestamp())
-    on conflict (account, wallet, token) do update
-      set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
-    returning * into v_row;
-  return v_row;
-end $$;
-
--- One movement: locks the balance rows in (account, wallet) order, writes the transfer and a leg for each side.
--- A wallet 'system' has entries and no balance row, so it is never a hot row. The same account and wallet on both sides
--- freezes (p_from_frozen false) or unfreezes (true); else it takes from available, or from frozen when p_from_frozen.
---
--- Only a verb calls it, so it has the verb's search_path: a SET of its own, or a function for each step, costs as much as
--- the movement's own statements do.
-create or replace function ledger.post(
-  p_kind text, p_token text, p_amount numeric,
-  p_from_account text, p_from_wallet text, p_to_account text, p_to_wallet text,
-  p_from_frozen boolean default false, p_reference jsonb default null
-) returns ledger.posting
-language plpgsql volatile as $$
-declare
-  v_from public.balances;
-  v_to public.balances;
-  v_id uuid;
-  v_at timestamptz;
-  v_one_row boolean := p_from_account = p_to_account and p_from_wallet = p_to_wallet;
-  v_from_first boolean := (p_from_account collate "C", p_from_wallet collate "C") < (p_to_account collate "C", p_to_wallet collate "C");
-  -- What the side that gives loses; within one row the other column gains it.
-  v_available_delta numeric := case when not p_from_frozen then -p_amount when v_one_row then p_amount else 0 end;
-  v_frozen_delta numeric := case when p_from_frozen then -p_amount when v_one_row then p_amount else 0 end;
-begin
-  if p_amount is null or not (p_amount > 0 and p_amount < 'NaN') then
-    perform ledger.refuse('TG003');
-  end if;
-
-  for v_turn in 1..2 loop
-    if v_from_first = (v_turn = 1) then
-      continue when p_from_wallet = 'system';
-      -- The guard stands on the row being locked, so no waiter slips past it.
-      update public.balances b
-        set available = b.available + v_available_delta, frozen = b.frozen + v_frozen_delta,
-          version = b.version + 1, updated_at = clock_timestamp()
-        where b.account = p_from_account and b.wallet = p_from_wallet and b.token = p_token
-          and b.available + v_available_delta >= 0 and b.frozen + v_frozen_delta >= 0
-        returning * into v_from;
-      if not found then
-        perform ledger.refuse('TG004');
-      end if;
-    else
-      continue when v_one_row or p_to_wallet = 'system';
-      update public.balances b
-        set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
-        where b.account = p_to_account and b.wallet = p_to_wallet and b.token = p_token
-        returning * into v_to;
-      if not found then
-        v_to := ledger.open_balance(p_to_account, p_to_wallet, p_token, p_amount);
-      end if;
-      -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
-      if v_to.available + v_to.frozen >= 1e20 then
-        perform ledger.refuse('TG002');
-      end if;
-    end if;
-  end loop;
-
-  -- After the locks: one account's movements carry times and ids in the order they happened.
-  v_at := clock_timestamp();
-  v_id := ledger.new_id(v_at);
-  insert into public.transfers (id, kind, token, amount, from_account, from_wallet, to_account, to_wallet, reference, created_at)
-    values (v_id, p_kind, p_token, p_amount, p_from_account, p_from_wallet, p_to_account, p_to_wallet, p_reference, v_at);
-  if v_one_row then
-    insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-      values (p_from_account, ledger.new_id(v_at), v_id, p_from_wallet, p_token, v_available_delta, v_frozen_delta,
-        v_from.available, v_from.frozen, v_from.version);
-  else
-    insert into public.entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-      values
-        (p_from_account, ledger.new_id(v_at), v_id, p_from_wallet, p_token, v_available_delta, v_frozen_delta,
-          v_from.available, v_from.frozen, v_from.version),
-        (p_to_account, ledger.new_id(v_at), v_id, p_to_wallet, p_token, p_amount, 0, v_to.available, v_to.frozen, v_to.version);
-  end if;
-  return row(v_id, v_at, v_from, v_to)::ledger.posting;
-end $$;
-
--- What the stream tells the account after the commit.
-create or replace function ledger.push_of(p_balance public.balances) returns json
-language sql stable as $$
-  select json_build_object('account', p_balance.account, 'token', p_balance.token,
-    'available', ledger.amount_text(p_balance.available), 'frozen', ledger.amount_text(p_balance.frozen),
-    'version', p_balance.version, 'ts', ledger.unix_seconds(p_balance.updated_at))
-$$;
-
--- Serializes callers of one idempotency key, then tells what the first one was answered (null: nobody was yet).
--- The lock comes first and the look-up is a later statement, so a waiter sees what the winner committed.
-create or replace function ledger.claim_key(p_account text, p_endpoint text, p_key text, p_request_hash bytea)
-returns public.idempotency_keys
-language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_key public.idempotency_keys;
-begin
-  begin
-    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || p_endpoint || E'\n' || p_key, 0));
-  exception when lock_not_available then
-    perform ledger.refuse('TG006');
-  end;
-  select * into v_key from public.idempotency_keys k
-    where k.account = p_account and k.endpoint = p_endpoint and k.key = p_key;
-  if found and v_key.request_hash <> p_request_hash then
-    perform ledger.refuse('TG005');
-  end if;
-  return v_key;
-end $$;
+-- What the history reads by (history.ts).
+grant execute on function ledger.time_of(uuid) to tidegate_edge;

@@ -4,15 +4,15 @@ create or replace function ledger.credit(
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_key public.idempotency_keys;
+  v_key ledger.idempotency_keys;
   v_token public.tokens;
   v_posting ledger.posting;
-  v_answer json := '{"ok":true}';
+  v_answer constant json := '{"ok":true}';
 begin
   if p_key is not null then
     v_key := ledger.claim_key('admin', 'admin-credit', p_key, p_request_hash);
-    if v_key.answer is not null then
-      return json_build_object('answer', v_key.answer, 'replayed', true, 'pushes', '[]'::json);
+    if v_key.movement_id is not null then
+      return json_build_object('answer', v_answer, 'replayed', true, 'pushes', '[]'::json);
     end if;
   end if;
 
@@ -24,8 +24,7 @@ begin
     values (ledger.new_id(v_posting.created_at), p_account, p_token, p_amount, p_reason, 'admin_api_key',
       v_posting.transfer_id, p_request_id, v_posting.created_at);
   if p_key is not null then
-    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
-      values ('admin', 'admin-credit', p_key, p_request_hash, v_posting.transfer_id, v_answer, v_posting.created_at);
+    perform ledger.record_key('admin', 'admin-credit', p_key, p_request_hash, v_posting);
   end if;
   return json_build_object('answer', v_answer, 'replayed', false,
     'pushes', json_build_array(ledger.push_of(v_posting.to_balance)));

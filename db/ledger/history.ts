@@ -1,8 +1,8 @@
-/** What moved an account's balances: a read over `entries`, one row for each change of a balance. */
+/** What moved an account's balances: a read over `movements`, one row for each change of a balance. */
 import { sql, type SQL } from 'drizzle-orm'
 import { execute, type Database } from '../client.ts'
 
-/** Every kind of movement that the verbs post. */
+/** Every kind of movement that the verbs post, in the order of ledger.movement_kinds(). */
 export const MOVEMENT_KINDS = [
   'perp_to_spot',
   'spot_to_perp',
@@ -67,9 +67,9 @@ export interface HistoryPage {
 /**
  * Reads a page of an account's history in one round trip.
  *
- * The entries come from `(account, id)` in the order of the page, so the cost is that of a page however long the history
- * is. `kind` is a column of the movement, not of the entry: `offset 0` keeps each movement a look-up by its id, whatever
- * the planner thinks of the filter.
+ * Movements come from two indexes in the order of the page, (from_no, id) and (to_no, id), so the cost is that of a page
+ * however long the history is. An entry's id is its movement's, or the next one (ledger.taker_id), so what bounds entries
+ * bounds movements too.
  */
 export async function readHistory(
   db: Database,
@@ -77,26 +77,25 @@ export async function readHistory(
   filter: HistoryFilter,
 ): Promise<HistoryPage> {
   const { limit, token } = filter
-  const bounds = boundsOf(account, filter)
   const byKey = filter.idempotencyKey !== undefined
-  const candidates = byKey
-    ? entriesOfKey(account, filter.idempotencyKey ?? '', bounds)
-    : sql`select e.* from public.entries e where ${bounds} order by e.id desc limit ${filter.scanMax}`
+  const entries = byKey ? entriesOfKey(account, filter) : entriesOf(account, filter, filter.scanMax)
+  // Where nothing is left out, a page that is not full ends the history.
+  const endsEarly = !byKey && (filter.kind ?? token ?? filter.wallet) !== undefined
   const rows = await execute<Record<string, unknown>>(
     db,
     sql`
       with page as materialized (
         select ${COLUMNS}
-        from (${candidates}) e
-        cross join lateral (select * from public.transfers m where m.id = e.transfer_id offset 0) t
+        from (${entries}) e
+        join public.tokens t on t.token_no = e.token_no
+        left join ledger.accounts giver on giver.account_no = e.from_no
+        left join ledger.accounts taker on taker.account_no = e.to_no
         where ${conditions(filter)}
-        order by e.id desc limit ${limit + 1}
+        order by e.movement_id desc, e.id desc limit ${limit + 1}
       )
       select page.*,
         ${token === undefined ? sql`true` : sql`exists (select from public.tokens k where k.symbol = ${token})`} as token_known,
-        case when ${byKey} or (select count(*) from page) > ${limit} then null else
-          (select e.id from public.entries e where ${bounds} order by e.id desc offset ${filter.scanMax - 1} limit 1)
-        end as scanned_to
+        ${endsEarly ? scannedTo(entries, filter) : sql`null`} as scanned_to
       from (select 1) one left join page on true
       order by page.id desc`,
   )
@@ -108,50 +107,67 @@ export async function readHistory(
   }
 }
 
-const COLUMNS = sql`e.id, e.transfer_id, t.kind, e.token, e.wallet, trim_scale(t.amount)::text as amount,
+const scannedTo = (entries: SQL, { limit, scanMax }: HistoryFilter): SQL => sql`
+  case when (select count(*) from page) > ${limit} then null
+    else (select e.id from (${entries}) e offset ${scanMax - 1} limit 1) end`
+
+const COLUMNS = sql`e.id, e.movement_id as transfer_id, (ledger.movement_kinds())[e.kind] as kind, t.symbol as token,
+  ledger.wallet_name(e.side) as wallet, trim_scale(e.amount)::text as amount,
   trim_scale(e.available_delta)::text as available_delta, trim_scale(e.frozen_delta)::text as frozen_delta,
-  trim_scale(e.available_after)::text as available_after, trim_scale(e.frozen_after)::text as frozen_after,
-  e.version, t.from_account, t.from_wallet, t.to_account, t.to_wallet, t.reference,
-  floor(extract(epoch from t.created_at))::bigint as created_at`
+  trim_scale(e.available_after)::text as available_after, trim_scale(e.frozen_after)::text as frozen_after, e.version,
+  coalesce(giver.address, ledger.system_account(e.from_side)) as from_account, ledger.wallet_name(e.from_side) as from_wallet,
+  coalesce(taker.address, ledger.system_account(e.to_side)) as to_account, ledger.wallet_name(e.to_side) as to_wallet,
+  e.reference, floor(extract(epoch from ledger.time_of(e.movement_id)))::bigint as created_at`
+
+const numberOf = (account: string) =>
+  sql`(select a.account_no from ledger.accounts a where a.address = ${account})`
 
 /** On the id alone, so that partitions outside the time asked for are never opened. */
-function boundsOf(account: string, { start, end, cursor }: HistoryFilter): SQL {
-  const conditions = [sql`e.account = ${account}`]
-  if (start !== undefined) conditions.push(sql`e.id >= ledger.first_id(to_timestamp(${start}::float8))`)
-  if (end !== undefined) conditions.push(sql`e.id < ledger.first_id(to_timestamp(${end}::float8))`)
-  if (cursor !== undefined) conditions.push(sql`e.id < ${cursor}::uuid`)
-  return sql.join(conditions, sql` and `)
+function boundsOf(id: SQL, { start, end, cursor }: HistoryFilter): SQL {
+  const bounds = [sql`true`]
+  if (start !== undefined) bounds.push(sql`${id} >= ledger.first_id(to_timestamp(${start}::float8))`)
+  if (end !== undefined) bounds.push(sql`${id} < ledger.first_id(to_timestamp(${end}::float8))`)
+  if (cursor !== undefined) bounds.push(sql`${id} < ${cursor}::uuid`)
+  return sql.join(bounds, sql` and `)
 }
 
 function conditions({ kind, token, wallet }: HistoryFilter): SQL {
   const wanted = [sql`true`]
-  if (kind !== undefined) wanted.push(sql`t.kind = ${kind}`)
-  if (token !== undefined) wanted.push(sql`e.token = ${token}`)
-  if (wallet !== undefined) wanted.push(sql`e.wallet = ${wallet}`)
+  if (kind !== undefined) wanted.push(sql`e.kind = array_position(ledger.movement_kinds(), ${kind})`)
+  if (token !== undefined) wanted.push(sql`t.symbol = ${token}`)
+  if (wallet !== undefined) wanted.push(sql`ledger.wallet_name(e.side) = ${wallet}`)
   return sql.join(wanted, sql` and `)
 }
 
-/**
- * The account's entries of the movements that one key stands for. The key's index leads with (account, endpoint): each
- * endpoint is found by a step in it, never by a walk over the account's keys. Entries carry the time of their movement in
- * the upper half of their id (ledger.post), which is a range of the one index that entries have.
- */
-const entriesOfKey = (account: string, key: string, bounds: SQL): SQL => sql`
-  with recursive endpoints (endpoint) as (
-    (select k.endpoint from public.idempotency_keys k where k.account = ${account} order by k.endpoint limit 1)
-    union all
-    select (select k.endpoint from public.idempotency_keys k
-        where k.account = ${account} and k.endpoint > s.endpoint order by k.endpoint limit 1)
-      from endpoints s where s.endpoint is not null
-  )
-  select e.* from endpoints s
-  join public.idempotency_keys k on k.account = ${account} and k.endpoint = s.endpoint and k.key = ${key}
-  cross join lateral (
-    select e.* from public.entries e where ${bounds} and e.transfer_id = k.transfer_id
-      and e.id between (left(k.transfer_id::text, 19) || '8000-000000000000')::uuid
-        and (left(k.transfer_id::text, 19) || 'bfff-ffffffffffff')::uuid
-    offset 0
-  ) e`
+/** The account's sides of movements, as ledger.entries_of tells them. */
+const sidesOf = (account: string, movements: SQL): SQL => sql`
+  select m.id as movement_id, m.kind, m.token_no, m.amount, m.from_no, m.from_side, m.to_no, m.to_side, nullif(m.reference, '{}') as reference, e.*
+  from (${movements}) m cross join lateral ledger.entries_of(m) e
+  where e.account_no = ${numberOf(account)}`
+
+/** The newest entries, of which a movement has one or two. */
+function entriesOf(account: string, filter: HistoryFilter, max: number): SQL {
+  const bounds = boundsOf(sql`m.id`, filter)
+  const newest = (mine: SQL) =>
+    sql`(select m.* from ledger.movements m where ${mine} and ${bounds} order by m.id desc limit ${max})`
+  const me = numberOf(account)
+  const movements = sql`
+    ${newest(sql`m.from_no = ${me}`)} union all ${newest(sql`m.to_no = ${me} and m.to_no is distinct from m.from_no`)}
+    order by id desc limit ${max}`
+  return sql`${sidesOf(account, movements)} and ${boundsOf(sql`e.id`, filter)} order by m.id desc, e.id desc limit ${max}`
+}
+
+/** The account's entries of the movements that one key stands for: at each endpoint a look-up, never a walk over the keys. */
+const entriesOfKey = (account: string, filter: HistoryFilter): SQL => {
+  const movements = sql`
+    select m.* from ledger.accounts a
+    cross join unnest(ledger.key_endpoints()) place(endpoint)
+    join ledger.idempotency_keys k on k.family_no = a.family_no
+      and k.key_id = ledger.key_id(a.address, place.endpoint, ${filter.idempotencyKey ?? ''})
+    join ledger.movements m on m.family_no = a.family_no and m.id = k.movement_id
+    where a.address = ${account}`
+  return sql`${sidesOf(account, movements)} and ${boundsOf(sql`e.id`, filter)}`
+}
 
 function historyRow({ token_known: _known, scanned_to: _to, ...row }: Record<string, unknown>): HistoryRow {
   // The driver gives bigint as text; both stay far below 2^53.

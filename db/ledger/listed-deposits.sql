@@ -88,9 +88,7 @@ begin
   if v_deposits is null then
     return json_build_object('deposited', 0, 'last', null, 'pushes', '[]'::json);
   end if;
-  -- In the order in which every verb locks balances.
-  perform from public.balances b where b.wallet = 'spot' and b.account = any(array(select d.account from unnest(v_deposits) d))
-    order by b.account collate "C", b.wallet collate "C", b.token collate "C" for update;
+  perform ledger.lock_spot_balances(array(select d.account from unnest(v_deposits) d));
   foreach v_deposit in array v_deposits loop
     v_push := ledger.credit_listed_deposit(v_deposit);
     if v_push is not null then

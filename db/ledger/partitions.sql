@@ -13,20 +13,17 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_month timestamptz;
   v_name text;
-  v_parent text;
   v_made integer := 0;
 begin
   for i in 0..p_months loop
     v_month := date_trunc('month', now(), 'UTC') + make_interval(months => i);
-    foreach v_parent in array array['transfers', 'entries'] loop
-      v_name := v_parent || to_char(v_month at time zone 'UTC', '_YYYY_MM');
-      if to_regclass('public.' || v_name) is null then
-        execute format('create table public.%I partition of public.%I for values from (%L) to (%L)', v_name, v_parent,
-          ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
-        execute format('create trigger never_truncated before truncate on public.%I for each statement execute function ledger.refuse_change()', v_name);
-        v_made := v_made + 1;
-      end if;
-    end loop;
+    v_name := 'movements' || to_char(v_month at time zone 'UTC', '_YYYY_MM');
+    if to_regclass('ledger.' || v_name) is null then
+      execute format('create table ledger.%I partition of ledger.movements for values from (%L) to (%L)', v_name,
+        ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
+      execute format('create trigger never_truncated before truncate on ledger.%I for each statement execute function ledger.refuse_change()', v_name);
+      v_made := v_made + 1;
+    end if;
   end loop;
   return v_made;
 end $$;

@@ -32,7 +32,8 @@ begin
     select stale.id from (
       select w.id, w.account, w.token from public.withdrawals w
       where w.id = any(p_ids) and w.status = 'reserved' for update skip locked
-    ) stale order by stale.account collate "C", stale.token collate "C", stale.id
+    ) stale join ledger.accounts a on a.address = stale.account
+    order by a.account_no, stale.token collate "C", stale.id
   loop
     if p_signatures ? v_id::text then
       perform ledger.sign_reservation(v_id, p_signatures ->> v_id::text);

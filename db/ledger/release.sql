@@ -17,9 +17,9 @@ begin
     p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'reason', p_reason));
   -- A request that moved nothing does not use up its key.
   if v_row.idempotency_key is not null then
-    delete from public.idempotency_keys k
-      where k.account = v_row.account and k.endpoint = 'spot-withdraw-request' and k.key = v_row.idempotency_key
-        and k.withdrawal_id = v_row.id;
+    delete from ledger.idempotency_keys k
+      where k.family_no = v_posting.family_no
+        and k.key_id = ledger.key_id(v_row.account, 'spot-withdraw-request', v_row.idempotency_key) and k.withdrawal_id = v_row.id;
   end if;
   return json_build_object('released', true, 'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
 end $$;

@@ -15,7 +15,7 @@ declare
   v_open_max constant integer := 50;
   -- WITHDRAW_TTL_SECONDS_MAX of the same.
   v_ttl_max constant integer := 2592000;
-  v_key public.idempotency_keys;
+  v_key ledger.idempotency_keys;
   v_token public.tokens;
   v_refusal text;
   v_next bigint;
@@ -25,6 +25,7 @@ declare
   v_wei numeric;
   v_deadline bigint;
   v_posting ledger.posting;
+  v_answer json;
 begin
   -- The configuration keeps to this. A stolen login does not have to, and would freeze an account's coins for centuries.
   if p_ttl_seconds is null or p_ttl_seconds not between 1 and v_ttl_max then
@@ -32,10 +33,12 @@ begin
   end if;
   if p_key is not null then
     v_key := ledger.claim_key(p_account, 'spot-withdraw-request', p_key, p_request_hash);
-    if v_key.answer is not null then
-      return json_build_object('outcome', 'replayed', 'answer', v_key.answer, 'pushes', '[]'::json);
-    elsif v_key.withdrawal_id is not null then
-      perform ledger.refuse('TG006');
+    if v_key.withdrawal_id is not null then
+      v_answer := ledger.withdrawal_answer(v_key.withdrawal_id);
+      if v_answer is null then
+        perform ledger.refuse('TG006');
+      end if;
+      return json_build_object('outcome', 'replayed', 'answer', v_answer, 'pushes', '[]'::json);
     end if;
   end if;
 
@@ -100,8 +103,7 @@ begin
     values (v_id, p_account, p_token, p_amount, v_wei, p_recipient, p_chain_id, p_vault, v_token.contract, v_nonce,
       v_deadline, 'reserved', p_key, v_now);
   if p_key is not null then
-    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, withdrawal_id, created_at)
-      values (p_account, 'spot-withdraw-request', p_key, p_request_hash, v_posting.transfer_id, v_id, v_now);
+    perform ledger.record_key(p_account, 'spot-withdraw-request', p_key, p_request_hash, v_posting, v_id);
   end if;
   return json_build_object(
     'outcome', 'reserved',

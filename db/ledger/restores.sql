@@ -63,8 +63,7 @@ begin
     order by n.account collate "C", n.chain_id, n.vault for update;
   perform from public.withdrawals w where (w.account, w.chain_id, w.vault) in (select l.account, l.chain_id, l.vault from unnest(v_logs) l)
     and w.status in ('reserved', 'signed') order by w.id for update;
-  perform from public.balances b where b.wallet = 'spot' and b.account in (select l.account from unnest(v_logs) l)
-    order by b.account collate "C", b.wallet collate "C", b.token collate "C" for update;
+  perform ledger.lock_spot_balances(array(select l.account from unnest(v_logs) l));
   return coalesce(v_logs, '{}');
 end $$;
 

@@ -48,8 +48,7 @@ begin
     order by n.account collate "C" for update;
   perform from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault and w.account = any(p_accounts)
     and w.status in ('reserved', 'signed') order by w.id for update;
-  perform from public.balances b where b.account = any(p_accounts) and b.wallet = 'spot'
-    order by b.account collate "C", b.wallet collate "C", b.token collate "C" for update;
+  perform ledger.lock_spot_balances(p_accounts);
 end $$;
 
 -- The block of another log of the same transaction, where it is another block: null is how it should be. What such a log says may be

@@ -48,20 +48,20 @@ begin
   select * into v_first from public.signed_messages m where m.digest = p_digest;
   if found then
     perform ledger.refuse('TG023', case when v_first.account = p_account and v_first.transfer_id is not null then
-      ledger.first_movement(v_first.transfer_id, v_first.created_at)::text end);
+      ledger.first_movement(v_first.transfer_id)::text end);
   end if;
 end $$;
 
-create or replace function ledger.first_movement(p_transfer_id uuid, p_at timestamptz) returns json
+create or replace function ledger.first_movement(p_transfer_id uuid) returns json
 language sql stable as $$
-  select json_build_object('transfer_id', p_transfer_id, 'created_at', ledger.unix_milliseconds(p_at))
+  select json_build_object('transfer_id', p_transfer_id, 'created_at', ledger.unix_milliseconds(ledger.time_of(p_transfer_id)))
 $$;
 
 -- In the transaction of the effect, so that a refused message may be sent again.
 create or replace function ledger.record_message(
-  p_account text, p_digest bytea, p_expires_at_ms bigint, p_transfer_id uuid, p_at timestamptz
+  p_account text, p_digest bytea, p_expires_at_ms bigint, p_transfer_id uuid
 ) returns void
 language sql volatile set search_path = pg_catalog, pg_temp as $$
-  insert into public.signed_messages (digest, account, transfer_id, expires_at, created_at)
-    values (p_digest, p_account, p_transfer_id, to_timestamp(p_expires_at_ms / 1000.0), p_at)
+  insert into public.signed_messages (digest, account, transfer_id, expires_at)
+    values (p_digest, p_account, p_transfer_id, to_timestamp(p_expires_at_ms / 1000.0))
 $$;

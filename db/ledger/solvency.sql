@@ -17,7 +17,7 @@ begin
     -- Told twice, the lower sum counts.
     from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
     join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id and h.in_wei is not null
-    left join public.balances b on b.wallet = 'spot' and b.token = h.token
+    left join ledger.balances b on b.wallet = 's' and b.token_no = t.token_no
     group by h.token, h.in_wei) s;
   v_took := ceil(extract(epoch from clock_timestamp() - v_started) * 1000);
   for v_row in select o.* from jsonb_to_recordset(v_owed) as o(token text, in_wei numeric, owed_in_wei numeric) loop

@@ -38,40 +38,32 @@ begin
     if not found then
       perform ledger.refuse('TG013');
     end if;
-    v_answer := ledger.signed_answer(v_row);
+    v_answer := ledger.withdrawal_answer(p_id);
   end if;
   return json_build_object('outcome', 'signed', 'answer', v_answer, 'pushes', '[]'::json);
 end $$;
 
--- What a request that was signed is answered.
-create or replace function ledger.signed_answer(p_row public.withdrawals) returns json
+-- What a request is answered once it is signed; null before. Nothing of it changes afterwards, so a repeated request is
+-- answered the same whatever has become of the withdrawal.
+create or replace function ledger.withdrawal_answer(p_id uuid) returns json
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select json_build_object('id', p_row.id, 'token', p_row.token, 'amount', ledger.amount_text(p_row.amount),
-    'amount_in_wei', p_row.amount_in_wei::text, 'recipient', p_row.recipient, 'nonce', p_row.nonce,
-    'signature', p_row.signature, 'deadline', p_row.deadline, 'vault_address', p_row.vault,
-    'chain_id', p_row.chain_id, 'status', p_row.status)
+  select json_build_object('id', w.id, 'token', w.token, 'amount', ledger.amount_text(w.amount),
+    'amount_in_wei', w.amount_in_wei::text, 'recipient', w.recipient, 'nonce', w.nonce,
+    'signature', w.signature, 'deadline', w.deadline, 'vault_address', w.vault,
+    'chain_id', w.chain_id, 'status', 'signed')
+  from public.withdrawals w where w.id = p_id and w.signature is not null
 $$;
 
--- reserved -> signed, with the answer that its idempotency key brings back. Null: the row is not reserved any more.
+-- reserved -> signed, with the answer. Null: the row is not reserved any more.
 create or replace function ledger.sign_reservation(p_id uuid, p_signature text) returns json
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
-declare
-  v_row public.withdrawals;
-  v_answer json;
 begin
   update public.withdrawals w set status = 'signed', signature = p_signature, signed_at = clock_timestamp()
-    where w.id = p_id and w.status = 'reserved'
-    returning * into v_row;
+    where w.id = p_id and w.status = 'reserved';
   if not found then
     return null;
   end if;
-  v_answer := ledger.signed_answer(v_row);
-  if v_row.idempotency_key is not null then
-    update public.idempotency_keys k set answer = v_answer
-      where k.account = v_row.account and k.endpoint = 'spot-withdraw-request' and k.key = v_row.idempotency_key
-        and k.withdrawal_id = v_row.id and k.answer is null;
-  end if;
-  return v_answer;
+  return ledger.withdrawal_answer(p_id);
 end $$;
 
 revoke all on function ledger.store_signature(uuid, text, bigint, uuid[], uuid[]) from public;

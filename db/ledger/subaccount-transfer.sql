@@ -8,7 +8,7 @@ create or replace function ledger.subaccount_transfer(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_endpoint constant text := 'subaccount-spot-transfer';
-  v_first public.idempotency_keys;
+  v_first ledger.idempotency_keys;
   v_posting ledger.posting;
   v_answer json;
 begin
@@ -25,11 +25,9 @@ begin
 
   -- Then what was done already: a retry hears so, even when the balance would no longer do.
   if p_key is not null then
-    perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || v_endpoint || E'\n' || p_key, 0));
-    select * into v_first from public.idempotency_keys k
-      where k.account = p_account and k.endpoint = v_endpoint and k.key = p_key;
-    if found then
-      perform ledger.refuse('TG022', ledger.first_movement(v_first.transfer_id, v_first.created_at)::text);
+    v_first := ledger.find_key(p_account, v_endpoint, p_key);
+    if v_first.movement_id is not null then
+      perform ledger.refuse('TG022', ledger.first_movement(v_first.movement_id)::text);
     end if;
   end if;
   perform ledger.claim_message(p_account, p_digest);
@@ -49,10 +47,9 @@ begin
   v_answer := json_build_object('success', true, 'error', null,
     'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_milliseconds(v_posting.created_at));
 
-  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, v_posting.transfer_id, v_posting.created_at);
+  perform ledger.record_message(p_account, p_digest, p_expires_at_ms, v_posting.transfer_id);
   if p_key is not null then
-    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
-      values (p_account, v_endpoint, p_key, p_digest, v_posting.transfer_id, v_answer, v_posting.created_at);
+    perform ledger.record_key(p_account, v_endpoint, p_key, p_digest, v_posting);
   end if;
   return json_build_object('answer', v_answer, 'replayed', false, 'pushes', case when p_wallet = 'spot' then
     json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);

@@ -3,6 +3,8 @@
 create or replace function ledger.subaccount_create(p_main text, p_sub text, p_limit integer) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
+  v_main ledger.accounts;
+  v_sub ledger.accounts;
   v_now timestamptz;
 begin
   perform ledger.lock_accounts(array[p_main, p_sub]);
@@ -16,8 +18,11 @@ begin
   if exists (select from public.subaccounts s where s.subaccount = p_sub) then
     perform ledger.refuse('TG027');
   end if;
+  -- Its row first: whoever moves money to it at the same moment has either done so by now, or waits and finds the family.
+  v_main := ledger.open_account(p_main);
+  v_sub := ledger.open_account(p_sub);
   -- Every movement leaves a balance row for ever, so a row is a history too.
-  if exists (select from public.balances b where b.account = p_sub)
+  if exists (select from ledger.balances b where b.family_no = v_sub.family_no and b.account_no = v_sub.account_no)
      or exists (select from public.subaccounts s where s.main_account = p_sub) then
     perform ledger.refuse('TG028');
   end if;
@@ -26,6 +31,7 @@ begin
   end if;
 
   perform ledger.release_agents(array[p_main, p_sub]);
+  update ledger.accounts a set family_no = v_main.family_no where a.account_no = v_sub.account_no;
   v_now := clock_timestamp();
   insert into public.subaccounts (subaccount, main_account, created_at) values (p_sub, p_main, v_now);
   return json_build_object('main_account', p_main, 'subaccount', p_sub, 'created_at', ledger.unix_milliseconds(v_now));

@@ -4,18 +4,16 @@ create or replace function ledger.transfer(
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_key public.idempotency_keys;
+  v_key ledger.idempotency_keys;
   v_decimals smallint;
   v_refusal text;
   v_posting ledger.posting;
-  v_perp public.balances;
-  v_spot public.balances;
   v_answer json;
 begin
   if p_key is not null then
     v_key := ledger.claim_key(p_account, 'spot-transfer', p_key, p_request_hash);
-    if v_key.answer is not null then
-      return json_build_object('answer', v_key.answer, 'replayed', true, 'pushes', '[]'::json);
+    if v_key.movement_id is not null then
+      return json_build_object('answer', ledger.transfer_answer(v_key), 'replayed', true, 'pushes', '[]'::json);
     end if;
   end if;
 
@@ -33,24 +31,36 @@ begin
 
   if p_direction = 'perp_to_spot' then
     v_posting := ledger.post('perp_to_spot', p_token, p_amount, p_account, 'perp', p_account, 'spot');
-    v_perp := v_posting.from_balance;
-    v_spot := v_posting.to_balance;
   else
     v_posting := ledger.post('spot_to_perp', p_token, p_amount, p_account, 'spot', p_account, 'perp');
-    v_spot := v_posting.from_balance;
-    v_perp := v_posting.to_balance;
   end if;
-
-  v_answer := json_build_object(
-    'direction', p_direction, 'token', p_token, 'amount', ledger.amount_text(p_amount),
-    'perp_balance_after', ledger.amount_text(v_perp.available), 'spot_balance_after', ledger.amount_text(v_spot.available),
-    'transfer_id', v_posting.transfer_id, 'created_at', ledger.unix_seconds(v_posting.created_at));
   if p_key is not null then
-    insert into public.idempotency_keys (account, endpoint, key, request_hash, transfer_id, answer, created_at)
-      values (p_account, 'spot-transfer', p_key, p_request_hash, v_posting.transfer_id, v_answer, v_posting.created_at);
+    perform ledger.record_key(p_account, 'spot-transfer', p_key, p_request_hash, v_posting);
   end if;
-  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', json_build_array(ledger.push_of(v_spot)));
+  v_answer := ledger.transfer_answer(p_direction, p_token, p_amount, (v_posting.from_balance).available, (v_posting.to_balance).available,
+    v_posting.transfer_id);
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', json_build_array(ledger.push_of(
+    case p_direction when 'perp_to_spot' then v_posting.to_balance else v_posting.from_balance end)));
 end $$;
+
+-- The answer to a transfer, and the same again from the row that its key names.
+create or replace function ledger.transfer_answer(
+  p_direction text, p_token text, p_amount numeric, p_from_available numeric, p_to_available numeric, p_id uuid
+) returns json
+language sql stable as $$
+  select json_build_object(
+    'direction', p_direction, 'token', p_token, 'amount', ledger.amount_text(p_amount),
+    'perp_balance_after', ledger.amount_text(case p_direction when 'perp_to_spot' then p_from_available else p_to_available end),
+    'spot_balance_after', ledger.amount_text(case p_direction when 'perp_to_spot' then p_to_available else p_from_available end),
+    'transfer_id', p_id, 'created_at', ledger.unix_seconds(ledger.time_of(p_id)))
+$$;
+
+create or replace function ledger.transfer_answer(p_key ledger.idempotency_keys) returns json
+language sql stable as $$
+  select ledger.transfer_answer((ledger.movement_kinds())[m.kind], t.symbol, m.amount, m.from_available, m.to_available, m.id)
+  from ledger.movements m join public.tokens t on t.token_no = m.token_no
+  where m.family_no = p_key.family_no and m.id = p_key.movement_id
+$$;
 
 revoke all on function ledger.transfer(text, text, text, numeric, text, bytea) from public;
 grant execute on function ledger.transfer(text, text, text, numeric, text, bytea) to tidegate_edge;

@@ -1,5 +1,11 @@
 -- Why: every table, as db/schema.ts has it. drizzle-kit writes neither PARTITION BY nor a domain's plain name: both were
 -- put in afterwards. The history is partitioned by month through its uuid v7.
+CREATE TABLE "ledger"."accounts" (
+	"account_no" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "ledger"."accounts_account_no_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"address" "ledger_account" NOT NULL,
+	"family_no" bigint NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "agent_wallets" (
 	"id" uuid PRIMARY KEY NOT NULL,
 	"account" text NOT NULL,
@@ -34,15 +40,16 @@ CREATE TABLE "api_keys" (
 	CONSTRAINT "api_keys_label_short" CHECK (length("api_keys"."label") <= 100)
 );
 --> statement-breakpoint
-CREATE TABLE "balances" (
-	"account" "ledger_account" NOT NULL,
-	"wallet" "user_wallet" NOT NULL,
-	"token" text NOT NULL,
+CREATE TABLE "ledger"."balances" (
+	"family_no" bigint NOT NULL,
+	"account_no" bigint NOT NULL,
+	"token_no" smallint NOT NULL,
+	"wallet" "balance_wallet" NOT NULL,
 	"available" "amount_not_negative" DEFAULT '0' NOT NULL,
 	"frozen" "amount_not_negative" DEFAULT '0' NOT NULL,
 	"version" bigint DEFAULT 0 NOT NULL,
 	"updated_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "balances_account_wallet_token_pk" PRIMARY KEY("account","wallet","token")
+	CONSTRAINT "balances_family_no_account_no_token_no_wallet_pk" PRIMARY KEY("family_no","account_no","token_no","wallet")
 );
 --> statement-breakpoint
 CREATE TABLE "chain_cursors" (
@@ -162,33 +169,14 @@ CREATE TABLE "ended_sessions" (
 	CONSTRAINT "ended_sessions_id_is_sha256" CHECK (length("ended_sessions"."id") = 32)
 );
 --> statement-breakpoint
-CREATE TABLE "entries" (
-	"account" text NOT NULL,
-	"id" uuid NOT NULL,
-	"transfer_id" uuid NOT NULL,
-	"wallet" text NOT NULL,
-	"token" text NOT NULL,
-	"available_delta" "amount_change" NOT NULL,
-	"frozen_delta" "amount_change" NOT NULL,
-	"available_after" numeric(38, 18),
-	"frozen_after" numeric(38, 18),
-	"version" bigint,
-	CONSTRAINT "entries_account_id_pk" PRIMARY KEY("account","id"),
-	CONSTRAINT "entries_move_something" CHECK ("entries"."available_delta" <> 0 or "entries"."frozen_delta" <> 0),
-	CONSTRAINT "entries_users_carry_the_balance_after" CHECK (num_nulls("entries"."version", "entries"."available_after", "entries"."frozen_after") = case "entries"."wallet" when 'system' then 3 else 0 end)
-) PARTITION BY RANGE ("id");
---> statement-breakpoint
-CREATE TABLE "idempotency_keys" (
-	"account" text NOT NULL,
-	"endpoint" text NOT NULL,
-	"key" text NOT NULL,
-	"request_hash" "bytea" NOT NULL,
-	"transfer_id" uuid,
+CREATE TABLE "ledger"."idempotency_keys" (
+	"family_no" bigint NOT NULL,
+	"key_id" uuid NOT NULL,
+	"request_hash" uuid NOT NULL,
+	"movement_id" uuid NOT NULL,
 	"withdrawal_id" uuid,
-	"answer" json,
-	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	CONSTRAINT "idempotency_keys_account_endpoint_key_pk" PRIMARY KEY("account","endpoint","key"),
-	CONSTRAINT "idempotency_keys_length" CHECK (length("idempotency_keys"."key") between 1 and 255)
+	"endpoint" smallint NOT NULL,
+	CONSTRAINT "idempotency_keys_family_no_key_id_pk" PRIMARY KEY("family_no","key_id")
 );
 --> statement-breakpoint
 CREATE TABLE "ledger_marks" (
@@ -200,6 +188,31 @@ CREATE TABLE "login_nonces" (
 	"next_nonce" bigint NOT NULL,
 	"last_login_at" timestamp with time zone DEFAULT now() NOT NULL
 );
+--> statement-breakpoint
+CREATE TABLE "ledger"."movements" (
+	"family_no" bigint NOT NULL,
+	"id" uuid NOT NULL,
+	"from_no" bigint,
+	"to_no" bigint,
+	"from_version" bigint,
+	"to_version" bigint,
+	"kind" smallint NOT NULL,
+	"token_no" smallint NOT NULL,
+	"from_side" "movement_side" NOT NULL,
+	"to_side" "movement_side" NOT NULL,
+	"amount" "amount_positive" NOT NULL,
+	"from_available" numeric(38, 18),
+	"from_frozen" numeric(38, 18),
+	"to_available" numeric(38, 18),
+	"to_frozen" numeric(38, 18),
+	"reference" jsonb DEFAULT '{}'::jsonb NOT NULL,
+	CONSTRAINT "movements_family_no_id_pk" PRIMARY KEY("family_no","id"),
+	CONSTRAINT "movements_move_something" CHECK ("ledger"."movements"."from_side" <> "ledger"."movements"."to_side" or "ledger"."movements"."from_no" <> "ledger"."movements"."to_no"),
+	CONSTRAINT "movements_sides_carry_the_balance_after" CHECK (num_nulls("ledger"."movements"."from_no", "ledger"."movements"."from_version", "ledger"."movements"."from_available", "ledger"."movements"."from_frozen") = case when "ledger"."movements"."from_side" in ('s', 'h', 'p') then 0 else 4 end
+        and num_nulls("ledger"."movements"."to_version", "ledger"."movements"."to_available", "ledger"."movements"."to_frozen") = case when "ledger"."movements"."to_side" not in ('s', 'h', 'p')
+          or ("ledger"."movements"."from_no" = "ledger"."movements"."to_no" and "ledger"."movements"."from_side" in ('s', 'h') and "ledger"."movements"."to_side" in ('s', 'h')) then 3 else 0 end
+        and ("ledger"."movements"."to_no" is null) = ("ledger"."movements"."to_side" not in ('s', 'h', 'p')))
+) PARTITION BY RANGE ("id");
 --> statement-breakpoint
 CREATE TABLE "restores" (
 	"id" uuid PRIMARY KEY NOT NULL,
@@ -234,7 +247,6 @@ CREATE TABLE "signed_messages" (
 	"account" text NOT NULL,
 	"transfer_id" uuid,
 	"expires_at" timestamp with time zone NOT NULL,
-	"created_at" timestamp with time zone NOT NULL,
 	CONSTRAINT "signed_messages_digest_is_sha256" CHECK (length("signed_messages"."digest") = 32)
 );
 --> statement-breakpoint
@@ -286,25 +298,13 @@ CREATE TABLE "tokens" (
 	"transferable" boolean DEFAULT false NOT NULL,
 	"withdrawable" boolean DEFAULT false NOT NULL,
 	"min_withdraw" numeric(38, 18) DEFAULT '0' NOT NULL,
+	"token_no" smallint GENERATED ALWAYS AS IDENTITY (sequence name "tokens_token_no_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 32767 START WITH 1 CACHE 1),
 	CONSTRAINT "tokens_symbol_is_plain" CHECK ("tokens"."symbol" ~ '^[A-Za-z0-9._-]{1,32}$'),
 	CONSTRAINT "tokens_decimals_fit_the_ledger" CHECK ("tokens"."decimals" between 0 and 18),
 	CONSTRAINT "tokens_contract_is_an_address" CHECK ("tokens"."contract" ~ '^0x[0-9a-f]{40}$'),
 	CONSTRAINT "tokens_withdrawable_has_a_contract" CHECK (not "tokens"."withdrawable" or ("tokens"."contract" is not null and "tokens"."chain_id" is not null)),
 	CONSTRAINT "tokens_min_withdraw_not_negative" CHECK ("tokens"."min_withdraw" >= 0 and "tokens"."min_withdraw" < 'NaN')
 );
---> statement-breakpoint
-CREATE TABLE "transfers" (
-	"id" uuid PRIMARY KEY NOT NULL,
-	"kind" text NOT NULL,
-	"token" text NOT NULL,
-	"amount" "amount_positive" NOT NULL,
-	"from_account" text NOT NULL,
-	"from_wallet" "any_wallet" NOT NULL,
-	"to_account" text NOT NULL,
-	"to_wallet" "any_wallet" NOT NULL,
-	"reference" jsonb,
-	"created_at" timestamp with time zone NOT NULL
-) PARTITION BY RANGE ("id");
 --> statement-breakpoint
 CREATE TABLE "vault_coins" (
 	"chain_id" bigint NOT NULL,
@@ -364,10 +364,8 @@ CREATE TABLE "withdrawals" (
 	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = (num_nulls("withdrawals"."tx_hash", "withdrawals"."content_hash", "withdrawals"."ordinal", "withdrawals"."block_number", "withdrawals"."log_index", "withdrawals"."confirmed_at") = 0))
 );
 --> statement-breakpoint
-ALTER TABLE "balances" ADD CONSTRAINT "balances_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "entries" ADD CONSTRAINT "entries_transfer" FOREIGN KEY ("transfer_id") REFERENCES "public"."transfers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
-ALTER TABLE "spot_admin_credits" ADD CONSTRAINT "spot_admin_credits_transfer" FOREIGN KEY ("transfer_id") REFERENCES "public"."transfers"("id") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "withdrawals" ADD CONSTRAINT "withdrawals_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+CREATE UNIQUE INDEX "accounts_by_address" ON "ledger"."accounts" USING btree ("address");--> statement-breakpoint
 CREATE UNIQUE INDEX "agent_wallets_one_account_a_key" ON "agent_wallets" USING btree ("agent_wallet") WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
 CREATE INDEX "agent_wallets_by_account" ON "agent_wallets" USING btree ("account","id" DESC NULLS LAST) WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
 CREATE UNIQUE INDEX "alerts_one_open_a_key" ON "alerts" USING btree ("key") WHERE "alerts"."resolved_at" is null;--> statement-breakpoint
@@ -382,9 +380,12 @@ CREATE UNIQUE INDEX "deposits_once_an_event" ON "deposits" USING btree ("chain_i
 CREATE INDEX "deposits_by_account" ON "deposits" USING btree ("account","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "deposits_unsupported" ON "deposits" USING btree ("chain_id","contract","id") WHERE "deposits"."status" = 'unsupported';--> statement-breakpoint
 CREATE INDEX "ended_sessions_by_expiry" ON "ended_sessions" USING btree ("expires_at");--> statement-breakpoint
+CREATE INDEX "movements_by_giver" ON "ledger"."movements" USING btree ("from_no","id");--> statement-breakpoint
+CREATE INDEX "movements_by_taker" ON "ledger"."movements" USING btree ("to_no","id") WHERE "ledger"."movements"."to_no" is distinct from "ledger"."movements"."from_no";--> statement-breakpoint
 CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "subaccounts_by_main" ON "subaccounts" USING btree ("main_account","created_at");--> statement-breakpoint
+CREATE UNIQUE INDEX "tokens_by_number" ON "tokens" USING btree ("token_no");--> statement-breakpoint
 CREATE UNIQUE INDEX "tokens_chain_contract" ON "tokens" USING btree ("chain_id","contract");--> statement-breakpoint
 CREATE UNIQUE INDEX "withdrawals_one_live_row_a_nonce" ON "withdrawals" USING btree ("chain_id","vault","account","nonce") WHERE "withdrawals"."status" in ('reserved', 'signed', 'confirmed');--> statement-breakpoint
 CREATE UNIQUE INDEX "withdrawals_one_unsigned_an_account" ON "withdrawals" USING btree ("chain_id","vault","account") WHERE "withdrawals"."status" = 'reserved';--> statement-breakpoint

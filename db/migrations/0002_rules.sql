@@ -17,14 +17,28 @@ begin
 end $$;
 --> statement-breakpoint
 -- Balance rows are updated for ever in place: leave room on the page so that no index has to follow.
-alter table public.balances set (fillfactor = 70);
+alter table ledger.balances set (fillfactor = 70);
 --> statement-breakpoint
--- The two balances a movement wrote and when; a side without a balance row (system) is null.
+-- A balance after a change, with its names, and what a movement answers: both balances that it wrote and when. A side of the
+-- exchange, which has no balance, is null.
+create type ledger.balance_after as (
+  account text,
+  wallet text,
+  token text,
+  available numeric,
+  frozen numeric,
+  version bigint,
+  updated_at timestamptz
+);
+--> statement-breakpoint
 create type ledger.posting as (
   transfer_id uuid,
   created_at timestamptz,
-  from_balance public.balances,
-  to_balance public.balances
+  family_no bigint,
+  from_no bigint,
+  to_no bigint,
+  from_balance ledger.balance_after,
+  to_balance ledger.balance_after
 );
 --> statement-breakpoint
 create function ledger.refuse_change() returns trigger
@@ -33,17 +47,16 @@ begin
   raise exception using errcode = 'TG099', message = format('%s: what has happened is never changed or deleted: correct with a new movement', tg_table_name);
 end $$;
 --> statement-breakpoint
-create trigger entries_append_only before update or delete on public.entries
+create trigger movements_append_only before update or delete on ledger.movements
   for each row execute function ledger.refuse_change();
 --> statement-breakpoint
-create trigger transfers_append_only before update or delete on public.transfers
-  for each row execute function ledger.refuse_change();
---> statement-breakpoint
-create trigger entries_never_truncated before truncate on public.entries
+create trigger movements_never_truncated before truncate on ledger.movements
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
-create trigger transfers_never_truncated before truncate on public.transfers
-  for each statement execute function ledger.refuse_change();
+-- A family is fixed before the first movement: an account that has none may become a subaccount.
+create trigger accounts_stay_who_they_are before update on ledger.accounts
+  for each row when ((old.account_no, old.address) is distinct from (new.account_no, new.address) or old.family_no <> old.account_no)
+  execute function ledger.refuse_change();
 --> statement-breakpoint
 create trigger coin_explanations_append_only before update or delete or truncate on public.coin_explanations
   for each statement execute function ledger.refuse_change();
@@ -89,12 +102,21 @@ create trigger debts_are_settled_once before update on public.debts
       is distinct from (new.id, new.account, new.token, new.amount, new.withdrawal_id, new.chain_id, new.tx_hash, new.content_hash, new.ordinal))
   execute function ledger.refuse_change();
 --> statement-breakpoint
--- A key waits for its answer once. Only one whose withdrawal was given back unsigned, so without an answer, is free again.
-create trigger idempotency_keys_are_answered_once before update on public.idempotency_keys
-  for each row when (old.answer is not null) execute function ledger.refuse_change();
+create trigger idempotency_keys_never_change before update on ledger.idempotency_keys
+  for each row execute function ledger.refuse_change();
 --> statement-breakpoint
-create trigger idempotency_keys_are_kept before delete on public.idempotency_keys
-  for each row when (old.answer is not null) execute function ledger.refuse_change();
+-- Only a key whose withdrawal was given back unsigned is free again.
+create function ledger.keep_key() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if exists (select from public.withdrawals w where w.id = old.withdrawal_id and w.status = 'released') then
+    return old;
+  end if;
+  raise exception using errcode = 'TG099', message = 'idempotency_keys: a key that moved money is kept for ever';
+end $$;
+--> statement-breakpoint
+create trigger idempotency_keys_are_kept before delete on ledger.idempotency_keys
+  for each row execute function ledger.keep_key();
 --> statement-breakpoint
 create trigger subaccounts_stay_so before update on public.subaccounts
   for each row execute function ledger.refuse_change();
@@ -109,7 +131,7 @@ create trigger api_keys_are_revoked_once before update on public.api_keys
 create function ledger.keep_token() returns trigger
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
-  if exists (select from public.balances b where b.token = old.symbol) then
+  if exists (select from ledger.balances b where b.token_no = old.token_no) then
     raise exception using errcode = 'TG099',
       message = format('%s has movements: its decimals, chain and contract stay as they are', old.symbol);
   end if;
@@ -126,23 +148,19 @@ do $$
 declare
   v_table text;
 begin
-  foreach v_table in array array['withdrawals', 'chain_logs', 'deposits', 'debts', 'subaccounts', 'agent_wallets', 'api_keys', 'balances'] loop
-    execute format('create trigger %I before delete on public.%I for each row execute function ledger.refuse_change()', v_table || '_never_deleted', v_table);
+  foreach v_table in array array['public.withdrawals', 'public.chain_logs', 'public.deposits', 'public.debts', 'public.subaccounts',
+      'public.agent_wallets', 'public.api_keys', 'ledger.accounts', 'ledger.balances'] loop
+    execute format('create trigger %I before delete on %s for each row execute function ledger.refuse_change()', split_part(v_table, '.', 2) || '_never_deleted', v_table);
   end loop;
-  foreach v_table in array array['withdrawals', 'chain_logs', 'deposits', 'debts', 'subaccounts', 'agent_wallets', 'api_keys', 'balances',
-      'idempotency_keys', 'tokens'] loop
-    execute format('create trigger %I before truncate on public.%I for each statement execute function ledger.refuse_change()', v_table || '_never_truncated', v_table);
+  foreach v_table in array array['public.withdrawals', 'public.chain_logs', 'public.deposits', 'public.debts', 'public.subaccounts',
+      'public.agent_wallets', 'public.api_keys', 'ledger.accounts', 'ledger.balances', 'ledger.idempotency_keys', 'public.tokens'] loop
+    execute format('create trigger %I before truncate on %s for each statement execute function ledger.refuse_change()', split_part(v_table, '.', 2) || '_never_truncated', v_table);
   end loop;
 end $$;
 --> statement-breakpoint
-create table public.transfers_default partition of public.transfers default;
+create table ledger.movements_default partition of ledger.movements default;
 --> statement-breakpoint
-create table public.entries_default partition of public.entries default;
---> statement-breakpoint
-create trigger never_truncated before truncate on public.transfers_default
-  for each statement execute function ledger.refuse_change();
---> statement-breakpoint
-create trigger never_truncated before truncate on public.entries_default
+create trigger never_truncated before truncate on ledger.movements_default
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
 insert into public.switches (name, engaged) values ('withdrawals_paused', false);
@@ -161,15 +179,14 @@ grant usage on schema ledger to tidegate_edge, tidegate_admin, tidegate_settle;
 --> statement-breakpoint
 grant usage on schema public to tidegate_edge, tidegate_admin, tidegate_settle;
 --> statement-breakpoint
-grant select on public.tokens, public.balances, public.transfers, public.entries, public.idempotency_keys,
-  public.withdrawals, public.withdrawal_nonces, public.deposits, public.switches, public.login_nonces, public.api_keys,
+grant select on public.tokens, ledger.accounts, ledger.balances, ledger.movements, ledger.idempotency_keys, public.withdrawals, public.withdrawal_nonces, public.deposits, public.switches, public.login_nonces, public.api_keys,
   public.subaccounts, public.agent_wallets to tidegate_edge;
 --> statement-breakpoint
 grant select on public.tokens to tidegate_admin;
 --> statement-breakpoint
 grant select on all tables in schema public to tidegate_settle;
 --> statement-breakpoint
-revoke select on public.api_keys, public.login_nonces, public.idempotency_keys, public.signed_messages from tidegate_settle;
+revoke select on public.api_keys, public.login_nonces, public.signed_messages from tidegate_settle;
 --> statement-breakpoint
 -- Which text of each file in db/ledger was applied last.
 create table ledger.verb_files (

@@ -5,8 +5,8 @@
 import { neonConfig, Pool } from '@neondatabase/serverless'
 import { and, asc, eq, sql } from 'drizzle-orm'
 import { drizzle } from 'drizzle-orm/neon-serverless'
-import { balances, entries, transfers } from '../../db/schema.ts'
-import { newId } from './new-id.ts'
+import { accounts, balances, movements, tokens } from '../../db/schema.ts'
+import { newMovementId } from './new-id.ts'
 
 interface Env {
   DATABASE_URL: string
@@ -37,14 +37,29 @@ export default {
   },
 }
 
+const KINDS = { perp_to_spot: 1, spot_to_perp: 2 }
+
 async function move(pool: Pool, { account, direction, amount }: Move): Promise<object> {
-  const [from, to] = direction === 'perp_to_spot' ? (['perp', 'spot'] as const) : (['spot', 'perp'] as const)
+  const [from, to] = direction === 'perp_to_spot' ? (['p', 's'] as const) : (['s', 'p'] as const)
   return await drizzle(pool).transaction(async (tx) => {
-    const mine = and(eq(balances.account, account), eq(balances.token, TOKEN))
+    const [who] = await tx
+      .select({
+        accountNo: accounts.accountNo,
+        familyNo: accounts.familyNo,
+        tokenNo: sql<number>`(select token_no from ${tokens} where symbol = ${TOKEN})`,
+      })
+      .from(accounts)
+      .where(eq(accounts.address, account))
+    if (!who) throw new Error('insufficient balance')
+    const mine = and(
+      eq(balances.familyNo, who.familyNo),
+      eq(balances.accountNo, who.accountNo),
+      eq(balances.tokenNo, who.tokenNo),
+    )
     const rows = await tx.select().from(balances).where(mine).orderBy(asc(balances.wallet)).for('update')
     const source = rows.find((row) => row.wallet === from)
     if (!source || Number(source.available) < Number(amount)) throw new Error('insufficient balance')
-    const change = async (wallet: 'perp' | 'spot', delta: string) => {
+    const change = async (wallet: 'p' | 's', delta: string) => {
       const [row] = await tx
         .update(balances)
         .set({
@@ -59,24 +74,22 @@ async function move(pool: Pool, { account, direction, amount }: Move): Promise<o
     }
     const taken = await change(from, `-${amount}`)
     const given = await change(to, amount)
-    const id = newId()
-    const leg = (row: typeof given, delta: string) => ({
-      account,
-      id: newId(),
-      transferId: id,
-      wallet: row.wallet,
-      token: TOKEN,
-      availableDelta: delta,
-      frozenDelta: '0',
-      availableAfter: row.available,
-      frozenAfter: row.frozen,
-      version: row.version,
+    const id = newMovementId()
+    const giver = { fromNo: who.accountNo, fromSide: from, fromVersion: taken.version }
+    const taker = { toNo: who.accountNo, toSide: to, toVersion: given.version }
+    await tx.insert(movements).values({
+      ...{
+        id,
+        familyNo: who.familyNo,
+        tokenNo: who.tokenNo,
+        kind: KINDS[direction],
+        amount,
+        ...giver,
+        ...taker,
+      },
+      ...{ fromAvailable: taken.available, fromFrozen: taken.frozen },
+      ...{ toAvailable: given.available, toFrozen: given.frozen },
     })
-    const sides = { fromAccount: account, fromWallet: from, toAccount: account, toWallet: to }
-    await tx
-      .insert(transfers)
-      .values({ id, kind: direction, token: TOKEN, amount, ...sides, createdAt: sql`now()` })
-    await tx.insert(entries).values([leg(taken, `-${amount}`), leg(given, amount)])
     return { transfer_id: id }
   })
 }

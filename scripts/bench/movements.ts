@@ -45,52 +45,47 @@ export async function newDatabase(postgres: LocalPostgres, name: string): Promis
 /** Partitions of the months that the movements lie in, as the cron function would have made them then. */
 export async function makePastPartitions(owner: pg.Client, months: number): Promise<void> {
   await owner.query(`do $$
-    declare v_month timestamptz; v_parent text;
+    declare v_month timestamptz;
     begin
       for i in 1..${months} loop
         v_month := date_trunc('month', now(), 'UTC') - make_interval(months => i);
-        foreach v_parent in array array['transfers', 'entries'] loop
-          execute format('create table public.%I partition of public.%I for values from (%L) to (%L)',
-            v_parent || to_char(v_month at time zone 'UTC', '_YYYY_MM'), v_parent,
-            ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
-        end loop;
+        execute format('create table ledger.%I partition of ledger.movements for values from (%L) to (%L)',
+          'movements' || to_char(v_month at time zone 'UTC', '_YYYY_MM'),
+          ledger.first_id(v_month), ledger.first_id(v_month + interval '1 month'));
       end loop;
     end $$`)
 }
 
 /**
- * Movement `i` of an account: a credit of 100,000 first, then 100 to perp and back in turn. Two entries each. Foreign keys
- * are not checked again for rows made right.
+ * Movement `i` of an account: a credit of 100,000 first, then 100 to perp and back in turn. Foreign keys are not checked
+ * again for rows made right.
  */
 const LOAD = `
   create temp table moved on commit drop as
-    select k, i, at, account, ledger.new_id(at) as id,
-      case when i = 1 then 'credit' when i % 2 = 0 then 'spot_to_perp' else 'perp_to_spot' end as kind
+    select k, i, at, account, (select ledger.open_account(account)).account_no as no, ledger.new_movement_id(at) as id
     from (select k, k / $accounts + 1 as i, now() - ($count - k) * $step * interval '1 second' as at, $account as account
       from (select k, k % $accounts as n from generate_series($from::int, $to::int - 1) k) numbered) placed;
-  insert into transfers (id, kind, token, amount, from_account, from_wallet, to_account, to_wallet, created_at)
-    select id, kind, 'USDT', case when i = 1 then 100000 else 100 end, case when i = 1 then 'issuance' else account end,
-      case kind when 'credit' then 'system' when 'spot_to_perp' then 'spot' else 'perp' end, account,
-      case kind when 'spot_to_perp' then 'perp' else 'spot' end, at from moved order by k;
+  insert into ledger.movements (family_no, id, from_no, to_no, from_version, to_version, kind, token_no, from_side, to_side, amount,
+      from_available, from_frozen, to_available, to_frozen)
+    select no, id, case when i > 1 then no end, no,
+      case when i = 1 then null when i % 2 = 0 then i else i - 1 end, case when i % 2 = 0 then i - 1 else i end,
+      array_position(ledger.movement_kinds(), case when i = 1 then 'credit' when i % 2 = 0 then 'spot_to_perp' else 'perp_to_spot' end),
+      (select token_no from tokens where symbol = 'USDT'), case when i = 1 then 'i' when i % 2 = 0 then 's' else 'p' end,
+      case when i % 2 = 0 then 'p' else 's' end, case when i = 1 then 100000 else 100 end,
+      case when i = 1 then null when i % 2 = 0 then 99900 else 0 end, case when i > 1 then 0 end,
+      case when i % 2 = 0 then 100 else 100000 end, 0
+    from moved order by k;
   insert into spot_admin_credits (id, user_address, token, amount, admin_actor, transfer_id, created_at)
     select ledger.new_id(at), account, 'USDT', 100000, 'admin_api_key', id, at from moved where i = 1;
-  insert into entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-    select 'issuance', ledger.new_id(at), id, 'system', 'USDT', -100000, 0, null::numeric, null::numeric, null::bigint
-      from moved where i = 1
-    union all
-    select account, ledger.new_id(at), id, 'spot', 'USDT', case when i = 1 then 100000 when i % 2 = 0 then -100 else 100 end, 0,
-      case when i % 2 = 0 then 99900 else 100000 end, 0, i from moved
-    union all
-    select account, ledger.new_id(at), id, 'perp', 'USDT', case when i % 2 = 0 then 100 else -100 end, 0,
-      case when i % 2 = 0 then 100 else 0 end, 0, i - 1 from moved where i > 1;
-  insert into idempotency_keys (account, endpoint, key, request_hash, transfer_id)
-    select account, 'spot-transfer', 'key-' || i, '\\x00', id from moved where i > 1;
-  insert into balances (account, wallet, token, available, version)
-    select account, 'spot', 'USDT', case when max(i) % 2 = 0 then 99900 else 100000 end, max(i) from moved group by account
-    union all
-    select account, 'perp', 'USDT', case when max(i) % 2 = 0 then 100 else 0 end, max(i) - 1 from moved group by account
-      having max(i) > 1
-    on conflict (account, wallet, token) do update set available = excluded.available, version = excluded.version`
+  insert into ledger.idempotency_keys (family_no, key_id, request_hash, movement_id, endpoint)
+    select no, ledger.key_id(account, 'spot-transfer', 'key-' || i), gen_random_uuid(), id, 1 from moved where i > 1;
+  insert into ledger.balances (family_no, account_no, token_no, wallet, available, version)
+    select no, no, (select token_no from tokens where symbol = 'USDT'), w.wallet, w.available, w.version from (
+      select no, 's' as wallet, case when max(i) % 2 = 0 then 99900 else 100000 end as available, max(i) as version from moved group by no
+      union all
+      select no, 'p', case when max(i) % 2 = 0 then 100 else 0 end, max(i) - 1 from moved group by no having max(i) > 1
+    ) w
+    on conflict (family_no, account_no, token_no, wallet) do update set available = excluded.available, version = excluded.version`
 
 export async function load(owner: pg.Client, movements: Movements): Promise<void> {
   const { account, accounts, count, stepSeconds } = movements
@@ -107,6 +102,8 @@ export async function load(owner: pg.Client, movements: Movements): Promise<void
 
 /** As after a checkpoint long ago: what is measured pays for itself alone. */
 export async function settleDown(owner: pg.Client): Promise<void> {
-  await owner.query('vacuum analyze transfers, entries, idempotency_keys, balances')
+  await owner.query(
+    'vacuum analyze ledger.movements, ledger.idempotency_keys, ledger.accounts, ledger.balances',
+  )
   await owner.query('checkpoint')
 }

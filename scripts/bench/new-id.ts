@@ -4,3 +4,6 @@ export function newId(): string {
   const random = crypto.randomUUID()
   return `${time.slice(0, 8)}-${time.slice(8)}-7${random.slice(15)}`
 }
+
+/** Of a movement: the last bit is 0. */
+export const newMovementId = (): string => newId().slice(0, -1) + '02468ace'[Math.floor(Math.random() * 8)]

@@ -5,7 +5,7 @@
 import { neonConfig, Client as NeonClient } from '@neondatabase/serverless'
 import pg from 'pg'
 import ws from 'ws'
-import { newId } from './new-id.ts'
+import { newMovementId } from './new-id.ts'
 import type { Stage } from './stage.ts'
 
 type Client = Pick<pg.Client, 'query'>
@@ -17,6 +17,9 @@ interface Row {
   amount: string
 }
 interface Balance {
+  family_no: string
+  account_no: string
+  token_no: number
   available: string
   frozen: string
   version: string
@@ -80,22 +83,22 @@ async function expire(client: Client, id: string): Promise<void> {
     [id],
   )
   const after = await client.query<Balance>(
-    `update balances set available = available + $3, frozen = frozen - $3, version = version + 1, updated_at = clock_timestamp()
-      where account = $1 and wallet = 'spot' and token = $2 returning available, frozen, version`,
+    `update ledger.balances b set available = available + $3, frozen = frozen - $3, version = version + 1, updated_at = clock_timestamp()
+      from ledger.accounts a, tokens t
+      where a.address = $1 and t.symbol = $2 and b.family_no = a.family_no and b.account_no = a.account_no
+        and b.token_no = t.token_no and b.wallet = 's'
+      returning b.family_no, b.account_no, b.token_no, b.available, b.frozen, b.version`,
     [account, token, amount],
   )
   const balance = after.rows[0]
   if (!balance) throw new Error('no balance')
-  const transfer = newId()
+  const { family_no, account_no, token_no, available, frozen, version } = balance
   await client.query(
-    `insert into transfers (id, kind, token, amount, from_account, from_wallet, to_account, to_wallet, reference, created_at)
-      values ($1, 'withdraw_expire', $2, $3, $4, 'spot', $4, 'spot', jsonb_build_object('withdrawal_id', $5::text), now())`,
-    [transfer, token, amount, account, id],
-  )
-  await client.query(
-    `insert into entries (account, id, transfer_id, wallet, token, available_delta, frozen_delta, available_after, frozen_after, version)
-      values ($1, $2, $3, 'spot', $4, $5::numeric, -$5::numeric, $6, $7, $8)`,
-    [account, newId(), transfer, token, amount, balance.available, balance.frozen, balance.version],
+    `insert into ledger.movements (family_no, id, from_no, to_no, from_version, kind, token_no, from_side, to_side, amount,
+        from_available, from_frozen, reference)
+      values ($1, $2, $3, $3, $4, array_position(ledger.movement_kinds(), 'withdraw_expire'), $5, 'h', 's', $6, $7, $8,
+        jsonb_build_object('withdrawal_id', $9::text))`,
+    [family_no, newMovementId(), account_no, version, token_no, amount, available, frozen, id],
   )
   await client.query('commit')
 }

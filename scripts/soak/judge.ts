@@ -59,9 +59,16 @@ export async function brokenInvariants(stack: Stack): Promise<string[]> {
 /** Acknowledged: there, once, with what was asked. Refused: not there. Unknown: there or not. */
 async function judgeKeys(client: pg.Client, books: Books): Promise<string[]> {
   const { rows } = await client.query(
-    `select k.account as scope, k.endpoint, k.key, k.transfer_id, k.withdrawal_id, trim_scale(t.amount)::text as amount,
+    `select k.account as scope, k.endpoint, asked.key, k.transfer_id, k.withdrawal_id, trim_scale(t.amount)::text as amount,
        t.to_account, t.from_account
-     from idempotency_keys k left join transfers t on t.id = k.transfer_id`,
+     from unnest($1::text[], $2::text[], $3::text[]) as asked(scope, endpoint, key)
+     join idempotency_keys k on k.key_id = ledger.key_id(asked.scope, asked.endpoint, asked.key)
+     left join transfers t on t.id = k.transfer_id`,
+    [
+      books.entries.map(({ scope }) => scope),
+      books.entries.map(({ kind }) => ENDPOINT[kind]),
+      books.entries.map(({ key }) => key),
+    ],
   )
   const byKey = new Map<string, KeyRow[]>()
   for (const row of rows as KeyRow[]) byKey.set(row.key, [...(byKey.get(row.key) ?? []), row])

@@ -8,7 +8,8 @@ export interface BalanceKey {
   token: string
 }
 
-const ROW = 'from balances where account = $1 and wallet = $2 and token = $3 for update'
+const ROW = `from ledger.balances b join ledger.accounts a on a.account_no = b.account_no join tokens t on t.token_no = b.token_no
+  where a.address = $1 and b.wallet = left($2, 1)::"char" and t.symbol = $3 for update of b`
 
 /**
  * Holds `held` while `work` runs into it, and tells whether the work has locked `other` by then: so which of the two it takes

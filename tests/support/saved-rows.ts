@@ -2,20 +2,22 @@
 import pg from 'pg'
 import type { Client } from './client.ts'
 
+const MINE = '(select account_no from ledger.accounts where address = $1)'
+/** Which rows of a table are the account's, $1. */
 const TABLES = {
-  balances: 'account',
-  entries: 'account',
-  transfers: 'from_account',
-  withdrawals: 'account',
-  withdrawal_nonces: 'account',
-  idempotency_keys: 'account',
+  'ledger.balances': `account_no = ${MINE}`,
+  'ledger.movements': `${MINE} in (from_no, to_no)`,
+  withdrawals: 'account = $1',
+  withdrawal_nonces: 'account = $1',
+  // An account that is its own family.
+  'ledger.idempotency_keys': `family_no = ${MINE}`,
 } as const
 
 export async function savedRows(client: Client, account: string): Promise<{ restore(): Promise<void> }> {
   const saved = new Map<string, string>()
-  for (const [table, column] of Object.entries(TABLES)) {
+  for (const [table, mine] of Object.entries(TABLES)) {
     const [row] = await client.sql<{ rows: string }>(
-      `select coalesce(json_agg(t), '[]')::text as rows from ${table} t where ${column} = $1`,
+      `select coalesce(json_agg(t), '[]')::text as rows from ${table} t where ${mine}`,
       [account],
     )
     saved.set(table, row?.rows ?? '[]')
@@ -34,8 +36,8 @@ export async function savedRows(client: Client, account: string): Promise<{ rest
          having count(*) > 0`,
         [account, saved.get('withdrawals')],
       )
-      for (const [table, column] of Object.entries(TABLES)) {
-        await owner.query(`delete from ${table} where ${column} = $1`, [account])
+      for (const [table, mine] of Object.entries(TABLES)) {
+        await owner.query(`delete from ${table} where ${mine}`, [account])
         await owner.query(
           `insert into ${table} select * from json_populate_recordset(null::${table}, $1::json)`,
           [saved.get(table)],
