@@ -2,13 +2,13 @@
  * How a function reaches Postgres: Drizzle's statements over Neon's HTTP protocol, one round trip a call, no connection
  * kept. Drizzle's query builder is in tables.ts: it is 20 KB gzipped, and calling a verb needs none of it.
  *
- * A verb's refusal comes back as a SQLSTATE of class TG and is thrown as `LedgerRefusal`; everything else is a
- * `DatabaseError`, whose `outcome` says whether the statement can have taken effect.
+ * A verb's refusal comes back with its name as the message of a SQLSTATE of its own and is thrown as `LedgerRefusal`;
+ * everything else is a `DatabaseError`, whose `outcome` says whether the statement can have taken effect.
  */
 import { neon, neonConfig, types, type NeonQueryFunction } from '@neondatabase/serverless'
 import type { SQL } from 'drizzle-orm'
 import { CasingCache } from 'drizzle-orm/casing'
-import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, type Refusal } from './errors.ts'
+import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, REFUSED } from './errors.ts'
 import { askFront, FrontError } from './front.ts'
 import { isBusy, isSqlstate, outcomeOf, type Failure } from './outcome.ts'
 import { gated, type SessionRef } from './session-gate.ts'
@@ -145,7 +145,7 @@ function sorted(error: unknown): Error {
   if (error instanceof DatabaseError) return error
   const { detail, ...failure } = failureOf(error)
   const { sqlstate } = failure
-  const refusal = sqlstate ? (REFUSALS as Record<string, Refusal | undefined>)[sqlstate] : undefined
+  const refusal = sqlstate === REFUSED ? REFUSALS.find((name) => name === failure.said) : undefined
   if (refusal) return new LedgerRefusal(refusal, typeof detail === 'string' ? detail : undefined)
   // numeric_value_out_of_range: the balance would outgrow numeric(38,18).
   if (sqlstate === '22003') return new LedgerRefusal('invalid_amount', undefined)

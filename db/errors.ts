@@ -1,35 +1,37 @@
 /** What a call of the ledger throws. It imports nothing that runs: functions without a database know these errors too. */
 import type { Outcome } from './outcome.ts'
 
-/** SQLSTATE → why the ledger refused. `db/ledger/*.sql` raises these. */
-export const REFUSALS = {
-  TG001: 'unsupported_token',
-  TG002: 'invalid_amount',
-  TG003: 'amount_not_positive',
-  TG004: 'insufficient_balance',
-  TG005: 'idempotency_key_reused',
-  TG006: 'request_in_progress',
-  TG007: 'invalid_direction',
-  TG010: 'withdrawals_paused',
-  TG011: 'withdrawal_in_progress',
-  TG012: 'below_minimum',
-  TG013: 'reservation_gone',
-  TG014: 'invalid_recipient',
-  TG015: 'unsupported_account',
-  TG020: 'invalid_relationship',
-  TG021: 'agent_not_authorized',
-  TG022: 'duplicate_idempotency_key',
-  TG023: 'duplicate_signature',
-  TG024: 'limit_reached',
-  TG025: 'already_exists',
-  TG026: 'main_is_subaccount',
-  TG027: 'sub_is_subaccount',
-  TG028: 'account_in_use',
-  TG029: 'agent_bound_elsewhere',
-  TG030: 'not_found',
-  TG031: 'session_ended',
-} as const
-export type Refusal = (typeof REFUSALS)[keyof typeof REFUSALS]
+/** The SQLSTATE of every refusal; why is the message. */
+export const REFUSED = 'TG000'
+/** Why the ledger refuses: `ledger.refuse('…')` in `db/ledger/*.sql`. */
+export const REFUSALS = [
+  'unsupported_token',
+  'invalid_amount',
+  'amount_not_positive',
+  'insufficient_balance',
+  'idempotency_key_reused',
+  'request_in_progress',
+  'invalid_direction',
+  'withdrawals_paused',
+  'withdrawal_in_progress',
+  'below_minimum',
+  'reservation_gone',
+  'invalid_recipient',
+  'unsupported_account',
+  'invalid_relationship',
+  'agent_not_authorized',
+  'duplicate_idempotency_key',
+  'duplicate_signature',
+  'limit_reached',
+  'already_exists',
+  'main_is_subaccount',
+  'sub_is_subaccount',
+  'account_in_use',
+  'agent_bound_elsewhere',
+  'not_found',
+  'session_ended',
+] as const
+export type Refusal = (typeof REFUSALS)[number]
 
 /**
  * An error of ours. Its message is written in this repository and repeats nothing that a caller, a configuration or a

@@ -67,14 +67,14 @@ test('an account that is credited while it becomes a subaccount is in use: it st
     await crediting.query('select ledger.credit($1, $2, 5, null, null, null, null)', [sub, token])
     const becoming = sql('select ledger.subaccount_create($1, $2, 9)', [main, sub]).then(
       () => 'created',
-      (error: unknown) => (error as { code: string }).code,
+      (error: unknown) => (error as Error).message,
     )
     await until(
       async () => (await sql(`select from pg_locks where not granted`)).length > 0,
       'the subaccount to wait for the credit',
     )
     await crediting.query('commit')
-    expect(await becoming).toBe('TG028')
+    expect(await becoming).toBe('account_in_use')
   } finally {
     await crediting.end()
   }

@@ -12,7 +12,7 @@ begin
 
   select * into v_bound from public.agent_wallets w where w.agent_wallet = p_agent and w.revoked_at is null;
   if found and v_bound.account <> p_account then
-    perform ledger.refuse('TG029');
+    perform ledger.refuse('agent_bound_elsewhere');
   end if;
   v_now := clock_timestamp();
   if not found then
@@ -20,10 +20,10 @@ begin
     if exists (select from public.balances b where b.account = p_agent)
        or exists (select from public.subaccounts s where s.subaccount = p_agent or s.main_account = p_agent)
        or exists (select from public.agent_wallets w where w.account = p_agent and w.revoked_at is null) then
-      perform ledger.refuse('TG028');
+      perform ledger.refuse('account_in_use');
     end if;
     if (select count(*) from public.agent_wallets w where w.account = p_account and w.revoked_at is null) >= p_limit then
-      perform ledger.refuse('TG024');
+      perform ledger.refuse('limit_reached');
     end if;
     perform ledger.release_agents(array[p_account]);
     insert into public.agent_wallets (id, account, agent_wallet, bound_at)
@@ -67,7 +67,7 @@ begin
   end if;
   get diagnostics v_revoked = row_count;
   if p_agent is not null and v_revoked = 0 then
-    perform ledger.refuse('TG030');
+    perform ledger.refuse('not_found');
   end if;
   perform ledger.record_message(p_account, p_digest, p_expires_at_ms, null);
   return v_revoked;

@@ -8,7 +8,7 @@ declare
 begin
   perform pg_advisory_xact_lock(hashtextextended('api-keys' || E'\n' || p_account, 0));
   if (select count(*) from public.api_keys k where k.account = p_account and k.revoked_at is null) >= p_live_max then
-    perform ledger.refuse('TG024');
+    perform ledger.refuse('limit_reached');
   end if;
   v_at := clock_timestamp();
   v_id := ledger.new_id(v_at);
@@ -26,7 +26,7 @@ begin
     where k.id = p_id and k.account = p_account and k.revoked_at is null
     returning k.revoked_at into v_revoked_at;
   if not found then
-    perform ledger.refuse('TG030');
+    perform ledger.refuse('not_found');
   end if;
   return json_build_object('id', p_id, 'revoked_at', ledger.unix_seconds(v_revoked_at));
 end $$;

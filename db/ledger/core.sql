@@ -1,13 +1,13 @@
 -- What every verb uses: refusals, ids and their times, amounts.
 
--- How a verb refuses: a SQLSTATE of class TG, never a text to be matched. db/client.ts has the same list.
-create or replace function ledger.refuse(p_code text, p_detail text default null) returns void
+-- How a verb refuses: by a name, in the message of an error whose SQLSTATE is TG000. db/errors.ts has the list of names.
+create or replace function ledger.refuse(p_reason text, p_detail text default null) returns void
 language plpgsql set search_path = pg_catalog, pg_temp as $$
 begin
   if p_detail is null then
-    raise exception using errcode = p_code, message = 'refused';
+    raise exception using errcode = 'TG000', message = p_reason;
   end if;
-  raise exception using errcode = p_code, message = 'refused', detail = p_detail;
+  raise exception using errcode = 'TG000', message = p_reason, detail = p_detail;
 end $$;
 
 -- uuid v7 of a moment: 48 bits of milliseconds, 12 of what is below (together: units of 1/4096 ms), the rest random.
@@ -30,13 +30,13 @@ $$;
 create or replace function ledger.unix_seconds(p_at timestamptz) returns bigint
 language sql stable parallel safe as $$ select floor(extract(epoch from p_at))::bigint $$;
 
--- Why a token with so many decimals cannot move an amount, as the code to refuse it with; null where it can.
+-- Why a token with so many decimals cannot move an amount, as the name to refuse it by; null where it can.
 -- NaN and the infinities are above every number, so the upper bound refuses them.
 create or replace function ledger.amount_refusal(p_amount numeric, p_decimals integer) returns text
 language sql immutable parallel safe
 return case
-  when p_amount is null or abs(p_amount) >= 1e20 or p_amount <> round(p_amount, p_decimals) then 'TG002'
-  when p_amount <= 0 then 'TG003' end;
+  when p_amount is null or abs(p_amount) >= 1e20 or p_amount <> round(p_amount, p_decimals) then 'invalid_amount'
+  when p_amount <= 0 then 'amount_not_positive' end;
 
 -- The token's row, after a look at the amount.
 create or replace function ledger.checked_token(p_token text, p_amount numeric) returns public.tokens
@@ -47,7 +47,7 @@ declare
 begin
   select * into v_token from public.tokens t where t.symbol = p_token;
   if not found then
-    perform ledger.refuse('TG001');
+    perform ledger.refuse('unsupported_token');
   end if;
   v_refusal := ledger.amount_refusal(p_amount, v_token.decimals);
   if v_refusal is not null then

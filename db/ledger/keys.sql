@@ -44,10 +44,10 @@ begin
   begin
     v_key := ledger.find_key(p_account, p_endpoint, p_key);
   exception when lock_not_available then
-    perform ledger.refuse('TG006');
+    perform ledger.refuse('request_in_progress');
   end;
   if v_key.request_hash <> ledger.half_hash(p_request_hash) then
-    perform ledger.refuse('TG005');
+    perform ledger.refuse('idempotency_key_reused');
   end if;
   return v_key;
 end $$;

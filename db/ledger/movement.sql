@@ -91,13 +91,13 @@ declare
   v_at timestamptz;
 begin
   if p_amount is null or not (p_amount > 0 and p_amount < 'NaN') then
-    perform ledger.refuse('TG003');
+    perform ledger.refuse('amount_not_positive');
   end if;
   select t.token_no into strict v_token_no from public.tokens t where t.symbol = p_token;
   if v_from_user then
     select * into v_giver from ledger.accounts a where a.address = p_from_account;
     if not found then
-      perform ledger.refuse('TG004');
+      perform ledger.refuse('insufficient_balance');
     end if;
     v_from.account := p_from_account; v_from.wallet := p_from_wallet; v_from.token := p_token;
   end if;
@@ -140,7 +140,7 @@ begin
       returning b.available, b.frozen, b.version, b.updated_at
       into v_from.available, v_from.frozen, v_from.version, v_from.updated_at;
     if not found then
-      perform ledger.refuse('TG004');
+      perform ledger.refuse('insufficient_balance');
     end if;
   end if;
 
@@ -159,7 +159,7 @@ begin
     end if;
     -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
     if v_to.available + v_to.frozen >= 1e20 then
-      perform ledger.refuse('TG002');
+      perform ledger.refuse('invalid_amount');
     end if;
   end if;
 

@@ -36,32 +36,32 @@ begin
     if v_key.withdrawal_id is not null then
       v_answer := ledger.withdrawal_answer(v_key.withdrawal_id);
       if v_answer is null then
-        perform ledger.refuse('TG006');
+        perform ledger.refuse('request_in_progress');
       end if;
       return json_build_object('outcome', 'replayed', 'answer', v_answer, 'pushes', '[]'::json);
     end if;
   end if;
 
   if ledger.withdrawals_paused(p_account) then
-    perform ledger.refuse('TG010');
+    perform ledger.refuse('withdrawals_paused');
   end if;
   select * into v_token from public.tokens t where t.symbol = p_token and t.withdrawable and t.chain_id = p_chain_id;
   if not found then
-    perform ledger.refuse('TG001');
+    perform ledger.refuse('unsupported_token');
   end if;
   v_refusal := ledger.amount_refusal(p_amount, v_token.decimals);
   if v_refusal is not null then
     perform ledger.refuse(v_refusal);
   end if;
   if p_amount < v_token.min_withdraw then
-    perform ledger.refuse('TG012', ledger.amount_text(v_token.min_withdraw));
+    perform ledger.refuse('below_minimum', ledger.amount_text(v_token.min_withdraw));
   end if;
   -- What is paid to the vault or to a token's contract, by somebody who pastes the recipient somewhere else, is lost.
   if p_recipient is null or p_recipient = p_vault or exists (select from public.tokens t where t.contract = p_recipient) then
-    perform ledger.refuse('TG014');
+    perform ledger.refuse('invalid_recipient');
   end if;
   if p_account !~ '^0x[0-9a-f]{40}$' then
-    perform ledger.refuse('TG015');
+    perform ledger.refuse('unsupported_account');
   end if;
 
   insert into public.withdrawal_nonces (account, chain_id, vault, next_on_chain)
@@ -72,15 +72,15 @@ begin
   -- ledger.post guards the balance again; looking first gives this refusal its place before the two below.
   if not exists (select from public.balances b
       where b.account = p_account and b.wallet = 'spot' and b.token = p_token and b.available >= p_amount) then
-    perform ledger.refuse('TG004');
+    perform ledger.refuse('insufficient_balance');
   end if;
   if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
       and w.account = p_account and w.status = 'reserved') then
-    perform ledger.refuse('TG011');
+    perform ledger.refuse('withdrawal_in_progress');
   end if;
   if (select count(*) from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault
       and w.account = p_account and w.status in ('reserved', 'signed')) >= v_open_max then
-    perform ledger.refuse('TG024');
+    perform ledger.refuse('limit_reached');
   end if;
 
   select min(candidate.nonce) into v_nonce from (

@@ -11,7 +11,7 @@ begin
   if exists (select from public.ended_sessions e where e.id = p_id)
      or exists (select from public.session_cutoffs c where c.account = p_account
        and case when p_generation is null then p_issued_at <= c.valid_from else p_generation < c.generation end) then
-    perform ledger.refuse('TG031');
+    perform ledger.refuse('session_ended');
   end if;
   return true;
 end $$;

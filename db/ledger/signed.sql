@@ -27,7 +27,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 begin
   if not exists (select from public.agent_wallets w
       where w.agent_wallet = p_agent and w.account = p_account and w.revoked_at is null) then
-    perform ledger.refuse('TG021');
+    perform ledger.refuse('agent_not_authorized');
   end if;
 end $$;
 
@@ -47,7 +47,7 @@ begin
   perform pg_advisory_xact_lock(hashtextextended('message' || E'\n' || encode(p_digest, 'hex'), 0));
   select * into v_first from public.signed_messages m where m.digest = p_digest;
   if found then
-    perform ledger.refuse('TG023', case when v_first.account = p_account and v_first.transfer_id is not null then
+    perform ledger.refuse('duplicate_signature', case when v_first.account = p_account and v_first.transfer_id is not null then
       ledger.first_movement(v_first.transfer_id)::text end);
   end if;
 end $$;

@@ -16,7 +16,7 @@ begin
   if found then
     -- A pause that came while KMS worked holds: this signature is one the pause was meant to stop.
     if ledger.withdrawals_paused(v_row.account) then
-      perform ledger.refuse('TG010');
+      perform ledger.refuse('withdrawals_paused');
     elsif cardinality(ledger.lost_ids(p_seen, p_signed)) > 0 then
       -- Only the caller's word: settle asks the witness itself in its next run, and what it notices a person must reconcile.
       perform ledger.pause_withdrawals('a withdrawal misses what the ledger’s witness has seen: settle looks at it in its next run');
@@ -36,7 +36,7 @@ begin
     -- The same signature again is this caller repeating a call whose answer was lost: nobody else has it.
     select * into v_row from public.withdrawals w where w.id = p_id and w.status = 'signed' and w.signature = p_signature;
     if not found then
-      perform ledger.refuse('TG013');
+      perform ledger.refuse('reservation_gone');
     end if;
     v_answer := ledger.withdrawal_answer(p_id);
   end if;

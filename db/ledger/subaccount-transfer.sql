@@ -27,7 +27,7 @@ begin
   if p_key is not null then
     v_first := ledger.find_key(p_account, v_endpoint, p_key);
     if v_first.movement_id is not null then
-      perform ledger.refuse('TG022', ledger.first_movement(v_first.movement_id)::text);
+      perform ledger.refuse('duplicate_idempotency_key', ledger.first_movement(v_first.movement_id)::text);
     end if;
   end if;
   perform ledger.claim_message(p_account, p_digest);
@@ -35,10 +35,10 @@ begin
   -- A relationship never ends, so it needs no lock.
   if p_account = p_to or not exists (select from public.subaccounts s
       where (s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account)) then
-    perform ledger.refuse('TG020');
+    perform ledger.refuse('invalid_relationship');
   end if;
   if p_amount is null or not (p_amount > 0) then
-    perform ledger.refuse('TG002');
+    perform ledger.refuse('invalid_amount');
   end if;
   perform ledger.checked_token(p_token, p_amount);
 

@@ -10,13 +10,13 @@ begin
   perform ledger.lock_accounts(array[p_main, p_sub]);
 
   if exists (select from public.subaccounts s where s.subaccount = p_sub and s.main_account = p_main) then
-    perform ledger.refuse('TG025');
+    perform ledger.refuse('already_exists');
   end if;
   if exists (select from public.subaccounts s where s.subaccount = p_main) then
-    perform ledger.refuse('TG026');
+    perform ledger.refuse('main_is_subaccount');
   end if;
   if exists (select from public.subaccounts s where s.subaccount = p_sub) then
-    perform ledger.refuse('TG027');
+    perform ledger.refuse('sub_is_subaccount');
   end if;
   -- Its row first: whoever moves money to it at the same moment has either done so by now, or waits and finds the family.
   v_main := ledger.open_account(p_main);
@@ -24,10 +24,10 @@ begin
   -- Every movement leaves a balance row for ever, so a row is a history too.
   if exists (select from ledger.balances b where b.family_no = v_sub.family_no and b.account_no = v_sub.account_no)
      or exists (select from public.subaccounts s where s.main_account = p_sub) then
-    perform ledger.refuse('TG028');
+    perform ledger.refuse('account_in_use');
   end if;
   if (select count(*) from public.subaccounts s where s.main_account = p_main) >= p_limit then
-    perform ledger.refuse('TG024');
+    perform ledger.refuse('limit_reached');
   end if;
 
   perform ledger.release_agents(array[p_main, p_sub]);

@@ -18,11 +18,11 @@ begin
   end if;
 
   if p_direction is null or p_direction not in ('perp_to_spot', 'spot_to_perp') then
-    perform ledger.refuse('TG007');
+    perform ledger.refuse('invalid_direction');
   end if;
   select t.decimals into v_decimals from public.tokens t where t.symbol = p_token and t.transferable;
   if not found then
-    perform ledger.refuse('TG001');
+    perform ledger.refuse('unsupported_token');
   end if;
   v_refusal := ledger.amount_refusal(p_amount, v_decimals);
   if v_refusal is not null then

@@ -95,8 +95,8 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/core.sql',
-      from: "then 'TG002'\n  when p_amount <= 0 then 'TG003' end",
-      to: "then 'TG002' end",
+      from: "then 'invalid_amount'\n  when p_amount <= 0 then 'amount_not_positive' end",
+      to: "then 'invalid_amount' end",
       why: 'zero and negative amounts get as far as the movement',
       tests: ['tests/withdraw-refusals.test.ts'],
     },
