@@ -1,13 +1,13 @@
 /**
- * How a function reaches Postgres: Drizzle's statements over Neon's HTTP protocol, one round trip a call, no connection
- * kept. Drizzle's query builder is in tables.ts: it is 20 KB gzipped, and calling a verb needs none of it.
+ * How a function reaches Postgres: Drizzle over Neon's HTTP protocol, one round trip a call, no connection kept. One
+ * statement is one transaction. There is no other door.
  *
  * A verb's refusal comes back with its name as the message of a SQLSTATE of its own and is thrown as `LedgerRefusal`;
  * everything else is a `DatabaseError`, whose `outcome` says whether the statement can have taken effect.
  */
-import { neon, neonConfig, types, type NeonQueryFunction } from '@neondatabase/serverless'
+import { neon, neonConfig, type NeonQueryFunction } from '@neondatabase/serverless'
 import type { SQL } from 'drizzle-orm'
-import { CasingCache } from 'drizzle-orm/casing'
+import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, REFUSED } from './errors.ts'
 import { askFront, FrontError } from './front.ts'
 import { isBusy, isSqlstate, outcomeOf, type Failure } from './outcome.ts'
@@ -62,10 +62,6 @@ neonConfig.fetchEndpoint = (host, port, options) => {
 
 neonConfig.fetchFunction = askFront
 
-// Types date, timestamp, timestamptz: a Date would drop microseconds. Drizzle's driver does the same, but only once it is used.
-const TIMESTAMPS = [1082, 1114, 1184]
-for (const type of TIMESTAMPS) types.setTypeParser(type, (text: string) => text)
-
 /** One client a connection string and isolate: the HTTP driver keeps no socket, so requests may share it. */
 const clients = new Map<string, Omit<Database, 'spent'>>()
 
@@ -79,7 +75,7 @@ export function connect(databaseUrl: string, timeoutMs: number): Database {
   return { ...known, spent: { ms: 0, roundTrips: 0 } }
 }
 
-/** No call may wait for ever, and the driver sets no limit. Drizzle's builder asks by `query` too. */
+/** No call may wait for ever, and the driver sets no limit. */
 function withTimeout(client: Client, timeoutMs: number): Client {
   const query = client.query.bind(client)
   const limited = (text: string, values?: unknown[], options?: object) =>
@@ -87,11 +83,14 @@ function withTimeout(client: Client, timeoutMs: number): Client {
   return Object.assign(client, { query: limited as Client['query'] })
 }
 
-/** Runs one read or write, timed, with its error sorted. */
-export async function run<T>(db: Database, statement: (client: Client) => PromiseLike<T>): Promise<T> {
+/** Runs one statement of Drizzle's, timed, with its error sorted. */
+export async function run<T>(
+  db: Database,
+  statement: (query: NeonHttpDatabase) => PromiseLike<T>,
+): Promise<T> {
   const startedAt = Date.now()
   try {
-    return await db.turns.take(db.timeoutMs, async () => await statement(clientOf(db)))
+    return await db.turns.take(db.timeoutMs, async () => await statement(queryOf(db)))
   } catch (error) {
     throw sorted(error)
   } finally {
@@ -100,27 +99,25 @@ export async function run<T>(db: Database, statement: (client: Client) => Promis
   }
 }
 
-function clientOf({ client, session }: Database): Client {
-  if (!session) return client
-  const query = async (text: string, values: unknown[] = [], options?: object) =>
-    await client.query(...gated(text, values, session), options)
-  // Whatever else a client can do would pass the gate by.
-  return { query } as unknown as Client
+/** Of the clients that live as long as the isolate; one that carries a session lives as long as its call. */
+const doors = new WeakMap<Client, NeonHttpDatabase>()
+
+function queryOf({ client, session }: Database): NeonHttpDatabase {
+  if (session) {
+    const query = async (text: string, values: unknown[] = [], options?: object) =>
+      await client.query(...gated(text, values, session), options)
+    // Whatever else a client can do would pass the gate by.
+    return drizzle({ query } as unknown as Client)
+  }
+  const known = doors.get(client) ?? drizzle(client)
+  doors.set(client, known)
+  return known
 }
 
 /** Runs one statement; its rows come as the driver reads them: bigint, numeric and times are text. */
 export async function execute<Row>(db: Database, statement: SQL): Promise<Row[]> {
-  const { sql, params } = statement.toQuery(POSTGRES)
-  const { rows } = await run(db, (client) => client.query(sql, params))
+  const { rows } = await run(db, (query) => query.execute(statement))
   return rows as Row[]
-}
-
-/** How a statement is written for Postgres, as drizzle's own dialect does. */
-const POSTGRES = {
-  casing: new CasingCache(),
-  escapeName: (name: string) => `"${name.replaceAll('"', '""')}"`,
-  escapeParam: (at: number) => `$${at + 1}`,
-  escapeString: (text: string) => `'${text.replaceAll("'", "''")}'`,
 }
 
 /**
@@ -140,7 +137,7 @@ export async function callVerb<Result>(db: Database, statement: SQL): Promise<Re
   }
 }
 
-/** Drizzle's builder and the driver wrap errors: the first that says something is the one that counts. */
+/** Drizzle and the driver wrap errors: the first that says something is the one that counts. */
 function sorted(error: unknown): Error {
   if (error instanceof DatabaseError) return error
   const { detail, ...failure } = failureOf(error)

@@ -1,7 +1,6 @@
 import { and, eq, isNull, sql } from 'drizzle-orm'
-import { callVerb, type Database, type Push } from '../client.ts'
+import { callVerb, type Database, type Push, run } from '../client.ts'
 import { counterDoubts } from '../schema.ts'
-import { readTables } from '../tables.ts'
 import type { BlockMark, VaultKey } from './record-logs.ts'
 
 /** `blocked`: nothing is signed for the account until its counter is explained. `contradicted`: it is explained after all. */
@@ -23,7 +22,7 @@ export async function doubtedAccounts(
   { chainId, vault }: VaultKey,
   limit: number,
 ): Promise<string[]> {
-  const rows = await readTables(db, (query) =>
+  const rows = await run(db, (query) =>
     query
       .select({ account: counterDoubts.account })
       .from(counterDoubts)

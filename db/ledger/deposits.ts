@@ -1,7 +1,6 @@
 import { and, desc, eq, gte, lt, sql, type SQL } from 'drizzle-orm'
-import type { Database } from '../client.ts'
+import { type Database, run } from '../client.ts'
 import { deposits } from '../schema.ts'
-import { readTables } from '../tables.ts'
 
 export interface DepositRow {
   id: string
@@ -44,7 +43,7 @@ export async function listDeposits(
     end === undefined ? undefined : lt(deposits.createdAt, sql`to_timestamp(${end})`),
     cursor === undefined ? undefined : lt(deposits.id, cursor),
   ]
-  return await readTables(db, (query) =>
+  return await run(db, (query) =>
     query
       .select({
         id: deposits.id,

@@ -1,8 +1,7 @@
 import { and, asc, eq, lt, sql } from 'drizzle-orm'
-import { callVerb, type Database, type Push } from '../client.ts'
+import { callVerb, type Database, type Push, run } from '../client.ts'
 import { withdrawals } from '../schema.ts'
 import type { BlockMark, VaultKey } from './record-logs.ts'
-import { readTables } from '../tables.ts'
 
 export interface DueWithdrawal {
   id: string
@@ -26,7 +25,7 @@ export async function dueWithdrawals(
   limit: number,
   after: DueWithdrawal | undefined,
 ): Promise<DueWithdrawal[]> {
-  return await readTables(db, (query) =>
+  return await run(db, (query) =>
     query
       .select({ id: withdrawals.id, account: withdrawals.account, deadline: withdrawals.deadline })
       .from(withdrawals)

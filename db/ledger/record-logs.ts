@@ -1,7 +1,6 @@
 import { and, eq, inArray, sql } from 'drizzle-orm'
-import { callVerb, type Database } from '../client.ts'
+import { callVerb, type Database, run } from '../client.ts'
 import { chainCursors, chainLogs, type NodeLimit } from '../schema.ts'
-import { readTables } from '../tables.ts'
 
 export interface VaultKey {
   chainId: number
@@ -41,7 +40,7 @@ export interface Recorded {
 }
 
 export async function readCursor(db: Database, { chainId, vault }: VaultKey): Promise<Cursor | undefined> {
-  const rows = await readTables(db, (query) =>
+  const rows = await run(db, (query) =>
     query
       .select({
         number: chainCursors.blockNumber,
@@ -109,7 +108,7 @@ export async function storedTimes(
   { chainId }: VaultKey,
   transactions: string[],
 ): Promise<Map<string, number>> {
-  const rows = await readTables(db, (query) =>
+  const rows = await run(db, (query) =>
     query
       .selectDistinct({ hash: chainLogs.blockHash, timestamp: chainLogs.blockTimestamp })
       .from(chainLogs)

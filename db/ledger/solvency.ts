@@ -1,8 +1,7 @@
 import { and, asc, eq, isNotNull, sql } from 'drizzle-orm'
-import { callVerb, type Database } from '../client.ts'
+import { callVerb, type Database, run } from '../client.ts'
 import { solvencyChecks, tokens } from '../schema.ts'
 import type { VaultKey } from './record-logs.ts'
-import { readTables } from '../tables.ts'
 
 /** Summing all balances may take a twentieth of the time: cheap sums are due each minute, dear ones less often. */
 const SUM_COST_FACTOR = 20
@@ -12,7 +11,7 @@ export async function tokensToCheck(
   db: Database,
   { chainId, vault }: VaultKey,
 ): Promise<{ symbol: string; contract: string; due: boolean }[]> {
-  const rows = await readTables(db, (query) =>
+  const rows = await run(db, (query) =>
     query
       .select({
         symbol: tokens.symbol,

@@ -1,8 +1,7 @@
 import { and, desc, eq, gte, lt, sql } from 'drizzle-orm'
 import type { NeonHttpDatabase } from 'drizzle-orm/neon-http'
-import type { Database } from '../client.ts'
+import { type Database, run } from '../client.ts'
 import { withdrawalNonces, withdrawals } from '../schema.ts'
-import { readTables } from '../tables.ts'
 
 export const WITHDRAWAL_STATUSES = withdrawals.status.enumValues
 export type WithdrawalStatus = (typeof WITHDRAWAL_STATUSES)[number]
@@ -64,7 +63,7 @@ export async function listWithdrawals(
 ): Promise<WithdrawalRow[]> {
   const { status, token, start, end, cursor, limit } = filter
   // Ids carry the time of the request, so a span of time is a span of the index by account and id.
-  return await readTables(db, (query) =>
+  return await run(db, (query) =>
     select(query)
       .where(
         and(
@@ -86,7 +85,7 @@ export async function findWithdrawal(
   account: string,
   id: string,
 ): Promise<WithdrawalRow | undefined> {
-  const rows = await readTables(db, (query) =>
+  const rows = await run(db, (query) =>
     select(query).where(and(eq(withdrawals.account, account), eq(withdrawals.id, id))),
   )
   return rows[0]

@@ -97,8 +97,8 @@ export const sessions: Area = {
     },
     {
       file: 'db/client.ts',
-      from: '  if (!session) return client\n',
-      to: '  return client\n',
+      from: '  if (session) {\n',
+      to: '  if (session === null) {\n',
       why: 'no function ever learns that a session has ended',
       tests: ['tests/sign-out.test.ts'],
     },
