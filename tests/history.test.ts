@@ -118,7 +118,7 @@ describe('an item', () => {
 
   test('shows only what is safe of the reference, an agent only to the side that paid, and a freeze without a counterparty', async () => {
     const [payer, payee] = await Promise.all([client.newAccount({ USDT: '5' }), client.newAccount()])
-    await client.sql('select ledger.subaccount_create($1, $2, 9)', [payer.account, payee.account])
+    await client.sql('select ledger.create_subaccount($1, $2, 9)', [payer.account, payee.account])
     // Posted as the owner: other functions' verbs write these kinds, and their fields must not leak through this read.
     await client.sql(
       `select ledger.post('subaccount_spot_transfer', 'USDT', 1, $1, 'spot', $2, 'spot',

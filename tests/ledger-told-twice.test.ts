@@ -122,7 +122,7 @@ test('a login that leaked moves nothing between wallets that are nobody’s', as
   const before = await movements()
   for (const wallet of ['system', 'vault', '', null])
     await expect(
-      stage.owner.query('select ledger.subaccount_transfer($1, null, $2, $3, $4, 5, null, $5, $6)', [
+      stage.owner.query('select ledger.transfer_in_family($1, null, $2, $3, $4, 5, null, $5, $6)', [
         ...[main, sub, wallet, token, randomBytes(32), (time + 60) * 1000],
       ]),
       String(wallet),

@@ -65,7 +65,7 @@ test('an account that is credited while it becomes a subaccount is in use: it st
   try {
     await crediting.query('begin')
     await crediting.query('select ledger.credit($1, $2, 5, null, null, null, null)', [sub, token])
-    const becoming = sql('select ledger.subaccount_create($1, $2, 9)', [main, sub]).then(
+    const becoming = sql('select ledger.create_subaccount($1, $2, 9)', [main, sub]).then(
       () => 'created',
       (error: unknown) => (error as Error).message,
     )
@@ -88,7 +88,7 @@ test('an account that is credited for the first time as it becomes a subaccount 
   await becoming.connect()
   try {
     await becoming.query('begin')
-    await becoming.query('select ledger.subaccount_create($1, $2, 9)', [main, sub])
+    await becoming.query('select ledger.create_subaccount($1, $2, 9)', [main, sub])
     const credited = give(sub, '5')
     await until(
       async () => (await sql(`select from pg_locks where not granted`)).length > 0,

@@ -112,7 +112,7 @@ test('the cron function fails where its run did, and only there', async () => {
   const bindings = { ...s.stack.env, WITNESS: witnessBinding() }
   try {
     await expect(scheduled(undefined, bindings)).resolves.toBeUndefined()
-    await s.client.sql('alter function ledger.upkeep(bigint, text) rename to upkeep_gone')
+    await s.client.sql('alter function ledger.run_upkeep(bigint, text) rename to upkeep_gone')
     try {
       await expect(scheduled(undefined, bindings)).rejects.toThrow('this run of settle failed')
     } finally {

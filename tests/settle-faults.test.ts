@@ -211,7 +211,7 @@ describe('a run that is cut off', () => {
         struck.push(fault.query)
       }
       // Every verb of a run was struck, and not one of them many times.
-      for (const verb of ['stale_reservations', 'upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
+      for (const verb of ['stale_reservations', 'run_upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
         expect(struck.some((query) => query.includes(verb)), verb).toBe(true) // prettier-ignore
     },
     240_000,
@@ -244,7 +244,7 @@ describe('a run that is cut off', () => {
   test('because upkeep is refused settles all the same, and still counts as failed', async () => {
     const { states } = await paidAndUnused()
     const before = await newest()
-    await s.client.sql('alter function ledger.upkeep(bigint, text) rename to upkeep_gone')
+    await s.client.sql('alter function ledger.run_upkeep(bigint, text) rename to upkeep_gone')
     try {
       await expect(s.run()).rejects.toThrow('database error 42883')
     } finally {

@@ -288,7 +288,7 @@ test('ended sessions are forgotten a day after their tokens have ended by themse
     `insert into session_cutoffs (account, generation, valid_from, changed_at) values ($1, 1, 0, now() - interval '1 year')`,
     [account],
   )
-  await client.sql(`select ledger.upkeep(1, '')`)
+  await client.sql(`select ledger.run_upkeep(1, '')`)
   const [left] = await client.sql<{ ended: string; cutoffs: string }>(
     `select (select count(*) from ended_sessions where account = $1) as ended, (select count(*) from session_cutoffs where account = $1) as cutoffs`,
     [account],

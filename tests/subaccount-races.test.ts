@@ -103,19 +103,19 @@ test('a revoke waits for a transfer that has begun, and what the agent begins me
   await holder.query('select 1 from balances where account = $1 for update', [main.address])
   const begun = act()
   const transferPid = await until(
-    async () => await blockedBy(pid, 'subaccount_transfer'),
+    async () => await blockedBy(pid, 'transfer_in_family'),
     'the transfer to wait',
   )
   let answered = false
   const revoked = revoke(main, agent).finally(() => (answered = true))
   const revokePid = await until(
-    async () => answered || (await blockedBy(transferPid, 'agent_revoke')),
+    async () => answered || (await blockedBy(transferPid, 'revoke_agents')),
     'the revoke to wait',
   )
   expect(answered).toBe(false)
   const late = act()
   await until(
-    async () => await blockedBy(revokePid as number, 'subaccount_transfer'),
+    async () => await blockedBy(revokePid as number, 'transfer_in_family'),
     'the late transfer to wait',
   )
   await holder.query('rollback')

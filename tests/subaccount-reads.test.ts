@@ -87,7 +87,7 @@ test('the verb tells both accounts’ streams of a spot transfer, and none of on
   })
   const verb = async (wallet: string, token: string) => {
     const [row] = await client.sql<{ result: { pushes: object[] } }>(
-      `select ledger.subaccount_transfer($1, null, $2, $3, $4, 2, null, sha256($5::bytea), 1) as result`,
+      `select ledger.transfer_in_family($1, null, $2, $3, $4, 2, null, sha256($5::bytea), 1) as result`,
       [main.address, sub.address, wallet, token, newKey()],
     )
     return row?.result.pushes

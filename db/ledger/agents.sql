@@ -1,5 +1,5 @@
 -- Binds a key that may sign transfers for an account. Bound to this account already: nothing changes.
-create or replace function ledger.agent_bind(
+create or replace function ledger.bind_agent(
   p_account text, p_agent text, p_limit integer, p_digest bytea, p_expires_at_ms bigint
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -36,7 +36,7 @@ begin
     'created_at', ledger.unix_milliseconds(v_bound.bound_at));
 end $$;
 
-create or replace function ledger.agent_list(p_account text) returns json
+create or replace function ledger.list_agents(p_account text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   return (
@@ -48,7 +48,7 @@ end $$;
 -- Ends one binding, or with p_agent null every binding, of an account. With p_agent the account itself the key frees itself
 -- from whoever bound it: nobody can take a key that is not theirs. The exclusive lock waits for what agents have begun: when
 -- this has answered, nothing they signed moves any more. Answers how many ended.
-create or replace function ledger.agent_revoke(p_account text, p_agent text, p_digest bytea, p_expires_at_ms bigint)
+create or replace function ledger.revoke_agents(p_account text, p_agent text, p_digest bytea, p_expires_at_ms bigint)
 returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -73,9 +73,9 @@ begin
   return v_revoked;
 end $$;
 
-revoke all on function ledger.agent_bind(text, text, integer, bytea, bigint) from public;
-revoke all on function ledger.agent_list(text) from public;
-revoke all on function ledger.agent_revoke(text, text, bytea, bigint) from public;
-grant execute on function ledger.agent_bind(text, text, integer, bytea, bigint) to tidegate_edge;
-grant execute on function ledger.agent_list(text) to tidegate_edge;
-grant execute on function ledger.agent_revoke(text, text, bytea, bigint) to tidegate_edge;
+revoke all on function ledger.bind_agent(text, text, integer, bytea, bigint) from public;
+revoke all on function ledger.list_agents(text) from public;
+revoke all on function ledger.revoke_agents(text, text, bytea, bigint) from public;
+grant execute on function ledger.bind_agent(text, text, integer, bytea, bigint) to tidegate_edge;
+grant execute on function ledger.list_agents(text) to tidegate_edge;
+grant execute on function ledger.revoke_agents(text, text, bytea, bigint) to tidegate_edge;

@@ -18,12 +18,12 @@ export async function bindAgent(
 ): Promise<AgentBound> {
   return await callVerb(
     db,
-    sql`select ledger.agent_bind(${caller.account}, ${agent}, ${limit}, decode(${caller.digest}, 'hex'), ${caller.expiresAt}) as result`,
+    sql`select ledger.bind_agent(${caller.account}, ${agent}, ${limit}, decode(${caller.digest}, 'hex'), ${caller.expiresAt}) as result`,
   )
 }
 
 export async function listAgents(db: Database, account: string): Promise<Omit<AgentBound, 'account'>[]> {
-  return await callVerb(db, sql`select ledger.agent_list(${account}) as result`)
+  return await callVerb(db, sql`select ledger.list_agents(${account}) as result`)
 }
 
 /**
@@ -39,6 +39,6 @@ export async function revokeAgents(
 ): Promise<number> {
   return await callVerb(
     db,
-    sql`select ledger.agent_revoke(${caller.account}, ${agent}, decode(${caller.digest}, 'hex'), ${caller.expiresAt}) as result`,
+    sql`select ledger.revoke_agents(${caller.account}, ${agent}, decode(${caller.digest}, 'hex'), ${caller.expiresAt}) as result`,
   )
 }

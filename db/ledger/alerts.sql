@@ -21,7 +21,7 @@ end $$;
 
 -- The webhook took these (p_told), or not (p_refused): what it refuses is told again by the next run, then after 1, 3, 7 and 15
 -- minutes, so that the others have their turn meanwhile.
-create or replace function ledger.alerts_notified(p_told uuid[], p_refused uuid[]) returns void
+create or replace function ledger.note_alerts_told(p_told uuid[], p_refused uuid[]) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_now timestamptz := clock_timestamp();
@@ -32,6 +32,6 @@ begin
     where a.id = any(p_refused);
 end $$;
 
-revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.alerts_notified(uuid[], uuid[]) from public;
-grant execute on function ledger.raise_alert(text, text, jsonb), ledger.alerts_notified(uuid[], uuid[]) to tidegate_settle;
-drop function if exists ledger.alerts_notified(uuid[]);
+revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.note_alerts_told(uuid[], uuid[]) from public;
+grant execute on function ledger.raise_alert(text, text, jsonb), ledger.note_alerts_told(uuid[], uuid[]) to tidegate_settle;
+drop function if exists ledger.note_alerts_told(uuid[]);

@@ -26,6 +26,6 @@ export async function alertsNotified(db: Database, told: string[], refused: stri
   const list = (ids: string[]) => `{${ids.join(',')}}`
   await callVerb(
     db,
-    sql`select ledger.alerts_notified(${list(told)}::uuid[], ${list(refused)}::uuid[]) as result`,
+    sql`select ledger.note_alerts_told(${list(told)}::uuid[], ${list(refused)}::uuid[]) as result`,
   )
 }

@@ -1,6 +1,6 @@
 -- Upkeep that needs no chain: next months' partitions, and rows that can no longer matter. doubts: counters are in doubt; listed:
 -- recorded deposits have a token by now. So a run without any need not ask for them. others: see other-vaults.sql.
-create or replace function ledger.upkeep(p_chain_id bigint, p_vault text) returns json
+create or replace function ledger.run_upkeep(p_chain_id bigint, p_vault text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_pruned integer;
@@ -48,6 +48,6 @@ begin
     ) a));
 end $$;
 
-revoke all on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) from public;
-grant execute on function ledger.upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) to tidegate_settle;
+revoke all on function ledger.run_upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) from public;
+grant execute on function ledger.run_upkeep(bigint, text), ledger.finish_run(jsonb, jsonb, bigint, jsonb, integer) to tidegate_settle;
 drop function if exists ledger.finish_run(jsonb, text[]);

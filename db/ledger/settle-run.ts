@@ -19,7 +19,7 @@ export interface Upkeep {
 export async function upkeep(db: Database, { chainId, vault }: VaultKey): Promise<Upkeep> {
   const { others, ...kept } = await callVerb<Omit<Upkeep, 'others'> & { others: OtherVaultRow[] }>(
     db,
-    sql`select ledger.upkeep(${chainId}, ${vault}) as result`,
+    sql`select ledger.run_upkeep(${chainId}, ${vault}) as result`,
   )
   return { ...kept, others: others.map(otherVaultOf) }
 }

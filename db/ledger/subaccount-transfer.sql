@@ -1,7 +1,7 @@
 -- Main account <-> its subaccount, spot wallet or perp margin, on a wallet's signature: one movement, one database turn.
 -- The edge has checked the signature and the times; whether the signer may act, and whether it did already, is decided here.
 -- p_agent: the agent that signed, null when the account did. p_amount: null when the text is not an amount.
-create or replace function ledger.subaccount_transfer(
+create or replace function ledger.transfer_in_family(
   p_account text, p_agent text, p_to text, p_wallet text, p_token text, p_amount numeric, p_key text,
   p_digest bytea, p_expires_at_ms bigint
 ) returns json
@@ -55,5 +55,5 @@ begin
     json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);
 end $$;
 
-revoke all on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) from public;
-grant execute on function ledger.subaccount_transfer(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;
+revoke all on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) from public;
+grant execute on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;

@@ -35,7 +35,7 @@ export async function subaccountTransfer(
   const { account, agent, digest, expiresAt } = input.caller
   return await callVerb(
     db,
-    sql`select ledger.subaccount_transfer(${account}, ${agent}, ${input.to}, ${input.wallet}, ${input.token},
+    sql`select ledger.transfer_in_family(${account}, ${agent}, ${input.to}, ${input.wallet}, ${input.token},
       ${input.amount}::numeric, ${input.idempotencyKey}, decode(${digest}, 'hex'), ${expiresAt}) as result`,
   )
 }

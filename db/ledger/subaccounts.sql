@@ -1,6 +1,6 @@
 -- Makes an unused account the subaccount of another. Both have signed; a relationship never ends, so a replay only
 -- finds it there.
-create or replace function ledger.subaccount_create(p_main text, p_sub text, p_limit integer) returns json
+create or replace function ledger.create_subaccount(p_main text, p_sub text, p_limit integer) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_main ledger.accounts;
@@ -38,7 +38,7 @@ begin
 end $$;
 
 -- The subaccounts of an account with their perp margin in USDT, for the account or its agent.
-create or replace function ledger.subaccount_list(p_account text, p_agent text) returns json
+create or replace function ledger.list_subaccounts(p_account text, p_agent text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   if p_agent is not null then
@@ -54,7 +54,7 @@ begin
     where s.main_account = p_account);
 end $$;
 
-revoke all on function ledger.subaccount_create(text, text, integer) from public;
-revoke all on function ledger.subaccount_list(text, text) from public;
-grant execute on function ledger.subaccount_create(text, text, integer) to tidegate_edge;
-grant execute on function ledger.subaccount_list(text, text) to tidegate_edge;
+revoke all on function ledger.create_subaccount(text, text, integer) from public;
+revoke all on function ledger.list_subaccounts(text, text) from public;
+grant execute on function ledger.create_subaccount(text, text, integer) to tidegate_edge;
+grant execute on function ledger.list_subaccounts(text, text) to tidegate_edge;

@@ -28,7 +28,7 @@ export async function createSubaccount(
   sub: string,
   limit: number,
 ): Promise<SubaccountCreated> {
-  return await callVerb(db, sql`select ledger.subaccount_create(${main}, ${sub}, ${limit}) as result`)
+  return await callVerb(db, sql`select ledger.create_subaccount(${main}, ${sub}, ${limit}) as result`)
 }
 
 /** @throws LedgerRefusal agent_not_authorized */
@@ -37,5 +37,5 @@ export async function listSubaccounts(
   account: string,
   agent: string | null,
 ): Promise<SubaccountRow[]> {
-  return await callVerb(db, sql`select ledger.subaccount_list(${account}, ${agent}) as result`)
+  return await callVerb(db, sql`select ledger.list_subaccounts(${account}, ${agent}) as result`)
 }

@@ -1,7 +1,7 @@
 -- What settle found when it asked the vault itself. Signing pauses whether there are withdrawals or not: a signature that the
 -- vault does not take freezes an amount for nothing. What an event has told already is not told twice.
 -- p_differs: {signer: {configured, vault}, domain: {configured, vault}, paused: true}, only what differs.
-create or replace function ledger.vault_differs(p_chain_id bigint, p_vault text, p_block bigint, p_differs jsonb) returns void
+create or replace function ledger.report_vault_differs(p_chain_id bigint, p_vault text, p_block bigint, p_differs jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_names text := (select string_agg(d.name, ', ' order by d.name) from jsonb_object_keys(p_differs) d(name));
@@ -16,7 +16,7 @@ begin
 end $$;
 
 -- p_code: there is a contract, and it does not answer as a vault does.
-create or replace function ledger.not_a_vault(p_chain_id bigint, p_vault text, p_block bigint, p_code boolean) returns void
+create or replace function ledger.report_no_vault(p_chain_id bigint, p_vault text, p_block bigint, p_code boolean) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
   perform ledger.raise_alert('no_vault', 'no_vault',
@@ -41,7 +41,7 @@ begin
   end if;
 end $$;
 
-revoke all on function ledger.vault_differs(bigint, text, bigint, jsonb), ledger.not_a_vault(bigint, text, bigint, boolean),
+revoke all on function ledger.report_vault_differs(bigint, text, bigint, jsonb), ledger.report_no_vault(bigint, text, bigint, boolean),
   ledger.report_vault(uuid, jsonb) from public;
-grant execute on function ledger.vault_differs(bigint, text, bigint, jsonb), ledger.not_a_vault(bigint, text, bigint, boolean) to tidegate_settle;
+grant execute on function ledger.report_vault_differs(bigint, text, bigint, jsonb), ledger.report_no_vault(bigint, text, bigint, boolean) to tidegate_settle;
 grant execute on function ledger.report_vault(uuid, jsonb) to tidegate_edge;

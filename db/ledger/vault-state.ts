@@ -11,7 +11,7 @@ export async function vaultDiffers(
 ): Promise<void> {
   await callVerb(
     db,
-    sql`select ledger.vault_differs(${chainId}, ${vault}, ${block}, ${JSON.stringify(differs)}::jsonb) as result`,
+    sql`select ledger.report_vault_differs(${chainId}, ${vault}, ${block}, ${JSON.stringify(differs)}::jsonb) as result`,
   )
 }
 
@@ -22,7 +22,10 @@ export async function notAVault(
   block: number,
   contract: boolean,
 ): Promise<void> {
-  await callVerb(db, sql`select ledger.not_a_vault(${chainId}, ${vault}, ${block}, ${contract}) as result`)
+  await callVerb(
+    db,
+    sql`select ledger.report_no_vault(${chainId}, ${vault}, ${block}, ${contract}) as result`,
+  )
 }
 
 /** Opens an alert: a withdrawal was refused for what the newest block says of the vault. @param faults as VaultFault names them */

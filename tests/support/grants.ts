@@ -6,9 +6,9 @@ import type { EdgeRole } from '../../scripts/stack/database.ts'
  */
 export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
   tidegate_edge: [
-    'agent_bind',
-    'agent_list',
-    'agent_revoke',
+    'bind_agent',
+    'list_agents',
+    'revoke_agents',
     'create_api_key',
     'entries_of',
     'first_id',
@@ -26,9 +26,9 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'sign_in',
     'sign_out',
     'store_signature',
-    'subaccount_create',
-    'subaccount_list',
-    'subaccount_transfer',
+    'create_subaccount',
+    'list_subaccounts',
+    'transfer_in_family',
     'system_account',
     'taker_id',
     'time_of',
@@ -37,7 +37,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
   ],
   tidegate_admin: ['credit'],
   tidegate_settle: [
-    'alerts_notified',
+    'note_alerts_told',
     'check_coins',
     'check_open_withdrawals',
     'check_readable',
@@ -47,7 +47,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'expire',
     'finish_run',
     'mark_run',
-    'not_a_vault',
+    'report_no_vault',
     'note_reading',
     'other_vaults',
     'raise_alert',
@@ -60,7 +60,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'settle_counters',
     'settle_events',
     'start_cursor',
-    'upkeep',
-    'vault_differs',
+    'run_upkeep',
+    'report_vault_differs',
   ],
 }

@@ -60,7 +60,7 @@ export interface LedgerStage {
 export async function newCast(owner: pg.Pool, order: readonly number[] = [0, 1, 2]): Promise<string[]> {
   const evm = Array.from({ length: 3 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
   const accounts = [...order.map((at) => evm[at]!), solanaWallet(randomBytes(32)).address]
-  await owner.query('select ledger.subaccount_create($1, $2, 100)', [accounts[0], accounts[1]])
+  await owner.query('select ledger.create_subaccount($1, $2, 100)', [accounts[0], accounts[1]])
   return accounts
 }
 
