@@ -125,7 +125,9 @@ describe('an account’s socket is told', () => {
     const { token } = await client.newAccount({ DF: '5' })
     const stream = await openStream(stack.manifest.wsUrl, { bearer: token })
     opened.push(stream)
-    stack.proxy.control({ next: [{ kind: 'cutBeforeSend', match: 'from ledger.accounts a join (ledger.balances b' }] })
+    stack.proxy.control({
+      next: [{ kind: 'cutBeforeSend', match: 'from ledger.accounts a join (ledger.balances b' }],
+    })
     stream.say({ type: 'subscribe', channel: 'spot:user:balances' })
     expect(await stream.closed).toEqual({
       code: 1013,

@@ -355,7 +355,8 @@ export class ChainModel extends LedgerModel {
     if (units >= TOTAL_MAX) return { reason: 'amount_too_large' }
     if (this.row(log.account, 'spot', token.symbol).available + units >= TOTAL_MAX)
       return { reason: 'failed: 22003 numeric field overflow' }
-    if (!this.fits(log.account, 'spot', token.symbol, units)) return { reason: 'failed: TG000 invalid_amount' }
+    if (!this.fits(log.account, 'spot', token.symbol, units))
+      return { reason: 'failed: TG000 invalid_amount' }
     this.change(log.account, 'spot', token.symbol, units, 0n)
     this.#cross('deposit', token.symbol, units)
     return { pushed: true, deposited: true }
