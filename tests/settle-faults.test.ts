@@ -211,7 +211,7 @@ describe('a run that is cut off', () => {
         struck.push(fault.query)
       }
       // Every verb of a run was struck, and not one of them many times.
-      for (const verb of ['stale_reservations', 'run_upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'alerts_notified']) // prettier-ignore
+      for (const verb of ['stale_reservations', 'run_upkeep', 'chain_cursors', 'record_logs', 'settle_events', '"withdrawals"', 'ledger.expire', 'check_open', 'finish_run', 'note_alerts_told']) // prettier-ignore
         expect(struck.some((query) => query.includes(verb)), verb).toBe(true) // prettier-ignore
     },
     240_000,
@@ -248,7 +248,7 @@ describe('a run that is cut off', () => {
     try {
       await expect(s.run()).rejects.toThrow('database error 42883')
     } finally {
-      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to upkeep')
+      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to run_upkeep')
     }
     expect([await states(), await outcomes(before), await s.alerts()]).toEqual([
       ['confirmed', 'expired'],
