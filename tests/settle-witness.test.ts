@@ -124,10 +124,11 @@ test('a lost payment is booked also where a later withdrawal has taken its nonce
 })
 
 test('lost payments are booked in the order of the chain, and their accounts locked in the order of every verb', async () => {
-  const holders = [await s.account('1'), await s.account('1')].sort((a, b) => (a.id < b.id ? 1 : -1))
+  const [older, newer] = [await s.account('1'), await s.account('1')]
+  const holders = [newer, older]
   s.witness.state = { ...s.witness.state, mark: randomUUID() }
   const place = { chainId: s.stack.manifest.chainId, vault: s.vault, contract: s.df }
-  // The account that sorts last was paid first.
+  // The account with the higher number was paid first.
   const logs = []
   for (const { id: account } of holders)
     logs.push(await storeLog(s.client.sql, { ...place, event: 'withdrawal', account, data: withdrawalData(10n ** 18n, 0) })) // prettier-ignore

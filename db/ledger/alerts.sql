@@ -34,4 +34,3 @@ end $$;
 
 revoke all on function ledger.raise_alert(text, text, jsonb), ledger.resolve_alert(uuid, text), ledger.note_alerts_told(uuid[], uuid[]) from public;
 grant execute on function ledger.raise_alert(text, text, jsonb), ledger.note_alerts_told(uuid[], uuid[]) to tidegate_settle;
-drop function if exists ledger.note_alerts_told(uuid[]);
