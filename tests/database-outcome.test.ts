@@ -174,16 +174,19 @@ describe('a statement that failed', () => {
   })
 
   test('in time is asked for with a time limit: no call waits for ever', async () => {
+    let hasLimit = false
     vi.stubGlobal(
       'fetch',
       async (_url: string, { signal }: RequestInit) =>
-        await new Promise((_, reject) =>
-          signal!.addEventListener('abort', () => reject(signal!.reason as unknown as Error)),
-        ),
+        await new Promise((_, reject) => {
+          hasLimit = signal instanceof AbortSignal
+          if (!hasLimit) return reject(new Error('no limit'))
+          signal!.addEventListener('abort', () => reject(signal!.reason as unknown as Error))
+        }),
     )
     const db = connect('postgresql://u:p@slow.example.com/d', 10)
     const error: unknown = await callVerb(db, sql`select 1`).catch((thrown: unknown) => thrown)
-    expect((error as DatabaseError).outcome).toBe('unknown')
+    expect([hasLimit, (error as DatabaseError).outcome]).toEqual([true, 'unknown'])
   })
 
   test.each(['40001', '40P01'])('with %s is asked for again, three times at most', async (code) => {

@@ -188,6 +188,13 @@ describe('a token on an open socket', () => {
     expect(socket.types).not.toContain('auth_result')
   })
 
+  test('that is refused leaves what came with it undone', async () => {
+    const socket = await open(sessionOf(90))
+    await say(socket, { type: 'subscribe', ...CHANNEL, token: 't' })
+    await tell(push(1))
+    expect([socket.types, socket.closed]).toEqual([['auth_result'], undefined])
+  })
+
   test('may be refused four times, and the fifth closes the socket', async () => {
     const socket = await open(sessionOf(90))
     for (let times = 1; times <= 5; times += 1) {
@@ -224,6 +231,22 @@ describe('a subscriber', () => {
     give([push(3)])
     await subscribing
     expect(socket.types).toEqual(['subscribed', 'unsubscribed'])
+  })
+
+  test('that leaves and comes back while the snapshot is read is sent one snapshot', async () => {
+    const give: ((rows: Push[]) => void)[] = []
+    parts.snapshot = async () => await new Promise((resolve) => give.push(resolve))
+    const socket = await open(sessionOf(60))
+    const first = say(socket, { type: 'subscribe', ...CHANNEL })
+    await vi.waitFor(() => expect(give).toHaveLength(1))
+    await say(socket, { type: 'unsubscribe', ...CHANNEL })
+    const second = say(socket, { type: 'subscribe', ...CHANNEL })
+    give[0]!([push(3)])
+    await vi.waitFor(() => expect(give).toHaveLength(2))
+    give[1]!([push(3)])
+    await Promise.all([first, second])
+    expect(versions(socket)).toEqual([3])
+    expect(socket.types.slice(0, 3)).toEqual(['subscribed', 'unsubscribed', 'subscribed'])
   })
 
   test('is sent what was committed while the snapshot was read, each version once', async () => {

@@ -81,6 +81,9 @@ test('a missing perp margin has a name of its own, and only there', async () => 
   const error = new LedgerRefusal('insufficient_balance', undefined)
   const ids = [renderPerpError, renderSignedError].map((render) => render(error, 'id').outcome)
   expect(ids).toEqual(['insufficient_perp_balance', 'insufficient_spot_balance'])
+  expect(renderPerpError(new LedgerRefusal('unsupported_token', undefined), 'id').outcome).toBe(
+    'asset_not_found',
+  )
   const other = new ApiError('RATE_LIMITED', 'wait', { headers: { 'Retry-After': '10' } })
   const { response } = renderPerpError(other, 'id')
   expect([response.status, response.headers.get('retry-after')]).toEqual([429, '10'])

@@ -171,4 +171,5 @@ test('where nothing can be given back now, nobody is told that it was', async ()
     code: 'SIGNER_UNAVAILABLE',
     message: expect.stringContaining('come back by themselves'),
   })
+  expect((end as Error).message).not.toContain('funds are back')
 })
