@@ -74,23 +74,24 @@ export class FaultPlan {
   }
 }
 
+/** What KMS says where it refuses; the other faults are answers: late, cut off, or wrong. */
+const REFUSED: Partial<Record<Fault['kind'], (arn: string, operation: Operation) => AwsError>> = {
+  throttle: () =>
+    new AwsError('ThrottlingException', 'You have exceeded the rate at which you may call KMS.'),
+  error500: () => new AwsError('KMSInternalException', 'Internal failure.', 500),
+  denied: (arn, operation) =>
+    new AwsError(
+      'AccessDeniedException',
+      `User: arn:aws:iam::000000000000:user/tidegate is not authorized to perform: kms:${operation} on resource: ${arn}`,
+    ),
+  disabled: (arn) => new AwsError('DisabledException', `${arn} is disabled.`),
+  deleted: (arn) => new AwsError('KMSInvalidStateException', `${arn} is pending deletion.`),
+}
+
 /** @throws AwsError where the fault is a refusal, in KMS's words */
 export function refuse(fault: Fault | undefined, arn: string, operation: Operation): void {
-  switch (fault?.kind) {
-    case 'throttle':
-      throw new AwsError('ThrottlingException', 'You have exceeded the rate at which you may call KMS.')
-    case 'error500':
-      throw new AwsError('KMSInternalException', 'Internal failure.', 500)
-    case 'denied':
-      throw new AwsError(
-        'AccessDeniedException',
-        `User: arn:aws:iam::000000000000:user/tidegate is not authorized to perform: kms:${operation} on resource: ${arn}`,
-      )
-    case 'disabled':
-      throw new AwsError('DisabledException', `${arn} is disabled.`)
-    case 'deleted':
-      throw new AwsError('KMSInvalidStateException', `${arn} is pending deletion.`)
-  }
+  const refusal = fault && REFUSED[fault.kind]?.(arn, operation)
+  if (refusal) throw refusal
 }
 
 type Shape = Extract<Fault, { kind: 'garbage' }>['shape']
