@@ -18,7 +18,10 @@ import { projectRoot } from './stack/manifest.ts'
 import { exportsOf } from './stack/module-exports.ts'
 import { readWranglerConfig, resolvedConfig, type ResolvedConfig } from './stack/wrangler-config.ts'
 
-argumentsOrExit({ usage: 'usage: npm run deploy:check' })
+const { words: named } = argumentsOrExit({
+  usage: 'usage: npm run deploy:check -- [<function> …]',
+  words: [0, 99],
+})
 const GATEWAY = 'index'
 /** Two cores are what a small machine has. */
 const AT_ONCE = 2
@@ -28,11 +31,10 @@ const files = (await readdir(join(projectRoot, 'functions')))
   .filter((name) => name.endsWith('.ts') && name !== `${GATEWAY}.ts`)
   .map((name) => name.slice(0, -'.ts'.length))
 const names = envs.filter((name) => files.includes(name))
-const named = process.argv.slice(2)
 for (const name of named)
   if (!names.includes(name)) {
     console.error(`there is no function ${name} with a file and an environment`)
-    process.exit(1)
+    process.exit(2)
   }
 const chosen = named.length > 0 ? names.filter((name) => named.includes(name)) : names
 const folder = await mkdtemp(join(tmpdir(), 'tidegate-bundles-'))

@@ -139,7 +139,7 @@ describe('a build on a machine that has secrets in its environment and its files
     const args = ['scripts/deploy-check.ts', 'settle', 'setle']
     const run = promisify(execFile)('node_modules/.bin/tsx', args, { cwd: projectRoot })
     const said = {
-      code: 1,
+      code: 2,
       stdout: '',
       stderr: 'there is no function setle with a file and an environment\n',
     }
