@@ -352,7 +352,7 @@ test('the balances are summed while nobody’s cursor is locked', async () => {
   await Promise.all([holder!.connect(), looker!.connect()])
   try {
     const { rows } = await holder!.query('select pg_backend_pid() as pid')
-    await holder!.query('begin; lock table balances in access exclusive mode')
+    await holder!.query('begin; lock table ledger.balances in access exclusive mode')
     const running = s.run()
     await until(
       async () =>
