@@ -107,7 +107,7 @@ describe('a database that is down', () => {
         '1',
         expect.stringContaining('nothing was done'),
       ])
-      stack.proxy.control({ next: [{ kind, match: 'subaccount_transfer' }] })
+      stack.proxy.control({ next: [{ kind, match: 'transfer_in_family' }] })
       const sent = await signed.spot(main, { to_account: sub.address, amount: '1' })
       expect([kind, sent.status, sent.body.error_id, sent.headers.get('retry-after')]).toEqual([
         kind,
@@ -144,7 +144,7 @@ describe('a database that is down', () => {
       { match: 'balances', send: async () => await client.call('/spot/balances', { token }) },
       { match: 'withdrawals', send: async () => await client.call('/spot/withdrawals', { token }) },
       { match: 'login_nonces', send: async () => await client.call(`/auth/nonce/${account}`) },
-      { match: 'subaccount_list', send: list },
+      { match: 'list_subaccounts', send: list },
     ]
     for (const { match, send } of reads) {
       stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match }] })

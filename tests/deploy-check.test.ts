@@ -46,7 +46,7 @@ describe('a function that may be deployed', () => {
         expect.stringContaining('bytes gzipped, the limit is'),
       ])
     }
-    expect(gzipLimitBytes('spot-transfer')).toBe(130_000)
+    expect(gzipLimitBytes('spot-transfer')).toBe(145_000)
     expect(gzipLimitBytes('settle')).toBe(200_000)
   })
 
