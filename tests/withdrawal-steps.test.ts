@@ -1,6 +1,7 @@
 /** The steps between a reservation and its answer, each made to fail: whoever reserved sees the funds come back at once. */
 import { afterEach, expect, test, vi } from 'vitest'
 import { connect, type Push } from '../db/client.ts'
+import { REFUSED } from '../db/errors.ts'
 import type { Reservation } from '../db/ledger/reserve.ts'
 import { SignerError } from '../functions/_lib/signer.ts'
 import { VaultUnfit } from '../functions/_lib/vault-counter.ts'
@@ -24,7 +25,7 @@ const ANSWER = { id: reservation.id, status: 'signed' }
 vi.spyOn(console, 'error').mockImplementation(() => undefined)
 afterEach(() => vi.unstubAllGlobals())
 
-/** A verb's answer, or the SQLSTATE that it fails with. */
+/** A verb's answer, or the SQLSTATE that it fails with, or the name it refuses by. */
 type Answer = object | string
 /** Runs the steps with a ledger that answers each verb so; what was asked of it, what was pushed, and the end. */
 async function run(change: Partial<Authority>, verbs: Record<string, Answer[]> = {}) {
@@ -40,8 +41,11 @@ async function run(change: Partial<Authority>, verbs: Record<string, Answer[]> =
     const known = { release: [{ released: true, pushes: [BACK] }], ...verbs } as Record<string, Answer[]>
     const answers = known[verb] ?? [{}]
     const answer = answers.length > 1 ? answers.shift()! : answers[0]!
-    if (typeof answer === 'string')
-      return await Promise.resolve(Response.json({ message: 'said', code: answer }, { status: 400 }))
+    if (typeof answer === 'string') {
+      const failed = /^[A-Z0-9]{5}$/.test(answer)
+      const said = failed ? { message: 'said', code: answer } : { message: answer, code: REFUSED }
+      return await Promise.resolve(Response.json(said, { status: 400 }))
+    }
     const fields = [{ name: 'result', dataTypeID: 114 }]
     return Response.json({ fields, rows: [[JSON.stringify(answer)]], command: 'SELECT', rowCount: 1 })
   })
@@ -105,7 +109,7 @@ test.each([
 test('a store without an answer is asked for once more, and one that is refused is not', async () => {
   const doubt = await run({}, { store_signature: ['57P01', signed] })
   expect([doubt.asked, doubt.pushed, doubt.end]).toEqual([['store_signature', 'store_signature'], [], ANSWER])
-  const paused = await run({}, { store_signature: ['TG010'] })
+  const paused = await run({}, { store_signature: ['withdrawals_paused'] })
   expect([paused.asked, paused.pushed]).toEqual([['store_signature', 'release'], [BACK]])
   expect(paused.end).toMatchObject({ code: 'WITHDRAWALS_PAUSED' })
 })
@@ -113,7 +117,7 @@ test('a store without an answer is asked for once more, and one that is refused 
 test('where the session ended meanwhile its caller is told just that, and the funds come back all the same', async () => {
   const session = { ...{ account, id: 'ab'.repeat(32), generation: 1, issuedAt: 1 } }
   const db = { ...connect('postgresql://u:p@ended.example.com/d', 1_000), session }
-  const { asked, pushed, end, texts } = await run({ db }, { store_signature: ['TG031'] })
+  const { asked, pushed, end, texts } = await run({ db }, { store_signature: ['session_ended'] })
   expect(end).toMatchObject({ reason: 'session_ended' })
   expect([asked, pushed]).toEqual([['store_signature', 'release'], [BACK]])
   // The one that gives back does not ask whether the session goes on.
