@@ -1,6 +1,7 @@
-import { chown, mkdir, readFile, rename, rm, writeFile } from 'node:fs/promises'
+import { rm, writeFile } from 'node:fs/promises'
 import { join, resolve } from 'node:path'
 import pg from 'pg'
+import { checkVersion, copyCluster, initialise, OWNER } from './postgres-data.ts'
 import { exists, findBinaries, ownerPassword, placeForData, runAs } from './postgres-place.ts'
 import {
   forgetParent,
@@ -8,7 +9,6 @@ import {
   isServerOf,
   openLog,
   recordParent,
-  runProgram,
   startServer,
   stopServer,
   stopWithParent,
@@ -39,9 +39,12 @@ export interface PostgresOptions {
   dataDir: string
   port?: number
   log?: (line: string) => void
+  /** For data that is thrown away: nothing waits for the disk. A crash of the server loses nothing, one of the machine may. */
+  fleeting?: boolean
+  /** The data folder of a stopped server of ours: a new one begins as a copy of it. */
+  copyOf?: string
 }
 
-const OWNER = 'tidegate'
 const PORT_ATTEMPTS_MAX = 3
 
 /**
@@ -53,13 +56,15 @@ export async function startPostgres(options: PostgresOptions): Promise<LocalPost
   const cluster = await locate(options.dataDir, log)
   const { dataDir } = cluster
   const initialised = await exists(join(dataDir, 'PG_VERSION'))
-  const password = await ownerPassword(`${dataDir}.password`, initialised)
-  if (!initialised) await initialise(cluster, password)
+  if (!initialised && options.copyOf !== undefined) await copyCluster(options.copyOf, cluster)
+  const known = initialised || options.copyOf !== undefined
+  const password = await ownerPassword(`${dataDir}.password`, known)
+  if (!known) await initialise(cluster, password, options.fleeting)
   await checkVersion(cluster)
   await openLog(cluster)
   await takeOver(cluster, log)
   await recordParent(cluster)
-  const server = await startOnFreePort(cluster, options.port)
+  const server = await startOnFreePort(cluster, options)
   return handle(cluster, password, server)
 }
 
@@ -80,43 +85,14 @@ async function locate(wanted: string, log: (line: string) => void): Promise<Clus
   return { dataDir, logFile: `${dataDir}.log`, binaries: await findBinaries(user, log), user }
 }
 
-/** Initialised under another name and renamed when complete, so an interrupted start leaves no half cluster. */
-async function initialise(cluster: Cluster, password: string): Promise<void> {
-  const half = `${cluster.dataDir}.new`
-  const passwordFile = `${cluster.dataDir}.pwfile`
-  await rm(half, { recursive: true, force: true })
-  await mkdir(half, { mode: 0o700 })
-  await writeFile(passwordFile, password + '\n', { mode: 0o600 })
-  if (cluster.user) {
-    await chown(half, cluster.user.uid, cluster.user.gid)
-    await chown(passwordFile, cluster.user.uid, cluster.user.gid)
-  }
-  const args = [`--pgdata=${half}`, `--username=${OWNER}`, `--pwfile=${passwordFile}`, '--auth=scram-sha-256']
-  // The builtin provider sorts by code point alike on every system, whatever locales it has.
-  const locale = ['--encoding=UTF8', '--locale-provider=builtin', '--builtin-locale=C.UTF-8', '--locale=C']
-  try {
-    await runProgram(cluster.binaries.initdb, [...args, ...locale, '--no-instructions'], cluster)
-  } finally {
-    await rm(passwordFile, { force: true })
-  }
-  await rename(half, cluster.dataDir)
-}
-
-async function checkVersion(cluster: Cluster): Promise<void> {
-  const kept = (await readFile(join(cluster.dataDir, 'PG_VERSION'), 'utf8')).trim()
-  const { pgCtl } = cluster.binaries
-  const installed = /(\d+)/.exec(await runProgram(pgCtl, ['--version'], cluster))?.[1]
-  if (kept === installed) return
-  throw new Error(
-    `postgres: ${cluster.dataDir} was made by version ${kept}, this is ${installed}: \`npm run dev -- --reset\` starts clean`,
-  )
-}
-
 /** Between finding a free port and using it somebody else may take it: then another one is tried. */
-async function startOnFreePort(cluster: Cluster, wanted?: number): Promise<{ port: number; pid: number }> {
+async function startOnFreePort(
+  cluster: Cluster,
+  { port: wanted, fleeting = false }: PostgresOptions,
+): Promise<{ port: number; pid: number }> {
   for (let attempt = 1; ; attempt++) {
     const port = wanted ?? (await freePort())
-    await writeSettings(cluster, port)
+    await writeSettings(cluster, port, fleeting)
     try {
       return { port, pid: await startServer(cluster) }
     } catch (error) {
@@ -126,16 +102,18 @@ async function startOnFreePort(cluster: Cluster, wanted?: number): Promise<{ por
   }
 }
 
-async function writeSettings(cluster: Cluster, port: number): Promise<void> {
+async function writeSettings(cluster: Cluster, port: number, fleeting: boolean): Promise<void> {
   const settings = [
     `port = ${port}`,
     `listen_addresses = '127.0.0.1'`,
     `unix_socket_directories = ''`,
     `max_connections = 200`,
-    // A committed movement survives a crash here too: the crash tests stand on it.
-    `fsync = on`,
+    // A committed movement survives a crash here too: the crash tests stand on it. What it waits for is that the
+    // system has it, and unless the data is thrown away, that the disk has it.
     `synchronous_commit = on`,
-    `full_page_writes = on`,
+    ...(fleeting
+      ? [`fsync = off`, `full_page_writes = off`, `min_wal_size = 2MB`]
+      : [`fsync = on`, `full_page_writes = on`]),
     `shared_preload_libraries = ''`,
     `jit = off`,
     `timezone = 'UTC'`,

@@ -17,12 +17,19 @@ import { DATABASE, keysOf, localEnv, localTokens, manifestOf, type Parts } from 
 /** How what was started is stopped again: the last first. */
 export type Stops = (() => Promise<void>)[]
 
+export interface Fleeting {
+  /** The data folder of a stopped Postgres, to begin with a copy of it. */
+  copyOf: string
+}
+
 export interface PartsOptions {
   folder: string
   /** Of the functions' origin. */
   port: number
   /** Variables of the functions that win over the local ones. */
   env: Record<string, string> | undefined
+  /** What is started is thrown away: see StackOptions. */
+  fleeting?: Fleeting | undefined
   progress: Progress
   /** Gets what stops each part, as soon as there is something to stop. */
   stops: Stops
@@ -32,11 +39,11 @@ export interface PartsOptions {
 export async function startParts(
   options: PartsOptions,
 ): Promise<Parts & { manifest: Manifest; env: Record<string, string> }> {
-  const { folder, port, progress, stops } = options
+  const { folder, port, progress, stops, fleeting } = options
   const secrets = await localSecrets(folder)
   const [ledger, chainSide] = await together(
-    startLedger(folder, secrets, progress, stops),
-    startChainSide(folder, progress, stops),
+    startLedger(folder, secrets, progress, stops, fleeting),
+    startChainSide(folder, progress, stops, fleeting),
   )
   const parts: Parts = { ...ledger, ...chainSide }
   const { chain } = parts
@@ -53,10 +60,17 @@ export async function startParts(
   return { ...parts, manifest, env }
 }
 
-async function startLedger(folder: string, secrets: LocalSecrets, progress: Progress, stops: Stops) {
+async function startLedger(
+  folder: string,
+  secrets: LocalSecrets,
+  progress: Progress,
+  stops: Stops,
+  fleeting: Fleeting | undefined,
+) {
+  const data = { dataDir: join(folder, 'postgres'), fleeting: fleeting !== undefined, ...fleeting }
   const postgres = await progress.step(
     'Postgres',
-    async () => await startPostgres({ dataDir: join(folder, 'postgres'), log: progress.say }),
+    async () => await startPostgres({ ...data, log: progress.say }),
     ({ port }) => `Postgres ${port}`,
   )
   stops.push(async () => await postgres.stop())
@@ -92,7 +106,12 @@ async function migrated(ownerUrl: string, folder: string): ReturnType<typeof mig
   })
 }
 
-async function startChainSide(folder: string, progress: Progress, stops: Stops) {
+async function startChainSide(
+  folder: string,
+  progress: Progress,
+  stops: Stops,
+  fleeting: Fleeting | undefined,
+) {
   const kms = await startKms({ keyFile: join(folder, 'kms.key') })
   stops.push(async () => await kms.close())
   const chainLog = createWriteStream(join(folder, 'chain.log'), { flags: 'a' })
@@ -100,7 +119,7 @@ async function startChainSide(folder: string, progress: Progress, stops: Stops) 
   const start = async (port?: number) =>
     await startChain({
       signerAddress: kms.address,
-      stateFile: join(folder, 'chain.json'),
+      ...(fleeting === undefined && { stateFile: join(folder, 'chain.json') }),
       log: (line) => chainLog.write(line + '\n'),
       note: progress.say,
       ...(port !== undefined && { port }),
@@ -112,6 +131,7 @@ async function startChainSide(folder: string, progress: Progress, stops: Stops) 
   )
   stops.push(async () => await chain.stop())
   const restartChain = async () => {
+    if (fleeting !== undefined) throw new Error('the chain of a stack that keeps nothing cannot go on')
     await chain.stop()
     // Whoever holds the chain goes on with the one that runs.
     Object.assign(chain, await start(Number(new URL(chain.rpcUrl).port)))

@@ -9,7 +9,7 @@ import { writePrivate, type Manifest } from './manifest.ts'
 import { forgetPostgres } from './postgres.ts'
 import { Progress, together } from './progress.ts'
 import type { Parts } from './stack-env.ts'
-import { startParts, type Stops } from './stack-parts.ts'
+import { startParts, type Fleeting, type Stops } from './stack-parts.ts'
 
 export interface StackOptions {
   /** Where data, logs and the manifest live. */
@@ -28,6 +28,8 @@ export interface StackOptions {
   onSources?: DevGatewayOptions['onSources']
   /** What serves the functions first, where it was got ready before. Not for a bundle. */
   runtime?: WaitingRuntime
+  /** Nothing is kept: no disk is waited for and no chain saved, so that a chain that ended cannot go on. */
+  fleeting?: Fleeting
   /** Told of each step. */
   progress?: Progress
 }
@@ -55,7 +57,7 @@ export async function startStack(options: StackOptions): Promise<Stack> {
     const fault = options.withoutGateway ? undefined : await portFault(port)
     if (fault !== undefined) throw new Error(fault)
     stops.push(async () => await rm(join(folder, 'dev.json'), { force: true }))
-    const parts = startParts({ folder, port, env: options.env, progress, stops })
+    const parts = startParts({ ...options, port, env: options.env, progress, stops })
     const [{ manifest, env, ...rest }, first] = await together(
       parts,
       options.withoutGateway ? Promise.resolve(undefined) : firstGateway(options, port, parts, progress),

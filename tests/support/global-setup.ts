@@ -6,6 +6,7 @@ import { bundleFunction } from '../../scripts/stack/bundle.ts'
 import { checkInvariants } from '../../scripts/stack/invariants.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
+import { seedIn } from './seed.ts'
 
 declare module 'vitest' {
   export interface ProvidedContext {
@@ -13,6 +14,8 @@ declare module 'vitest' {
     stackFolder: string
     /** All functions in one ES module, as it would be deployed: what each stack of the tests runs. */
     bundle: string
+    /** The data that each stack of the tests begins with: `startStack`'s `fleeting`. */
+    seed: string
   }
 }
 
@@ -31,10 +34,12 @@ export async function setupWith(
 ): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
   const bundle = await bundleIn(join(folder, 'bundle'))
-  const stack = await startStack({ folder, port: 0, bundle })
+  const seed = await seedIn(folder)
+  const stack = await startStack({ folder, port: 0, bundle, fleeting: { copyOf: seed } })
   project.provide('stack', stack.manifest)
   project.provide('stackFolder', folder)
   project.provide('bundle', bundle)
+  project.provide('seed', seed)
   return async () => {
     try {
       const broken = (await checkInvariants(stack.manifest.databaseUrl)).filter(

@@ -12,7 +12,8 @@ export async function ownStack(
   rates: Rates = {},
 ): Promise<{ stack: Stack; folder: string; client: Client; stop: () => Promise<void> }> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
-  const stack = await startStack({ folder, port: 0, env, rates, bundle: inject('bundle') })
+  const fleeting = { copyOf: inject('seed') }
+  const stack = await startStack({ folder, port: 0, env, rates, bundle: inject('bundle'), fleeting })
   const stop = async () => {
     await stack.stop()
     await rm(folder, { recursive: true, force: true })

@@ -2,6 +2,7 @@
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { inject } from 'vitest'
 import { encodeFunctionData, getContractAddress, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
 import { connect } from '../../db/client.ts'
@@ -32,7 +33,8 @@ export interface SignedRow {
 
 export async function settleStage() {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-settle-'))
-  const stack = await startStack({ folder, port: 0, withoutGateway: true })
+  const fleeting = { copyOf: inject('seed') }
+  const stack = await startStack({ folder, port: 0, withoutGateway: true, fleeting })
   const { manifest } = stack
   const client = clientOf(manifest, folder)
   const chain = chainClient(manifest.rpcUrl, manifest.chainId)
