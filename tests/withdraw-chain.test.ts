@@ -3,7 +3,6 @@ import type { Address } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { chainClient, type ChainClient } from '../scripts/stack/deploy.ts'
-import { checkInvariants } from '../scripts/stack/invariants.ts'
 import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
 import { alertsCommand } from './support/alerts-command.ts'
@@ -33,8 +32,7 @@ afterEach(async () => {
   await client.sql(`update chain_logs set status = 'resolved' where status = 'quarantined'`)
   await client.sql(`select ledger.resume_withdrawals('next test')`)
   await client.sql(`update alerts set resolved_at = now() where resolved_at is null`)
-  const broken = (await checkInvariants(stack.manifest.databaseUrl)).filter((one) => one.violations > 0)
-  expect(broken).toEqual([])
+  expect(await client.broken()).toEqual([])
 })
 afterAll(async () => await stop())
 

@@ -1,7 +1,6 @@
 /** The request dies, or loses its database, at every place where it waits. Afterwards the money is in one known place. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { checkInvariants } from '../scripts/stack/invariants.ts'
 import type { Fault } from '../scripts/stack/kms-faults.ts'
 import type { FaultKind } from '../scripts/stack/neon-proxy-faults.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
@@ -29,10 +28,7 @@ beforeEach(async () => {
   stack.proxy.control({ next: [], reset: true })
 })
 afterEach(async () => {
-  const broken = (await checkInvariants(stack.manifest.databaseUrl)).filter(
-    ({ violations }) => violations > 0,
-  )
-  expect(broken).toEqual([])
+  expect(await client.broken()).toEqual([])
 })
 
 type Cut = [verb: 'reserve' | 'store_signature' | 'release', kind: FaultKind]

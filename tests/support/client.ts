@@ -5,6 +5,7 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { inject } from 'vitest'
 import { issueSession } from '../../functions/_lib/session.ts'
 import { localSecrets, type Manifest } from '../../scripts/stack/manifest.ts'
+import { invariantsOf } from './invariants.ts'
 
 export interface Answer {
   status: number
@@ -96,15 +97,17 @@ export function clientOf(manifest: Manifest = inject('stack'), folder: string = 
     return Object.fromEntries(rows.map((row) => [row.name, row.amount]))
   }
 
-  const sql = async <Row>(query: string, params: unknown[] = []): Promise<Row[]> => {
-    const client = new pg.Client({ connectionString: manifest.databaseUrl })
-    await client.connect()
-    try {
-      return (await client.query(query, params)).rows as Row[]
-    } finally {
-      await client.end()
-    }
-  }
+  // Kept for a moment: a connection costs more than most statements. One that failed is closed, whatever it had set.
+  const owner = new pg.Pool({
+    connectionString: manifest.databaseUrl,
+    max: 40,
+    idleTimeoutMillis: 2_000,
+    allowExitOnIdle: true,
+  })
+  // A server that goes away ends idle connections too: the next statement opens its own.
+  owner.on('error', () => undefined)
+  const sql = async <Row>(query: string, params: unknown[] = []): Promise<Row[]> =>
+    (await owner.query(query, params)).rows as Row[]
 
   /** How many rows each ledger table has: a refused request must leave this as it was. */
   const rowCounts = async (account: string): Promise<string> => {
@@ -117,7 +120,9 @@ export function clientOf(manifest: Manifest = inject('stack'), folder: string = 
     return rows[0]?.counts ?? ''
   }
 
-  return { manifest, call, sessionFor, newAccount, credit, transfer, balancesOf, sql, rowCounts }
+  const broken = invariantsOf(manifest.databaseUrl)
+
+  return { manifest, call, sessionFor, newAccount, credit, transfer, balancesOf, sql, rowCounts, broken }
 }
 
 export type Client = ReturnType<typeof clientOf>

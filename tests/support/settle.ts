@@ -14,7 +14,6 @@ import { settle, settleSchema, type Summary } from '../../functions/_lib/settle-
 import { compileContracts, contractNamed } from '../../scripts/stack/compile.ts'
 import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
 import { chainClient, succeed } from '../../scripts/stack/deploy.ts'
-import { checkInvariants } from '../../scripts/stack/invariants.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
 import { clientOf } from './client.ts'
 import { DOMAIN_NAME, RELEASE_TYPES } from './vault.ts'
@@ -33,8 +32,12 @@ export interface SignedRow {
 
 export async function settleStage() {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-settle-'))
-  const fleeting = { copyOf: inject('seed') }
-  const stack = await startStack({ folder, port: 0, withoutGateway: true, fleeting })
+  const stack = await startStack({
+    folder,
+    port: 0,
+    withoutGateway: true,
+    fleeting: { copyOf: inject('seed') },
+  })
   const { manifest } = stack
   const client = clientOf(manifest, folder)
   const chain = chainClient(manifest.rpcUrl, manifest.chainId)
@@ -182,10 +185,6 @@ export async function settleStage() {
     )[0]?.engaged
   const cursor = async () =>
     Number((await client.sql<{ n: string }>('select block_number as n from chain_cursors'))[0]?.n)
-  const broken = async () =>
-    (await checkInvariants(manifest.databaseUrl))
-      .filter((result) => result.violations > 0)
-      .map((result) => result.name)
   /** A clean desk for the next test: nothing is paused, quarantined or open. */
   const calm = async () => {
     stack.rpc.setFaults({})
@@ -226,7 +225,7 @@ export async function settleStage() {
     alerts,
     paused,
     cursor,
-    broken,
+    broken: client.broken,
     calm,
     stop,
   }
