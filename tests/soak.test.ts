@@ -1,4 +1,4 @@
-import { expect, it } from 'vitest'
+import { expect, inject, it } from 'vitest'
 import { runSoak } from '../scripts/soak/run.ts'
 
 const SECONDS = 30
@@ -7,10 +7,12 @@ it(
   'loses, doubles and invents no money while networks cut, Postgres crashes, the runtime is killed, KMS and the node fail and the vault pays',
   async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))
+    // Shown when the test fails, as all that a test says.
     console.log(`soak: SEED=${seed}`)
-    const summary = await runSoak({ seconds: SECONDS, seed, clients: 8, log: () => {} })
+    const made = { bundle: inject('bundle'), fleeting: { copyOf: inject('seed') } }
+    const summary = await runSoak({ seconds: SECONDS, seed, clients: 8, log: () => {}, made })
     console.log(JSON.stringify(summary))
-    expect(summary.violations).toEqual([])
+    expect(summary.violations, `SEED=${seed}`).toEqual([])
     // A soak that did nothing would pass too.
     expect(summary.faults['postgres crash']).toBeGreaterThan(0)
     expect(summary.outcomes['transfer acknowledged']).toBeGreaterThan(0)

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { bundleFunction } from '../stack/bundle.ts'
 import { Progress } from '../stack/progress.ts'
-import { startStack, type Stack } from '../stack/stack.ts'
+import { startStack, type Stack, type StackOptions } from '../stack/stack.ts'
 import { newBooks, pause, tally, type Books } from './books.ts'
 import { client, type Load } from './clients.ts'
 import { playFaults } from './faults.ts'
@@ -28,6 +28,8 @@ export interface SoakOptions {
   seed: number
   clients: number
   log: (line: string) => void
+  /** What its stack need not make first. */
+  made?: Pick<StackOptions, 'bundle' | 'fleeting'>
 }
 export interface Summary {
   seed: number
@@ -69,8 +71,9 @@ export async function runSoak(options: SoakOptions): Promise<Summary> {
     RESERVATION_TTL_SECONDS: String(RESERVATION_TTL_SECONDS),
     WITHDRAW_TTL_SECONDS: String(WITHDRAW_TTL_SECONDS),
   }
-  const { file: bundle } = await bundleFunction({ outdir: join(folder, 'bundle') })
-  const stack = await startStack({ folder, port: 0, env, bundle, progress: new Progress(options.log) })
+  const bundle = options.made?.bundle ?? (await bundleFunction({ outdir: join(folder, 'bundle') })).file
+  const progress = new Progress(options.log)
+  const stack = await startStack({ folder, port: 0, env, progress, ...options.made, bundle })
   const books = newBooks()
   const vault = await Vault.start(stack.chain, books, streamOf(options.seed, 'miner'))
   let whole = false
