@@ -1,4 +1,4 @@
-import { randomBytes } from 'node:crypto'
+import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { credit } from '../db/ledger/credit.ts'
@@ -7,6 +7,8 @@ import { startCursor } from '../db/ledger/record-logs.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { settleEvents } from '../db/ledger/settle-events.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
+import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
+import { transfer } from '../db/ledger/transfer.ts'
 import { CHAIN_ID, ledgerStage, newCast, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
 import { until } from './support/until.ts'
@@ -163,6 +165,45 @@ test('a request is answered again as it was first, to the byte, also after its w
     { status: 'confirmed' },
   ])
   expect(await again()).toBe(answer)
+})
+
+test('a key is one of its endpoint: used at three of them it is carried out three times, and none is answered with the answer of another', async () => {
+  const [account, sub] = (await newCast(stage.owner)) as [string, string]
+  await give(account, '20')
+  const idempotency = { key: randomUUID(), requestHash: randomBytes(32).toString('hex') }
+  const caller = {
+    ...{ account, agent: null, digest: idempotency.requestHash, expiresAt: Date.now() + 60_000 },
+  }
+  const toPerp = { account, token, direction: 'spot_to_perp', amount: '1', idempotency }
+  const toVault = { ...key, account, recipient: account, token, amount: '2', ttlSeconds: 600, idempotency }
+  const toSub = {
+    caller,
+    to: sub,
+    wallet: 'spot',
+    token,
+    amount: '4',
+    idempotencyKey: idempotency.key,
+  } as const
+
+  const moved = await transfer(stage.edge, toPerp)
+  expect([moved.replayed, moved.answer.amount]).toEqual([false, '1'])
+  expect(await reserve(stage.edge, toVault)).toMatchObject({ outcome: 'reserved' })
+  const given = await subaccountTransfer(stage.edge, toSub)
+  expect(given.replayed).toBe(false)
+  expect(given.answer.transfer_id).not.toBe(moved.answer.transfer_id)
+  expect((await balancesOf([account, sub])).map(({ available }) => available).sort()).toEqual([
+    '1',
+    '13',
+    '4',
+  ])
+
+  // Each is still known where it was used.
+  expect(await transfer(stage.edge, toPerp)).toMatchObject({ replayed: true, answer: moved.answer })
+  await expect(reserve(stage.edge, toVault)).rejects.toMatchObject({ reason: 'request_in_progress' })
+  await expect(subaccountTransfer(stage.edge, toSub)).rejects.toMatchObject({
+    reason: 'duplicate_idempotency_key',
+    detail: expect.stringContaining(given.answer.transfer_id) as string,
+  })
 })
 
 test('views show rows as people know them: names for numbers, both entries of a movement, and the time that its id has', async () => {

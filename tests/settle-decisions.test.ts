@@ -116,7 +116,7 @@ test('the cron function fails where its run did, and only there', async () => {
     try {
       await expect(scheduled(undefined, bindings)).rejects.toThrow('this run of settle failed')
     } finally {
-      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to upkeep')
+      await s.client.sql('alter function ledger.upkeep_gone(bigint, text) rename to run_upkeep')
     }
     await expect(scheduled(undefined, { ...bindings, CHAIN_ID: '' })).rejects.toThrow('this run')
   } finally {

@@ -86,12 +86,7 @@ export const verbs: Area = {
       from: "concat_ws(E'\\n', p_account, p_endpoint, p_key)",
       to: "concat_ws(E'\\n', p_account, p_key)",
       why: 'one key of two endpoints is one key',
-      tests: [
-        'tests/spot-transfer.test.ts',
-        'tests/withdraw-request.test.ts',
-        'tests/withdraw-reads.test.ts',
-        'tests/subaccount-spot-transfer.test.ts',
-      ],
+      tests: ['tests/movement-rows.test.ts'],
     },
     {
       file: 'db/ledger/core.sql',
