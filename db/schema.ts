@@ -735,3 +735,9 @@ export const signedMessages = pgTable(
     check('signed_messages_digest_is_sha256', sql`length(${t.digest}) = 32`),
   ],
 )
+
+/** Accounts whose stream has subscribers, until then: their movements are pushed. */
+export const streamListeners = pgTable('stream_listeners', {
+  account: text('account').primaryKey(),
+  listensUntil: at('listens_until').notNull(),
+})

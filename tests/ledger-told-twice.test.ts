@@ -6,7 +6,15 @@ import { recordLogs, startCursor, type RawLog } from '../db/ledger/record-logs.t
 import { reserve } from '../db/ledger/reserve.ts'
 import { checkSolvency } from '../db/ledger/solvency.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
-import { CHAIN_ID, ledgerStage, newCast, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
+import {
+  CHAIN_ID,
+  ledgerStage,
+  listenTo,
+  newCast,
+  TOKENS,
+  VAULT,
+  type LedgerStage,
+} from './support/ledger-stage.ts'
 
 const key = { chainId: CHAIN_ID, vault: VAULT }
 const { symbol: token } = TOKENS[0]!
@@ -25,6 +33,7 @@ beforeAll(async () => {
 })
 beforeEach(async () => {
   account = `0x${randomBytes(20).toString('hex')}`
+  await listenTo(stage.owner, [account])
   const unkeyed = { idempotency: undefined, requestId: 'test', reason: undefined }
   await credit(stage.admin, { account, token, amount: '20', ...unkeyed })
 })

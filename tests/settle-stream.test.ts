@@ -173,6 +173,7 @@ describe('a stream that cannot be told', () => {
   test('fails no transfer and no withdrawal request: both are carried out and answered', async () => {
     const { account, token } = await client.newAccount({ USDT: '5', DF: '5' })
     const transfer = { token: 'USDT', direction: 'spot_to_perp', amount: '2' }
+    await client.sql('select ledger.listen($1)', [account])
     expect(await post('spot-transfer', '/spot/transfer', token, transfer)).toBe(200)
     expect(
       await post('spot-withdraw-request', '/spot/withdraw/request', token, { token: 'DF', amount: '2' }),
@@ -185,6 +186,7 @@ describe('a stream that cannot be told', () => {
     const holder = privateKeyToAccount(stack.chain.accounts[2]!.privateKey)
     await deposit(holder, 10n ** 18n)
     await chain.mine({ blocks: 3 })
+    await client.sql('select ledger.listen($1)', [holder.address.toLowerCase()])
     let asked = 0
     const summary = await settle(parseEnv(settleSchema, stack.env), async () => {
       asked += 1

@@ -78,8 +78,8 @@ test('text with other letters is taken as JSON.stringify writes it and as json.d
   }
 })
 
-test('the verb tells both accounts’ streams of a spot transfer, and none of one in perp margin', async () => {
-  const { main, sub } = await family({ SOL: '5', USDT: '5' })
+test('the verb tells the streams of those that listen of a spot transfer, and none of one in perp margin', async () => {
+  const { main, sub } = await family({ SOL: '10', USDT: '5' })
   await client.transfer(await client.sessionFor(main.address), {
     token: 'USDT',
     direction: 'spot_to_perp',
@@ -92,9 +92,16 @@ test('the verb tells both accounts’ streams of a spot transfer, and none of on
     )
     return row?.result.pushes
   }
+  expect(await verb('spot', 'SOL')).toEqual([])
+  await client.sql('select ledger.listen($1)', [sub.address])
+  const balance = { token: 'SOL', frozen: '0' }
   expect(await verb('spot', 'SOL')).toEqual([
-    expect.objectContaining({ account: main.address, token: 'SOL', available: '3', frozen: '0', version: 2 }),
-    expect.objectContaining({ account: sub.address, token: 'SOL', available: '2', frozen: '0', version: 1 }),
+    expect.objectContaining({ ...balance, account: sub.address, available: '4', version: 2 }),
+  ])
+  await client.sql('select ledger.listen($1)', [main.address])
+  expect(await verb('spot', 'SOL')).toEqual([
+    expect.objectContaining({ ...balance, account: main.address, available: '4', version: 4 }),
+    expect.objectContaining({ ...balance, account: sub.address, available: '6', version: 3 }),
   ])
   expect(await verb('perp', 'USDT')).toEqual([])
 })

@@ -27,7 +27,7 @@ begin
     perform ledger.record_key('admin', 'admin-credit', p_key, p_request_hash, v_posting);
   end if;
   return json_build_object('answer', v_answer, 'replayed', false,
-    'pushes', json_build_array(ledger.push_of(v_posting.to_balance)));
+    'pushes', ledger.pushes_of(v_posting.to_balance));
 end $$;
 
 revoke all on function ledger.credit(text, text, numeric, text, text, text, bytea) from public;

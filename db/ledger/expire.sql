@@ -64,7 +64,7 @@ begin
       'chain_id', p_chain_id, 'vault', p_vault, 'block', p_block, 'count', cardinality(v_unproved), 'withdrawal_ids', to_jsonb(v_unproved[1:20])));
   end if;
   return json_build_object('expired', cardinality(v_pushes), 'unproved', to_json(v_unproved),
-    'unproved_since', ledger.unix_seconds(v_since), 'pushes', to_json(v_pushes));
+    'unproved_since', ledger.unix_seconds(v_since), 'pushes', ledger.heard(v_pushes));
 end $$;
 
 revoke all on function ledger.expire(bigint, text, bigint, text, bigint, jsonb) from public;

@@ -99,7 +99,7 @@ begin
     perform ledger.list_unsupported(p_chain_id, false);
   end if;
   return json_build_object('deposited', cardinality(v_pushes), 'last', case when cardinality(v_deposits) = p_limit then v_last end,
-    'pushes', to_json(v_pushes));
+    'pushes', ledger.heard(v_pushes));
 end $$;
 
 -- For a person who has sent the coins back: it is never credited, also when its token is listed one day. False: no such deposit.

@@ -49,7 +49,7 @@ begin
     perform ledger.raise_alert('signature_recovered', 'signature_recovered',
       jsonb_build_object('count', cardinality(v_signed), 'withdrawals', to_jsonb(v_signed[1:20])));
   end if;
-  return json_build_object('released', cardinality(v_pushes), 'signed', to_json(v_signed), 'pushes', to_json(v_pushes));
+  return json_build_object('released', cardinality(v_pushes), 'signed', to_json(v_signed), 'pushes', ledger.heard(v_pushes));
 end $$;
 
 revoke all on function ledger.stale_reservations(integer, integer), ledger.end_reservations(uuid[], jsonb) from public;

@@ -21,7 +21,7 @@ begin
       where k.family_no = v_posting.family_no
         and k.key_id = ledger.key_id(v_row.account, 'spot-withdraw-request', v_row.idempotency_key) and k.withdrawal_id = v_row.id;
   end if;
-  return json_build_object('released', true, 'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
+  return json_build_object('released', true, 'pushes', ledger.pushes_of(v_posting.from_balance));
 end $$;
 
 revoke all on function ledger.release(uuid, text) from public;

@@ -109,7 +109,7 @@ begin
     'outcome', 'reserved',
     'reservation', json_build_object('id', v_id, 'account', p_account, 'contract', v_token.contract,
       'amount_in_wei', v_wei::text, 'nonce', v_nonce, 'deadline', v_deadline),
-    'pushes', json_build_array(ledger.push_of(v_posting.from_balance)));
+    'pushes', ledger.pushes_of(v_posting.from_balance));
 end $$;
 
 -- Is signing paused, for everybody or (an event of the account could not be processed, or the vault's counter could not be

@@ -153,7 +153,7 @@ begin
     perform ledger.list_unsupported(p_chain_id, true);
   end if;
   return json_build_object('claimed', v_done, 'waiting', v_done < cardinality(v_logs), 'confirmed', v_confirmed, 'deposited', v_deposited,
-    'quarantined', v_quarantined, 'pushes', to_json(v_pushes));
+    'quarantined', v_quarantined, 'pushes', ledger.heard(v_pushes));
 end $$;
 
 -- For a person who has looked at a quarantined log: 'retry' processes it again, else it stays as it is, resolved.

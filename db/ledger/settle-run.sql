@@ -13,6 +13,10 @@ begin
   delete from public.ended_sessions e where e.id in (
     select s.id from public.ended_sessions s where s.expires_at < clock_timestamp() - interval '1 day'
     order by s.expires_at limit 10000 for update skip locked);
+  -- Who listens again makes the row again.
+  delete from public.stream_listeners l where l.account in (
+    select s.account from public.stream_listeners s where s.listens_until < clock_timestamp() - interval '1 day'
+    limit 10000 for update skip locked);
   delete from public.settle_runs r where r.id < ledger.first_id(clock_timestamp() - interval '7 days');
   return json_build_object('partitions', ledger.ensure_partitions(), 'pruned', v_pruned,
     'doubts', exists (select from public.counter_doubts d where d.cleared_at is null),

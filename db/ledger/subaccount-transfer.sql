@@ -52,7 +52,7 @@ begin
     perform ledger.record_key(p_account, v_endpoint, p_key, p_digest, v_posting);
   end if;
   return json_build_object('answer', v_answer, 'replayed', false, 'pushes', case when p_wallet = 'spot' then
-    json_build_array(ledger.push_of(v_posting.from_balance), ledger.push_of(v_posting.to_balance)) else '[]'::json end);
+    ledger.pushes_of(v_posting.from_balance, v_posting.to_balance) else '[]'::json end);
 end $$;
 
 revoke all on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) from public;

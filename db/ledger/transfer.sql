@@ -39,8 +39,8 @@ begin
   end if;
   v_answer := ledger.transfer_answer(p_direction, p_token, p_amount, (v_posting.from_balance).available, (v_posting.to_balance).available,
     v_posting.transfer_id);
-  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', json_build_array(ledger.push_of(
-    case p_direction when 'perp_to_spot' then v_posting.to_balance else v_posting.from_balance end)));
+  return json_build_object('answer', v_answer, 'replayed', false, 'pushes', ledger.pushes_of(
+    case p_direction when 'perp_to_spot' then v_posting.to_balance else v_posting.from_balance end));
 end $$;
 
 -- The answer to a transfer, and the same again from the row that its key names.

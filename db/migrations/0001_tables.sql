@@ -276,6 +276,11 @@ CREATE TABLE "spot_admin_credits" (
 	CONSTRAINT "spot_admin_credits_reason_short" CHECK (length("spot_admin_credits"."reason") <= 500)
 );
 --> statement-breakpoint
+CREATE TABLE "stream_listeners" (
+	"account" text PRIMARY KEY NOT NULL,
+	"listens_until" timestamp with time zone NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "subaccounts" (
 	"subaccount" text PRIMARY KEY NOT NULL,
 	"main_account" text NOT NULL,

@@ -5,15 +5,22 @@
  * Only a binding reaches it: the Worker in front builds every request itself and has no route to `/push`.
  */
 import * as z from 'zod/mini'
-import { connect, type Push } from '../../db/client.ts'
+import { connect, type Database, type Push } from '../../db/client.ts'
 import { spotSnapshot } from '../../db/ledger/balances.ts'
+import { listen } from '../../db/ledger/listeners.ts'
 import { isCutOff } from '../../db/ledger/sessions.ts'
 import { BalanceFeed, type FeedMemory } from './balance-feed.ts'
 import { databaseEnv, parseEnv, sessionEnv } from './env.ts'
-import { DATABASE_TIMEOUT_MS, STREAM_SIGN_INS_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './limits.ts'
+import {
+  DATABASE_TIMEOUT_MS,
+  STREAM_RETRY_MS,
+  STREAM_SIGN_INS_MAX,
+  STREAM_SOCKETS_PER_ACCOUNT_MAX,
+} from './limits.ts'
 import { logFailure } from './log.ts'
 import type { Session } from './session-claims.ts'
 import type { Ended } from './stream-client.ts'
+import { StreamLease } from './stream-lease.ts'
 import {
   authResult,
   BALANCES_CHANNEL,
@@ -49,11 +56,13 @@ export class AccountStream {
   #timer: ReturnType<typeof setTimeout> | undefined
   #reading: Promise<Push[]> | undefined
   #nextReading: Promise<Push[]> | undefined
+  readonly #lease: StreamLease
 
   constructor(
     private readonly state: DurableObjectState,
     private readonly bindings: object,
   ) {
+    this.#lease = new StreamLease(state.storage, async (account) => await listen(this.#database(), account))
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     const sockets = state.getWebSockets().length
     if (sockets > 0) console.log(JSON.stringify({ event: 'stream_woke', sockets }))
@@ -77,7 +86,7 @@ export class AccountStream {
     this.state.acceptWebSocket(server)
     const memory = new BalanceFeed().memory
     server.serializeAttachment({ session, subscribed: false, memory } satisfies Attachment)
-    await this.#wakeAtEnd(session.expiresAt)
+    await this.#wakeAt(session.expiresAt * 1000)
     return new Response(null, { status: 101, webSocket: client })
   }
 
@@ -123,7 +132,7 @@ export class AccountStream {
     }
     // First its session, then the look whether that has ended: whoever ends it meanwhile finds it here.
     this.#keep(socket, { session: verdict })
-    await this.#wakeAtEnd(verdict.expiresAt)
+    await this.#wakeAt(verdict.expiresAt * 1000)
     const end = await whyEnded(config.DATABASE_URL, verdict)
     if (end) closeQuietly(socket, ...end)
     else send(socket, authResult(true, 'signed in'))
@@ -149,21 +158,47 @@ export class AccountStream {
     this.#feeds.delete(socket)
   }
 
-  /** The next session ends about now. */
+  /** A session ends about now, or the registration at the ledger has something due. */
   async alarm(): Promise<void> {
     const open = this.state.getWebSockets().filter((socket) => !this.#closedAsExpired(socket))
-    const next = Math.min(...open.map((socket) => attachmentOf(socket).session.expiresAt))
-    if (Number.isFinite(next)) await this.state.storage.setAlarm(next * 1000)
+    const ends = open.map((socket) => attachmentOf(socket).session.expiresAt * 1000)
+    const followed = open.filter((socket) => attachmentOf(socket).subscribed)
+    const next = Math.min(...ends, followed.length > 0 ? await this.#keepFollowing(followed) : Infinity)
+    await this.#wakeAt(next)
+  }
+
+  /** Keeps the account registered, and tells what movements changed that did not see it so. Answers when it is due again. */
+  async #keepFollowing(sockets: WebSocket[]): Promise<number> {
+    const { account } = attachmentOf(sockets[0] as WebSocket).session
+    try {
+      const lapsed = await this.#lease.hold(account)
+      const isDue = await this.#lease.lookIsDue()
+      if (lapsed || isDue) {
+        const rows = await this.#snapshot(account)
+        this.#tell(sockets, (feed) => feed.offer(rows, Date.now()))
+        if (isDue) await this.#lease.looked()
+      }
+      return await this.#lease.dueAt()
+    } catch (error) {
+      logFailure('stream', error)
+      if (await this.#lease.isEnding())
+        for (const socket of sockets)
+          closeQuietly(socket, CLOSE.tryAgainLater, 'the balances cannot be followed now: connect again')
+      return Date.now() + STREAM_RETRY_MS
+    }
   }
 
   async #subscribe(socket: WebSocket): Promise<void> {
     const feed = this.#feedOf(socket)
-    // Before the read begins: a commit that the snapshot misses then reaches the feed as a push.
+    // Before the read begins, as the registration is: a commit that the snapshot misses then reaches the feed as a push.
     feed.beginSnapshot()
     this.#keep(socket, { subscribed: true })
     send(socket, JSON.stringify({ type: 'subscribed', channel: BALANCES_CHANNEL }))
     try {
-      const rows = await this.#snapshot(attachmentOf(socket).session.account)
+      const { account } = attachmentOf(socket).session
+      await this.#lease.hold(account)
+      await this.#wakeAt(await this.#lease.dueAt())
+      const rows = await this.#snapshot(account)
       // An unsubscribe meanwhile has put the feed away.
       if (this.#feeds.get(socket) !== feed) return
       this.#tell([socket], () => feed.endSnapshot(rows, Date.now()))
@@ -186,8 +221,7 @@ export class AccountStream {
   }
 
   async #read(account: string): Promise<Push[]> {
-    const { DATABASE_URL } = parseEnv(env, this.bindings)
-    const reading = spotSnapshot(connect(DATABASE_URL, DATABASE_TIMEOUT_MS), account)
+    const reading = spotSnapshot(this.#database(), account)
     this.#reading = reading
     try {
       return await reading
@@ -234,9 +268,14 @@ export class AccountStream {
     return count
   }
 
-  async #wakeAtEnd(expiresAt: number): Promise<void> {
+  async #wakeAt(ms: number): Promise<void> {
+    if (!Number.isFinite(ms)) return
     const alarm = await this.state.storage.getAlarm()
-    if (alarm === null || expiresAt * 1000 < alarm) await this.state.storage.setAlarm(expiresAt * 1000)
+    if (alarm === null || ms < alarm) await this.state.storage.setAlarm(ms)
+  }
+
+  #database(): Database {
+    return connect(parseEnv(env, this.bindings).DATABASE_URL, DATABASE_TIMEOUT_MS)
   }
 
   #keep(socket: WebSocket, change: Partial<Attachment>): void {

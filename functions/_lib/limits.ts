@@ -121,6 +121,12 @@ export const STREAM_GAP_WAIT_MS = 250
 export const STREAM_HELD_MAX = 1_000
 /** Versions kept while a socket sleeps: an attachment has 16 KiB at most. */
 export const STREAM_VERSIONS_KEPT_MAX = 300
+/** Above the settle role's statement_timeout (20 s): an answer that came too late belongs to a transaction that has ended. */
+export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
+/** No movement goes on so long after it looked who listens: settle's batches may take longest. */
+export const STREAM_LOOK_AGAIN_MS = SETTLE_DATABASE_TIMEOUT_MS
+/** Between two tries to register at the ledger, or to read what may have been missed. */
+export const STREAM_RETRY_MS = 5_000
 /** Before a refused client tries to open a stream again. */
 export const STREAM_RETRY_AFTER_SECONDS = 10
 
@@ -156,8 +162,6 @@ export const BRAKED_ADDRESSES_MAX = 10_000
 export const SUBACCOUNTS_MAX = 100
 export const AGENTS_MAX = 20
 
-/** Above the settle role's statement_timeout (20 s): an answer that came too late belongs to a transaction that has ended. */
-export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
 /** A node that is slower than this is as good as down; the next minute asks again. */
 export const SETTLE_RPC_TIMEOUT_MS = 10_000
 /** Requests to Postgres and node in one run: with the webhook's, no more than the 50 of Workers' free plan. The rest is for the next minute. */

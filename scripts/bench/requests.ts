@@ -20,6 +20,7 @@ import {
   selectOne,
   selectOneBehindSession,
   transferDistinct,
+  transferHeard,
   transferHot,
   variants,
   verbDistinct,
@@ -140,6 +141,10 @@ function ratiosOf(single: Results, many: Results): Ratio[] {
     {
       what: 'transfer : the verb straight at Postgres, one hot account',
       measured: rate(transferHot, 0) / rate(verbHot, 0),
+    },
+    {
+      what: 'transfer of an account that nobody listens to : with a listener',
+      measured: rate(transferDistinct, 0) / rate(transferHeard, 0),
     },
     ...p50s('transfer : SELECT 1', transferHot, selectOne, 1.6),
     ...p50s(

@@ -2,6 +2,7 @@
  * What is measured. To add one, write a `Variant` and list it: `requests` are prepared before the clock starts and sent
  * over and over; `run` replaces the driver where the load is not HTTP.
  */
+import pg from 'pg'
 import type { Measured } from './driver.ts'
 import { pgLoop } from './pg-loop.ts'
 import { pgbench, pgbenchIsThere } from './pgbench.ts'
@@ -31,6 +32,8 @@ export interface Load {
 const DIRECTIONS = ['perp_to_spot', 'spot_to_perp'] as const
 const AMOUNT = '0.01'
 const HOT = 1
+/** Nobody listens to so many of the accounts; to the rest somebody does. */
+const UNHEARD = ACCOUNTS / 2
 
 export function httpRequest(
   method: string,
@@ -110,7 +113,26 @@ export const selectOneBehindSession: Variant = {
 export const transferDistinct: Variant = {
   name: 'transfer, distinct accounts',
   worker: 'app',
-  requests: (stage) => transfers(stage.accounts),
+  requests: (stage) => transfers(stage.accounts.slice(0, UNHEARD)),
+}
+/** As many accounts as nobody listens to in `transferDistinct`: each push is a call of a Durable Object. */
+export const transferHeard: Variant = {
+  name: 'transfer, distinct accounts with a listener each',
+  worker: 'app',
+  prepare: async ({ manifest }) => {
+    const client = new pg.Client({ connectionString: manifest.databaseUrl })
+    await client.connect()
+    try {
+      await client.query(
+        `insert into stream_listeners
+         select '0x' || lpad(to_hex(n), 40, '0'), now() + interval '1 day' from generate_series($1::int, $2::int) n`,
+        [UNHEARD + 1, ACCOUNTS],
+      )
+    } finally {
+      await client.end()
+    }
+  },
+  requests: (stage) => transfers(stage.accounts.slice(UNHEARD)),
 }
 export const transferHot: Variant = {
   name: 'transfer, one hot account',
@@ -120,20 +142,21 @@ export const transferHot: Variant = {
 export const interactiveDistinct: Variant = {
   name: 'interactive transaction, distinct',
   worker: 'interactive',
-  requests: (stage) => interactive(stage.accounts),
+  requests: (stage) => interactive(stage.accounts.slice(0, UNHEARD)),
 }
 export const interactiveHot: Variant = {
   name: 'interactive transaction, hot',
   worker: 'interactive',
   requests: (stage) => interactive(hot(stage)),
 }
-export const verbDistinct = straight(ACCOUNTS)
+export const verbDistinct = straight(UNHEARD)
 export const verbHot = straight(1)
 
 export const variants: Variant[] = [
   selectOne,
   selectOneBehindSession,
   transferDistinct,
+  transferHeard,
   transferHot,
   interactiveDistinct,
   interactiveHot,

@@ -15,6 +15,7 @@ export const EXECUTABLE: Record<EdgeRole, readonly string[]> = {
     'half_hash',
     'key_endpoints',
     'key_id',
+    'listen',
     'movement_kinds',
     'refuse_counter',
     'release',

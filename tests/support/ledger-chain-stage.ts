@@ -8,7 +8,7 @@ import { ChainModel } from './ledger-chain-model.ts'
 import type { World } from './ledger-world.ts'
 import { SimulatedChain } from './ledger-chain.ts'
 import type { AnyStep } from './ledger-chain-draw.ts'
-import { CHAIN_ID, newCast, TOKENS, type LedgerStage } from './ledger-stage.ts'
+import { CHAIN_ID, listenTo, newCast, TOKENS, type LedgerStage } from './ledger-stage.ts'
 import type { ModelToken } from './ledger-model.ts'
 import { textOf, type Units } from './ledger-units.ts'
 
@@ -16,6 +16,7 @@ import { textOf, type Units } from './ledger-units.ts'
 export async function newWorld(stage: LedgerStage, order: readonly number[]): Promise<World> {
   const [id, vault] = [randomBytes(4).toString('hex'), `0x${randomBytes(20).toString('hex')}`]
   const cast = [...(await newCast(stage.owner, order)), `0x${randomBytes(20).toString('hex')}`]
+  await listenTo(stage.owner, cast)
   const counters = new Map([0, 7, 3].map((counter, at) => [cast[at]!, counter]))
   const chain = new SimulatedChain(id, vault, Math.floor(Date.now() / 1000), counters)
   const key = { chainId: CHAIN_ID, vault }

@@ -61,7 +61,13 @@ export async function newCast(owner: pg.Pool, order: readonly number[] = [0, 1, 
   const evm = Array.from({ length: 3 }, () => `0x${randomBytes(20).toString('hex')}`).sort()
   const accounts = [...order.map((at) => evm[at]!), solanaWallet(randomBytes(32)).address]
   await owner.query('select ledger.create_subaccount($1, $2, 100)', [accounts[0], accounts[1]])
+  await listenTo(owner, accounts)
   return accounts
+}
+
+/** Somebody listens to each of them, so that the verbs' answers have every push. */
+export async function listenTo(owner: pg.Pool, accounts: readonly string[]): Promise<void> {
+  await owner.query('select ledger.listen(a) from unnest($1::text[]) a', [accounts])
 }
 
 export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
