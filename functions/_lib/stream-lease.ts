@@ -13,6 +13,12 @@ interface Lease {
   lookAt: number | undefined
 }
 
+/** What is used of a Durable Object's storage. */
+interface LeaseStorage {
+  get<T>(key: string): Promise<T | undefined>
+  put(key: string, value: unknown): Promise<void>
+}
+
 /** A registration is renewed when this share of it is over: two more tries fit into the rest. */
 const RENEW_AFTER = 0.4
 const KEY = 'lease'
@@ -22,7 +28,7 @@ export class StreamLease {
 
   /** @param register the ledger's answer: for how many seconds */
   constructor(
-    private readonly storage: Pick<DurableObjectStorage, 'get' | 'put'>,
+    private readonly storage: LeaseStorage,
     private readonly register: (account: string) => Promise<number>,
   ) {}
 
