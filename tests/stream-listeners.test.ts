@@ -262,21 +262,20 @@ describe('a registration', () => {
 
   test('that cannot be renewed closes the socket with 1013 before it runs out', async () => {
     await leaseOf(8)
-    const { account, token } = await client.newAccount({ USDT: '5' })
+    const { token } = await client.newAccount({ USDT: '5' })
     const stream = await subscribed(token, 'USDT')
     stack.proxy.control({ rates: [{ kind: 'cutBeforeSend', probability: 1, match: 'ledger.listen(' }] })
     const { code, reason } = await stream.closed
     expect([code, reason]).toEqual([1013, 'the balances cannot be followed now: connect again'])
-    expect(await registered(account)).toBeGreaterThan(-5)
   })
 
   test('that fails to be renewed once is tried again, and the socket stays open', async () => {
-    await leaseOf(14)
+    await leaseOf(30)
     const { account, token } = await client.newAccount({ USDT: '5' })
     const stream = await subscribed(token, 'USDT')
     const before = await untilOf(account)
     stack.proxy.control({ next: [{ kind: 'cutBeforeSend', match: 'ledger.listen(' }] })
-    await until(async () => (await untilOf(account)) !== before, 'the second try')
+    await until(async () => (await untilOf(account)) !== before, 'the second try', LOOK_LIMIT_MS)
     await client.credit(account, 'USDT', '1')
     await until(() => versions(stream, 'USDT').includes(2), 'the push')
   })
