@@ -37,6 +37,7 @@ test('a registration is asked for once, also by many at once, and anew when a go
   after(SECONDS * 500)
   expect(await woken().hold('a')).toBe(false)
   expect(asked).toEqual(['a', 'a'])
+  await woken().looked()
   expect(await woken().dueAt()).toBeGreaterThan(START + SECONDS * 500)
 })
 

@@ -186,7 +186,8 @@ describe('whoever begins to listen', () => {
   }, 120_000)
 
   test('misses none of 1,000 movements that raced the opening of its socket, and hears of each version once', async () => {
-    const [races, together] = [1_000, 50]
+    // So many at once as no slow machine calls busy.
+    const [races, together] = [1_000, 10]
     for (let done = 0; done < races; done += together) {
       const accounts = await Promise.all(
         Array.from({ length: together }, async () => await client.newAccount({ USDT: '5' })),
