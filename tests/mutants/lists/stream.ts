@@ -188,14 +188,14 @@ export const stream: Area = {
     },
     {
       file: 'functions/_lib/account-stream.ts',
-      from: '    await this.#wakeAtEnd(verdict.expiresAt)\n',
+      from: '    await this.#wakeAt(verdict.expiresAt * 1000)\n',
       to: '',
       why: 'a socket outlives the shorter session that it was given',
       tests: ['tests/stream-object.test.ts'],
     },
     {
       file: 'functions/_lib/account-stream.ts',
-      from: '    await this.#wakeAtEnd(session.expiresAt)\n',
+      from: '    await this.#wakeAt(session.expiresAt * 1000)\n',
       to: '',
       why: 'no socket is ever closed by its session’s end',
       tests: ['tests/stream-object.test.ts'],
