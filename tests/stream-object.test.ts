@@ -6,10 +6,12 @@ import { FakeSocket, FakeState, stubSockets } from './support/fake-sockets.ts'
 
 /** What the parts around the object answer in a test. */
 const parts = vi.hoisted(() => ({
+  listen: async (): Promise<number> => await Promise.resolve(300),
   snapshot: async (): Promise<unknown> => await Promise.resolve([]),
   verified: async (): Promise<unknown> => await Promise.resolve('the token is not valid'),
   ended: async (): Promise<unknown> => await Promise.resolve(undefined),
 }))
+vi.mock('../db/ledger/listeners.ts', () => ({ listen: async () => await parts.listen() }))
 vi.mock('../db/ledger/balances.ts', () => ({ spotSnapshot: async () => await parts.snapshot() }))
 vi.mock('../functions/_lib/stream-session.ts', () => ({
   verifiedAgain: async () => await parts.verified(),
@@ -40,6 +42,7 @@ beforeEach(() => {
   servers = stubSockets()
   state = new FakeState()
   stream = new AccountStream(state, BINDINGS)
+  parts.listen = async () => await Promise.resolve(300)
   parts.snapshot = async () => await Promise.resolve([])
   parts.verified = async () => await Promise.resolve('the token is not valid')
   parts.ended = async () => await Promise.resolve(undefined)
@@ -222,13 +225,14 @@ describe('a subscriber', () => {
   })
 
   test('that leaves while the snapshot is read is not sent it', async () => {
-    let give!: (rows: Push[]) => void
+    let give: ((rows: Push[]) => void) | undefined
     parts.snapshot = async () => await new Promise((resolve) => (give = resolve))
     const socket = await open(sessionOf(60))
     const subscribing = say(socket, { type: 'subscribe', ...CHANNEL })
     await vi.waitFor(() => expect(socket.types).toEqual(['subscribed']))
+    await vi.waitFor(() => expect(give).toBeDefined())
     await say(socket, { type: 'unsubscribe', ...CHANNEL })
-    give([push(3)])
+    give!([push(3)])
     await subscribing
     expect(socket.types).toEqual(['subscribed', 'unsubscribed'])
   })
@@ -250,16 +254,28 @@ describe('a subscriber', () => {
   })
 
   test('is sent what was committed while the snapshot was read, each version once', async () => {
-    let give!: (rows: Push[]) => void
+    let give: ((rows: Push[]) => void) | undefined
     parts.snapshot = async () => await new Promise((resolve) => (give = resolve))
     const socket = await open(sessionOf(60))
     const subscribing = say(socket, { type: 'subscribe', ...CHANNEL })
     await vi.waitFor(() => expect(socket.types).toEqual(['subscribed']))
+    await vi.waitFor(() => expect(give).toBeDefined())
     await tell(push(3))
     await tell(push(4))
-    give([push(3)])
+    give!([push(3)])
     await subscribing
     expect(versions(socket)).toEqual([3, 4])
+  })
+
+  test('is registered at the ledger before its balances are read, and given none where that fails', async () => {
+    const asked: string[] = []
+    parts.snapshot = async () => await Promise.resolve([push(asked.push('read'))])
+    parts.listen = async () => await Promise.reject(new Error(`down ${asked.push('listen')}`))
+    const refused = await subscribed(sessionOf(60))
+    expect([asked, versions(refused), refused.closed?.code]).toEqual([['listen'], [], 1013])
+    parts.listen = async () => await Promise.resolve(asked.push('listen') * 100)
+    const socket = await subscribed(sessionOf(60))
+    expect([asked, versions(socket)]).toEqual([['listen', 'listen', 'read'], [3]])
   })
 
   test('is told to come again where its balances cannot be read', async () => {

@@ -69,7 +69,12 @@ export function stubSockets(): FakeSocket[] {
 export class FakeState {
   readonly sockets: FakeSocket[] = []
   alarm: number | null = null
+  readonly #stored = new Map<string, unknown>()
   readonly storage = {
+    get: async <T>(key: string) =>
+      await Promise.resolve(structuredClone(this.#stored.get(key)) as T | undefined),
+    put: async (key: string, value: unknown) =>
+      await Promise.resolve(void this.#stored.set(key, structuredClone(value))),
     getAlarm: async () => await Promise.resolve(this.alarm),
     setAlarm: async (at: number) => await Promise.resolve(void (this.alarm = at)),
   }
