@@ -380,7 +380,7 @@ export const stream: Area = {
       from: '      await this.#lease.hold(account)\n',
       to: '',
       why: 'a socket hears of the second change after 25 s, if at all',
-      tests: ['tests/stream.test.ts'],
+      tests: ['tests/stream-object.test.ts'],
     },
     {
       file: 'functions/_lib/account-stream.ts',
