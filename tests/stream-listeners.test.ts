@@ -280,4 +280,22 @@ describe('a registration', () => {
     await client.credit(account, 'USDT', '1')
     await until(() => versions(stream, 'USDT').includes(2), 'the push')
   })
+
+  test('is forgotten a day after it ran out, not before, and comes back when somebody listens again', async () => {
+    const { account, token } = await client.newAccount({ USDT: '5' })
+    for (const [hours, kept] of [
+      [23, true],
+      [25, false],
+    ] as const) {
+      await client.sql(
+        `insert into stream_listeners values ($1, now() - make_interval(hours => $2))
+           on conflict (account) do update set listens_until = excluded.listens_until`,
+        [account, hours],
+      )
+      await client.sql(`select ledger.run_upkeep(1, '')`)
+      expect([hours, (await registered(account)) !== undefined]).toEqual([hours, kept])
+    }
+    await subscribed(token, 'USDT')
+    expect(await registered(account)).toBeGreaterThan(0)
+  })
 })
