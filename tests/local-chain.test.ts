@@ -1,5 +1,5 @@
 import { spawn } from 'node:child_process'
-import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Address } from 'viem'
@@ -20,6 +20,7 @@ beforeEach(() => {
 afterEach(async () => {
   await Promise.all(running.map(async (chain) => await chain.stop()))
   running = []
+  vi.unstubAllEnvs()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -205,6 +206,17 @@ describe('a kill', () => {
     await chain.stop()
     const next = await start()
     expect((await next.client.getBlock({ blockNumber: block })).hash).toBe(hash)
+  })
+
+  test('of anvil leaves nothing of the states that outgrew its memory', async () => {
+    vi.stubEnv('TMPDIR', folder)
+    const left = () => readdirSync(folder).filter((name) => name.startsWith('tidegate-anvil'))
+    const { chain, client } = await start()
+    await client.request({ method: 'anvil_mine' as never, params: ['0x800'] as never })
+    await until(() => left().some((name) => readdirSync(join(folder, name)).length > 0))
+    process.kill(chain.pid, 'SIGKILL')
+    await chain.stop()
+    expect(left()).toEqual([])
   })
 
   test('of the process that started it takes anvil with it and loses nothing at all', async () => {

@@ -1,5 +1,6 @@
 import { spawn, type ChildProcessByStdio } from 'node:child_process'
 import { once } from 'node:events'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import type { Readable, Writable } from 'node:stream'
@@ -35,10 +36,13 @@ const START_LIMIT_MS = 10_000
 
 /**
  * Keeps anvil no longer than us. Our end of the pipe closes when we exit in whatever way, SIGKILL too; anvil is then
- * asked to stop, and saves its state. No node process could promise that of itself.
+ * asked to stop, and saves its state. No node process could promise that of itself. Nor that nothing is left: an anvil that is
+ * killed leaves the states that outgrew its memory, gigabytes on a long chain.
  */
 const KEEPER = `exec 3<&0
-"$0" "$@" </dev/null >&2 3<&- &
+cache=$1
+shift
+"$0" "$@" --cache-path "$cache" </dev/null >&2 3<&- &
 anvil=$!
 echo $anvil
 (cat <&3 >/dev/null; kill -TERM $anvil) >/dev/null 2>&1 &
@@ -46,6 +50,7 @@ watch=$!
 wait $anvil
 status=$?
 kill $watch 2>/dev/null
+rm -rf "$cache"
 exit $status`
 
 /**
@@ -55,7 +60,9 @@ exit $status`
  */
 export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
   // Its own process group: Ctrl-C in a terminal goes to us, and we stop anvil after what depends on it.
-  const keeper = spawn('sh', ['-c', KEEPER, anvilBinary(), ...anvilArguments(options)], {
+  // In a folder that may vanish, not in one in the user's home.
+  const cache = await mkdtemp(join(tmpdir(), 'tidegate-anvil-'))
+  const keeper = spawn('sh', ['-c', KEEPER, anvilBinary(), cache, ...anvilArguments(options)], {
     detached: true,
     stdio: ['pipe', 'pipe', 'pipe'],
     env: programEnv(),
@@ -81,12 +88,11 @@ function anvilArguments(options: AnvilOptions): string[] {
     'fifo',
     '--no-request-size-limit',
   ]
-  const chain = ['--chain-id', String(options.chainId), '--mnemonic', options.mnemonic]
-  // States that outgrow its memory go to a folder that may vanish, not to one in the user's home.
-  const own = ['--port', String(options.port ?? 0), '--cache-path', join(tmpdir(), 'tidegate-anvil')]
+  const port = String(options.port ?? 0)
+  const chain = ['--chain-id', String(options.chainId), '--mnemonic', options.mnemonic, '--port', port]
   const load = options.loadState === undefined ? [] : ['--load-state', options.loadState]
   const dump = options.dumpState === undefined ? [] : ['--dump-state', options.dumpState]
-  return [...fixed, ...chain, ...own, ...load, ...dump]
+  return [...fixed, ...chain, ...load, ...dump]
 }
 
 /** anvil prints its address once it serves; with port 0 this is the only place that says which port it took. */
