@@ -167,6 +167,31 @@ test('a request is answered again as it was first, to the byte, also after its w
   expect(await again()).toBe(answer)
 })
 
+test('what moves is of its token alone: every other balance of the account stays as it was, to its version', async () => {
+  const account = newAddress()
+  const balances = async () =>
+    await sql(
+      `select token, wallet, trim_scale(available)::text as available, version::int from balances where account = $1`,
+      [account],
+    )
+  const others = TOKENS.slice(1).map(({ symbol }) => symbol)
+  for (const symbol of [token, ...others])
+    await credit(stage.admin, { account, token: symbol, amount: '9', ...unkeyed })
+  const kept = (await balances()).filter((row) => row.token !== token)
+  expect(kept).toHaveLength(others.length)
+  await sql('select ledger.transfer($1, $2, $3, 4, null, null)', [account, token, 'spot_to_perp'])
+  const after = await balances()
+  expect(after).toEqual(expect.arrayContaining(kept))
+  expect(
+    after.filter((row) => row.token === token).map(({ wallet, available }) => [wallet, available]),
+  ).toEqual(
+    expect.arrayContaining([
+      ['spot', '5'],
+      ['perp', '4'],
+    ]),
+  )
+})
+
 test('a key is one of its endpoint: used at three of them it is carried out three times, and none is answered with the answer of another', async () => {
   const [account, sub] = (await newCast(stage.owner)) as [string, string]
   await give(account, '20')

@@ -38,6 +38,10 @@ vi.mock('../db/ledger/solvency.ts', () => ({
   checkOpenWithdrawals: step('open'),
   tokensToCheck: step('tokens'),
 }))
+vi.mock('../db/ledger/vault-state.ts', () => ({
+  vaultDiffers: step('differs'),
+  notAVault: step('notAVault'),
+}))
 vi.mock('../functions/_lib/settle-logs.ts', () => ({
   readUpToSafeHead: step('read'),
   rescan: step('rescan'),
@@ -45,7 +49,7 @@ vi.mock('../functions/_lib/settle-logs.ts', () => ({
 vi.mock('../functions/_lib/settle-vaults.ts', () => ({ followOthers: step('others') }))
 vi.mock('../functions/_lib/settle-deposits.ts', () => ({ creditListed: step('credit') }))
 
-const { settle, settleStored } = await import('../functions/_lib/settle-run.ts')
+const { checkVault, settle, settleStored } = await import('../functions/_lib/settle-run.ts')
 const { expireDue } = await import('../functions/_lib/settle-expiry.ts')
 const { settleDoubts } = await import('../functions/_lib/settle-counters.ts')
 const { concludeNodes, NOTHING_ASKED } = await import('../functions/_lib/settle-alerts.ts')
@@ -348,4 +352,35 @@ test('the alert of a node that is down closes where the nodes have answered, and
   const unasked = runOf()
   await concludeNodes(unasked)
   expect([...unasked.cleared]).toEqual([])
+})
+
+test('nothing expires and nothing is summed while an event waits, also where the chain was read to its safe head', async () => {
+  step('tokens', () => [])
+  step('due', () => [])
+  const vault = { code: true, said: { signer: '0x5e', separator: '0x', paused: false } }
+  step('read', (run: Run) => {
+    run.cleared.add('node_behind 1 0x11')
+    const chain = { vault: async () => await Promise.resolve({ block: SAFE, vault, holdings: new Map() }) }
+    return Object.assign(run, { safe: SAFE, chain }).safe
+  })
+  for (const waiting of [true, false]) {
+    asked.length = 0
+    step('events', () => ({ ...NOTHING, waiting }))
+    await run()
+    const done = names().filter((name) => name === 'due' || name === 'holdings')
+    expect([waiting, done]).toEqual([waiting, waiting ? [] : ['due', 'holdings']])
+  }
+})
+
+test('a breach of solvency is enforced where nobody has said otherwise, and on a testnet it is reported', async () => {
+  const pauses = async (env: Partial<SettleEnv>) => {
+    const vault = { code: true, said: undefined }
+    const run = { ...runOf(), env: { ...ENV, ...env } }
+    await checkVault(run, SAFE, true, { listed: [], inWei: new Map(), vault })
+    return asked.at(-1)?.[6]
+  }
+  expect(await pauses({ TESTNET_ONLY: false })).toBe(true)
+  expect(await pauses({ TESTNET_ONLY: true })).toBe(false)
+  expect(await pauses({ TESTNET_ONLY: true, SOLVENCY: 'enforce' })).toBe(true)
+  expect(await pauses({ TESTNET_ONLY: false, SOLVENCY: 'report' })).toBe(false)
 })

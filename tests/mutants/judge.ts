@@ -102,11 +102,15 @@ interface Report {
 function failedTests(folder: string, report: string): Failed[] {
   if (!existsSync(report)) return []
   const { testResults } = JSON.parse(readFileSync(report, 'utf8')) as Report
-  return testResults
-    .filter(({ status }) => status === 'failed')
-    .map(({ name, message, assertionResults }) => ({
-      file: relative(folder, name),
-      test: assertionResults.find(({ status }) => status === 'failed')?.fullName,
-      said: message.split('\n', 1)[0] ?? '',
-    }))
+  return (
+    testResults
+      .filter(({ status }) => status === 'failed')
+      .map(({ name, message, assertionResults }) => ({
+        file: relative(folder, name),
+        test: assertionResults.find(({ status }) => status === 'failed')?.fullName,
+        said: message.split('\n', 1)[0] ?? '',
+      }))
+      // A file that another's failure has cut off counts as failed too, without a test: it comes last.
+      .sort((a, b) => Number(a.test === undefined) - Number(b.test === undefined))
+  )
 }

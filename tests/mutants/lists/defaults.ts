@@ -9,7 +9,7 @@ export const defaults: Area = {
       from: `(run.env.TESTNET_ONLY ? 'report' : 'enforce')`,
       to: `(run.env.TESTNET_ONLY ? 'report' : 'report')`,
       why: 'on mainnet a breach of solvency pauses nobody',
-      tests: ['tests/settle-decisions.test.ts'],
+      tests: ['tests/settle-steps.test.ts'],
     },
     {
       file: 'functions/_lib/env.ts',

@@ -58,7 +58,7 @@ export const settle: Area = {
       from: '  if (safe && settled && holdings) {',
       to: '  if (safe && holdings) {',
       why: 'funds expire while their payment waits',
-      tests: ['tests/settle-decisions.test.ts'],
+      tests: ['tests/settle-steps.test.ts'],
     },
     {
       file: 'functions/settle.ts',

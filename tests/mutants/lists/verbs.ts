@@ -37,7 +37,7 @@ export const verbs: Area = {
       from: "'chain_id', w.chain_id, 'status', 'signed')",
       to: "'chain_id', w.chain_id, 'status', w.status)",
       why: 'a repeated request is answered differently once its withdrawal was paid',
-      tests: ['tests/withdraw-chain.test.ts', 'tests/movement-rows.test.ts'],
+      tests: ['tests/movement-rows.test.ts'],
     },
     {
       file: 'db/ledger/movement.sql',
@@ -114,7 +114,7 @@ export const verbs: Area = {
       from: 'b.account_no = v_giver.account_no and b.token_no = v_token_no and b.wallet = v_from_wallet',
       to: 'b.account_no = v_giver.account_no and b.wallet = v_from_wallet',
       why: 'every token of a wallet pays',
-      tests: ['tests/ledger-properties.test.ts'],
+      tests: ['tests/movement-rows.test.ts'],
     },
     {
       file: 'db/ledger/transfer.sql',
