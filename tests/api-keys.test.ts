@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { API_KEY_PATTERN, apiKeyOf, newApiKey } from '../functions/_lib/api-key.ts'
 import { API_KEYS_PER_ACCOUNT_MAX } from '../functions/_lib/limits.ts'
 import { clientOf } from './support/client.ts'
+import { until } from './support/until.ts'
 
 const client = clientOf()
 const create = async (token: string, json: unknown = {}) => await client.call('/api-keys', { token, json })
@@ -97,6 +98,34 @@ describe('making a key', () => {
     expect(listed).toHaveLength(API_KEYS_PER_ACCOUNT_MAX)
     const ids = (listed as { id: string }[]).map((key) => key.id)
     expect(ids).toEqual([...ids].sort().reverse())
+  })
+
+  test('waits for another one that is not committed yet, and counts it: the limit holds for both', async () => {
+    const { account } = await client.newAccount()
+    const make = `select ledger.create_api_key($1, 'raced', sha256($2::text::bytea), 1)`
+    const first = new pg.Client({ connectionString: client.manifest.databaseUrl })
+    await first.connect()
+    try {
+      const { rows } = await first.query<{ pid: number }>('select pg_backend_pid() as pid')
+      await first.query('begin')
+      await first.query(make, [account, randomUUID()])
+      let said: string | undefined
+      const second = client.sql(make, [account, randomUUID()]).then(
+        () => (said = 'made'),
+        (error: unknown) => (said = (error as Error).message),
+      )
+      const waiting = `select from pg_stat_activity where $1 = any(pg_blocking_pids(pid))`
+      await until(
+        async () => said !== undefined || (await client.sql(waiting, [rows[0]!.pid])).length > 0,
+        'the second key to wait for the first',
+      )
+      await first.query('commit')
+      expect(await second).toBe('limit_reached')
+    } finally {
+      await first.end()
+    }
+    const live = 'select from api_keys where account = $1 and revoked_at is null'
+    expect(await client.sql(live, [account])).toHaveLength(1)
   })
 })
 

@@ -357,16 +357,17 @@ test('the alert of a node that is down closes where the nodes have answered, and
 test('nothing expires and nothing is summed while an event waits, also where the chain was read to its safe head', async () => {
   step('tokens', () => [])
   step('due', () => [])
+  const VAULT_ADDRESS = `0x${'11'.repeat(20)}` as const
   const vault = { code: true, said: { signer: '0x5e', separator: '0x', paused: false } }
   step('read', (run: Run) => {
-    run.cleared.add('node_behind 1 0x11')
+    run.cleared.add(`node_behind 1 ${VAULT_ADDRESS}`)
     const chain = { vault: async () => await Promise.resolve({ block: SAFE, vault, holdings: new Map() }) }
     return Object.assign(run, { safe: SAFE, chain }).safe
   })
   for (const waiting of [true, false]) {
     asked.length = 0
     step('events', () => ({ ...NOTHING, waiting }))
-    await run()
+    expect((await run({ VAULT_ADDRESS })).error).toBeUndefined()
     const done = names().filter((name) => name === 'due' || name === 'holdings')
     expect([waiting, done]).toEqual([waiting, waiting ? [] : ['due', 'holdings']])
   }

@@ -51,6 +51,23 @@ describe('sign-in', () => {
     expect((await login(await signed(wallet))).status).toBe(200)
   })
 
+  it('refuses every signature a second time, also those of an account that has signed in before', async () => {
+    const wallet = newWallet()
+    for (const nonce of [0, 1, 2]) {
+      expect((await nonceOf(wallet.address)).nonce).toBe(nonce)
+      const body = await signed(wallet)
+      const answers = await Promise.all(Array.from({ length: 4 }, () => login(body)))
+      expect(answers.map((answer) => answer.status).sort()).toEqual([200, 401, 401, 401])
+      expect((await login(body)).status).toBe(401)
+    }
+    // Whoever was checked before another one used up his nonce comes to the ledger with it all the same.
+    for (const used of [0, 1, 2])
+      expect(
+        await api.sql('select ledger.sign_in($1, $2) as generation', [wallet.address.toLowerCase(), used]),
+      ).toEqual([{ generation: null }])
+    expect((await nonceOf(wallet.address)).nonce).toBe(3)
+  })
+
   it('writes nothing when a nonce is asked for or a login fails, and keeps the nonce', async () => {
     const wallet = newWallet()
     for (let call = 0; call < 5; call += 1) expect((await nonceOf(wallet.address)).nonce).toBe(0)
