@@ -145,15 +145,18 @@ const sidesOf = (account: string, movements: SQL): SQL => sql`
   from (${movements}) m cross join lateral ledger.entries_of(m) e
   where e.account_no = ${numberOf(account)}`
 
-/** The newest entries, of which a movement has one or two. */
+/**
+ * The newest entries, of which a movement has one or two. One movement more than entries are wanted: that of the cursor may
+ * come again, when its other entry is the cursor or is not the account's.
+ */
 function entriesOf(account: string, filter: HistoryFilter, max: number): SQL {
   const bounds = boundsOf(sql`m.id`, filter)
   const newest = (mine: SQL) =>
-    sql`(select m.* from ledger.movements m where ${mine} and ${bounds} order by m.id desc limit ${max})`
+    sql`(select m.* from ledger.movements m where ${mine} and ${bounds} order by m.id desc limit ${max + 1})`
   const me = numberOf(account)
   const movements = sql`
     ${newest(sql`m.from_no = ${me}`)} union all ${newest(sql`m.to_no = ${me} and m.to_no is distinct from m.from_no`)}
-    order by id desc limit ${max}`
+    order by id desc limit ${max + 1}`
   return sql`${sidesOf(account, movements)} and ${boundsOf(sql`e.id`, filter)} order by m.id desc, e.id desc limit ${max}`
 }
 
