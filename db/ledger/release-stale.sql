@@ -18,7 +18,7 @@ language sql stable set search_path = pg_catalog, pg_temp as $$
 $$;
 
 -- Ends those that are still reserved. p_signatures: {id: signature}, all that the witness has of them; the others are released, but
--- for one whose signature is known to be lost: that waits until a person has reconciled.
+-- for one whose signature is known to be lost: that waits until a person has reconciled. While signing is paused nothing is signed.
 create or replace function ledger.end_reservations(p_ids uuid[], p_signatures jsonb) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -26,16 +26,21 @@ declare
   v_result json;
   v_signed uuid[] := '{}';
   v_pushes json[] := '{}';
+  -- While the ledger is known to have been set back, what was signed before must be signed again.
+  v_waits boolean := exists (select from public.switches s where s.name = 'withdrawals_paused' and s.engaged)
+    and not exists (select from public.restores r where r.reconciled_at is null);
 begin
   -- In the order in which every verb locks balances; a row that its own request is just ending is left to it.
   for v_id in
     select stale.id from (
-      select w.id, w.account, w.token from public.withdrawals w
-      where w.id = any(p_ids) and w.status = 'reserved' for update skip locked
+      select w.id, w.account, t.token_no from public.withdrawals w join public.tokens t on t.symbol = w.token
+      where w.id = any(p_ids) and w.status = 'reserved' for update of w skip locked
     ) stale join ledger.accounts a on a.address = stale.account
-    order by a.account_no, stale.token collate "C", stale.id
+    order by a.account_no, stale.token_no, stale.id
   loop
     if p_signatures ? v_id::text then
+      -- What was refused while signing was paused may have been this: it is not signed behind the pause's back.
+      continue when v_waits;
       perform ledger.sign_reservation(v_id, p_signatures ->> v_id::text);
       v_signed := v_signed || v_id;
     elsif not ledger.signature_was_lost(v_id) then

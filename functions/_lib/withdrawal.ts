@@ -188,7 +188,7 @@ async function giveBack(
   } catch {
     return {
       released: false,
-      words: `the funds come back by themselves within minutes: GET /spot/withdrawals/${id}`,
+      words: `the funds come back by themselves, within minutes or once its deadline is over: GET /spot/withdrawals/${id}`,
     }
   }
 }
