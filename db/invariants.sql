@@ -50,11 +50,36 @@ union all
 select a.account_no from ledger.movements m cross join lateral ledger.entries_of(m) e
 join ledger.accounts a on a.account_no = e.account_no where m.family_no <> a.family_no;
 
--- invariant: an account's family is that of its main account
-select a.account_no from ledger.accounts a
-left join public.subaccounts s on s.subaccount = a.address
+-- invariant: an account's family is that of its main account, and every subaccount is an account
+select coalesce(a.address, s.subaccount) from ledger.accounts a
+full join public.subaccounts s on s.subaccount = a.address
 left join ledger.accounts main on main.address = coalesce(s.main_account, a.address)
-where main.account_no is distinct from a.family_no;
+where main.account_no is null or main.account_no is distinct from a.family_no;
+
+-- invariant: every number of an account or a token is one that exists
+select b.account_no from ledger.balances b
+left join ledger.accounts a on a.account_no = b.account_no left join public.tokens t on t.token_no = b.token_no
+where a.account_no is null or t.token_no is null
+union all
+select e.account_no from ledger.movements m cross join lateral ledger.entries_of(m) e
+left join ledger.accounts a on a.account_no = e.account_no left join public.tokens t on t.token_no = m.token_no
+where t.token_no is null or (e.account_no is not null and a.account_no is null);
+
+-- invariant: a movement's kind is known, and its sides are those of the kind
+select m.id from ledger.movements m where not coalesce(case (ledger.movement_kinds())[m.kind]
+  when 'perp_to_spot' then m.from_side = 'p' and m.to_side = 's' and m.from_no = m.to_no
+  when 'spot_to_perp' then m.from_side = 's' and m.to_side = 'p' and m.from_no = m.to_no
+  when 'credit' then m.from_side = 'i' and m.to_side = 's'
+  when 'withdraw_reserve' then m.from_side = 's' and m.to_side = 'h' and m.from_no = m.to_no
+  when 'withdraw_release' then m.from_side = 'h' and m.to_side = 's' and m.from_no = m.to_no
+  when 'withdraw_expire' then m.from_side = 'h' and m.to_side = 's' and m.from_no = m.to_no
+  when 'withdraw_confirm' then m.from_side = 'h' and m.to_side = 'v'
+  when 'withdraw_fee' then m.from_side = 'h' and m.to_side = 'f'
+  when 'withdraw_paid_after_expiry' then m.from_side = 's' and m.to_side = 'v'
+  when 'withdraw_recovered' then m.from_side = 's' and m.to_side = 'v'
+  when 'deposit' then m.from_side = 'v' and m.to_side = 's'
+  when 'subaccount_spot_transfer' then m.from_side = 's' and m.to_side = 's'
+  when 'subaccount_perp_transfer' then m.from_side = 'p' and m.to_side = 'p' end, false);
 
 -- invariant: frozen equals the reserved and signed withdrawals of the account and token
 select coalesce(b.account, w.account) from (select account, token, frozen from public.balances where wallet = 'spot') b
@@ -84,18 +109,23 @@ left join public.withdrawals w on (w.chain_id, w.tx_hash, w.content_hash, w.ordi
 where l.event = 'withdrawal' and l.status = 'processed'
 group by l.chain_id, l.tx_hash, l.content_hash, l.ordinal having count(w.id) <> 1;
 
--- invariant: every credited deposit has its movement, once
-select d.id from public.deposits d
-left join public.transfers t on t.id = d.transfer_id and t.kind = 'deposit' and t.amount = d.amount and t.to_account = d.account
-where d.status = 'credited' and t.id is null;
+-- invariant: every credited deposit has its movement, once, and every movement of a deposit its deposit
+select coalesce(t.id, d.transfer_id) from (select id, amount, to_account, token from public.transfers where kind = 'deposit') t
+full join (select transfer_id, id, amount, account, token from public.deposits where status = 'credited') d on d.transfer_id = t.id
+group by 1 having count(t.id) <> 1 or count(d.id) <> 1 or min(d.amount) <> min(t.amount) or min(d.account) <> min(t.to_account)
+  or min(d.token) <> min(t.token);
 
 -- invariant: every admin credit has its movement and its audit row, once
 select coalesce(t.id, c.transfer_id) from (select id, amount, to_account from public.transfers where kind = 'credit') t
 full join public.spot_admin_credits c on c.transfer_id = t.id
 where t.id is null or c.id is null or t.amount <> c.amount or t.to_account <> c.user_address;
 
--- invariant: an idempotency key names at most one movement, and a movement at most one key
-select transfer_id from public.idempotency_keys where transfer_id is not null group by transfer_id having count(*) > 1;
+-- invariant: an idempotency key names one movement of its own family, and a movement at most one key
+select k.key_id from ledger.idempotency_keys k
+left join ledger.movements m on m.id = k.movement_id and (m.family_no = k.family_no or (k.family_no = 0 and m.from_no is null))
+where m.id is null or (ledger.key_endpoints())[k.endpoint] is null
+union all
+select min(k.key_id::text)::uuid from ledger.idempotency_keys k group by k.movement_id having count(*) > 1;
 
 -- invariant: nobody owes the exchange for a payment that was also given back
 select id from public.debts where settled_at is null;
@@ -109,6 +139,7 @@ left join public.subaccounts s on (s.subaccount = t.from_account and s.main_acco
   or (s.subaccount = t.to_account and s.main_account = t.from_account)
 where t.kind in ('subaccount_spot_transfer', 'subaccount_perp_transfer')
   and (s.subaccount is null or t.from_account = t.to_account or t.from_wallet <> t.to_wallet);
+
 -- invariant: every processed deposit event is among the deposits, once
 select l.tx_hash from public.chain_logs l
 left join public.deposits d on (d.chain_id, d.tx_hash, d.content_hash, d.ordinal) = (l.chain_id, l.tx_hash, l.content_hash, l.ordinal)
