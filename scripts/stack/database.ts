@@ -50,10 +50,12 @@ export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promi
     await client.query('begin')
     for (const token of tokens) {
       await client.query(
-        `insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
-         values ($1, $2, $3, lower($4), $5, $6, $7)
-         on conflict (symbol) do update set decimals = excluded.decimals, chain_id = excluded.chain_id, contract = excluded.contract,
-           transferable = excluded.transferable, withdrawable = excluded.withdrawable, min_withdraw = excluded.min_withdraw`,
+        // A row that is inserted in vain takes a token's number, of which there are 32,767.
+        `with known as (
+           update public.tokens set decimals = $2, chain_id = $3, contract = lower($4), transferable = $5, withdrawable = $6, min_withdraw = $7
+           where symbol = $1 returning symbol)
+         insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
+         select $1, $2, $3, lower($4), $5, $6, $7 where not exists (select from known)`,
         [
           token.symbol,
           token.decimals,
