@@ -71,10 +71,9 @@ export const tokens = pgTable(
     transferable: boolean('transferable').notNull().default(false),
     withdrawable: boolean('withdrawable').notNull().default(false),
     minWithdraw: amount('min_withdraw').notNull().default('0'),
-    tokenNo: smallint('token_no').notNull().generatedAlwaysAsIdentity(),
+    tokenNo: smallint('token_no').notNull().generatedAlwaysAsIdentity().unique(),
   },
   (t) => [
-    uniqueIndex('tokens_by_number').on(t.tokenNo),
     uniqueIndex('tokens_chain_contract').on(t.chainId, t.contract),
     check('tokens_symbol_is_plain', sql`${t.symbol} ~ '^[A-Za-z0-9._-]{1,32}$'`),
     check('tokens_decimals_fit_the_ledger', sql`${t.decimals} between 0 and 18`),
@@ -103,8 +102,12 @@ export const balances = ledger.table(
   'balances',
   {
     familyNo: bigint('family_no', { mode: 'number' }).notNull(),
-    accountNo: bigint('account_no', { mode: 'number' }).notNull(),
-    tokenNo: smallint('token_no').notNull(),
+    accountNo: bigint('account_no', { mode: 'number' })
+      .notNull()
+      .references(() => accounts.accountNo),
+    tokenNo: smallint('token_no')
+      .notNull()
+      .references(() => tokens.tokenNo),
     wallet: balanceWallet('wallet').notNull(),
     available: amountNotNegative('available').notNull().default('0'),
     frozen: amountNotNegative('frozen').notNull().default('0'),

@@ -1,14 +1,15 @@
 import { randomBytes, randomUUID } from 'node:crypto'
 import pg from 'pg'
-import { afterAll, beforeAll, expect, inject, test } from 'vitest'
+import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { credit } from '../db/ledger/credit.ts'
-import { MOVEMENT_KINDS } from '../db/ledger/history.ts'
+import { MOVEMENT_KINDS, readHistory, type HistoryFilter } from '../db/ledger/history.ts'
 import { startCursor } from '../db/ledger/record-logs.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { settleEvents } from '../db/ledger/settle-events.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
 import { transfer } from '../db/ledger/transfer.ts'
+import { invariants } from '../scripts/stack/invariants.ts'
 import { CHAIN_ID, ledgerStage, newCast, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
 import { storeLog, withdrawalData } from './support/stored-log.ts'
 import { until } from './support/until.ts'
@@ -276,4 +277,142 @@ test('the time of an id is that of its millisecond and second, whatever the frac
 test('each kind of movement has a number of its own, and the list in SQL is the one of the API', async () => {
   const [row] = await sql('select ledger.movement_kinds() as kinds')
   expect(row).toEqual({ kinds: [...MOVEMENT_KINDS] })
+})
+
+test('a filtered walk finds every entry however short its scans are, also of an account that only receives', async () => {
+  const account = newAddress()
+  await give(account, '1')
+  await sql('select ledger.transfer($1, $2, $3, 1, null, null)', [account, token, 'spot_to_perp'])
+  for (let times = 0; times < 25; times += 1) await give(account, '1')
+  const walk = async (wanted: Partial<HistoryFilter>) => {
+    const filter = { token: undefined, wallet: undefined, kind: undefined, start: undefined, end: undefined }
+    const found: string[] = []
+    let cursor: string | undefined
+    do {
+      const page = await readHistory(stage.edge, account, {
+        ...{ ...filter, idempotencyKey: undefined, limit: 2, cursor, ...wanted },
+        scanMax: wanted.scanMax ?? 5,
+      })
+      found.push(...page.rows.slice(0, 2).map(({ id }) => id))
+      cursor = page.rows.length > 2 ? page.rows[1]!.id : page.scannedTo
+    } while (cursor !== undefined)
+    return found
+  }
+  for (const scanMax of [3, 4, 5, 6, 7, 8, 11]) {
+    expect([scanMax, (await walk({ kind: 'spot_to_perp', scanMax })).length]).toEqual([scanMax, 2])
+    expect([scanMax, (await walk({ wallet: 'perp', scanMax })).length]).toEqual([scanMax, 1])
+    expect([scanMax, new Set(await walk({ kind: 'credit', scanMax })).size]).toEqual([scanMax, 26])
+  }
+})
+
+test('a signature that was kept is not signed behind the pause’s back, and is once signing goes on', async () => {
+  const account = newAddress()
+  await give(account, '3')
+  const request = {
+    ...key,
+    account,
+    recipient: account,
+    token,
+    amount: '2',
+    ttlSeconds: 600,
+    idempotency: undefined,
+  }
+  const { reservation } = (await reserve(stage.edge, request)) as { reservation: { id: string } }
+  const end = async () => {
+    await sql('select ledger.end_reservations(array[$1::uuid], jsonb_build_object($1, $2::text))', [
+      reservation.id,
+      `0x${'11'.repeat(65)}`,
+    ])
+    const [row] = await sql('select status from withdrawals where id = $1', [reservation.id])
+    return row?.status
+  }
+  await sql(`select ledger.pause_withdrawals('a test')`)
+  expect(await end()).toBe('reserved')
+  await sql(`select ledger.resume_withdrawals('over')`)
+  expect(await end()).toBe('signed')
+})
+
+describe('what is wrong in a row is found by an invariant', () => {
+  const mine = (address: string) => `(select account_no from ledger.accounts where address = '${address}')`
+  test.each([
+    ['an account that is gone', (a: string) => `delete from ledger.accounts where address = '${a}'`],
+    [
+      'a movement of nobody',
+      (a: string) => `update ledger.movements set from_no = 777777 where from_no = ${mine(a)}`,
+    ],
+    [
+      'a token that is none',
+      (a: string) => `update ledger.movements set token_no = 777 where from_no = ${mine(a)}`,
+    ],
+    [
+      'a kind that is none',
+      (a: string) => `update ledger.movements set kind = 99 where from_no = ${mine(a)}`,
+    ],
+    [
+      'a kind of the other direction',
+      (a: string) => `update ledger.movements set kind = 3 - kind where from_no = ${mine(a)}`,
+    ],
+    [
+      'a deposit that nobody made',
+      (a: string) =>
+        `update ledger.movements set kind = 11, from_side = 'v' where to_no = ${mine(a)} and from_no is null`,
+    ],
+    ['a credit without its row', (a: string) => `delete from spot_admin_credits where user_address = '${a}'`],
+    [
+      'a key of no movement',
+      (a: string) =>
+        `update ledger.idempotency_keys set movement_id = gen_random_uuid() where family_no = ${mine(a)}`,
+    ],
+    [
+      'a key in another family',
+      (a: string) => `update ledger.idempotency_keys set family_no = 777777 where family_no = ${mine(a)}`,
+    ],
+    [
+      'a key of no endpoint',
+      (a: string) => `update ledger.idempotency_keys set endpoint = 77 where family_no = ${mine(a)}`,
+    ],
+    [
+      'a balance that grew by itself',
+      (a: string) => `update ledger.balances set available = available + 1 where account_no = ${mine(a)}`,
+    ],
+    [
+      'a subaccount that is no account',
+      (a: string) =>
+        `insert into subaccounts (subaccount, main_account, created_at) values ('0x' || repeat('98', 20), '${a}', now())`,
+    ],
+  ] as const)('%s', async (_what, spoil) => {
+    const account = newAddress()
+    await give(account, '9')
+    await sql('select ledger.transfer($1, $2, $3, 1, $4, $5)', [
+      account,
+      token,
+      'spot_to_perp',
+      'k',
+      randomBytes(32),
+    ])
+    const client = new pg.Client({ connectionString: stage.owner.options.connectionString })
+    await client.connect()
+    try {
+      await client.query('begin; set local session_replication_role = replica')
+      expect((await client.query(spoil(account))).rowCount).toBeGreaterThan(0)
+      const found: string[] = []
+      for (const { name, query } of invariants())
+        if ((await client.query(query)).rowCount! > 0) found.push(name)
+      expect(found).not.toEqual([])
+    } finally {
+      await client.end()
+    }
+  })
+})
+
+test('a token with balances is neither deleted nor numbered anew, and an account with one keeps its family', async () => {
+  const account = newAddress()
+  await give(account, '1')
+  for (const [text, code] of [
+    ['delete from tokens where symbol = $1', '23503'],
+    ['update tokens set token_no = default where symbol = $1', 'TG099'],
+  ] as const)
+    await expect(sql(text, [token])).rejects.toMatchObject({ code })
+  await expect(sql('update ledger.accounts set family_no = 1 where address = $1', [account])).rejects.toMatchObject({ code: 'TG099' }) // prettier-ignore
+  await expect(sql('delete from ledger.accounts where address = $1', [account])).rejects.toMatchObject({ code: 'TG099' }) // prettier-ignore
 })

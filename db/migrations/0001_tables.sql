@@ -304,6 +304,7 @@ CREATE TABLE "tokens" (
 	"withdrawable" boolean DEFAULT false NOT NULL,
 	"min_withdraw" numeric(38, 18) DEFAULT '0' NOT NULL,
 	"token_no" smallint GENERATED ALWAYS AS IDENTITY (sequence name "tokens_token_no_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 32767 START WITH 1 CACHE 1),
+	CONSTRAINT "tokens_token_no_unique" UNIQUE("token_no"),
 	CONSTRAINT "tokens_symbol_is_plain" CHECK ("tokens"."symbol" ~ '^[A-Za-z0-9._-]{1,32}$'),
 	CONSTRAINT "tokens_decimals_fit_the_ledger" CHECK ("tokens"."decimals" between 0 and 18),
 	CONSTRAINT "tokens_contract_is_an_address" CHECK ("tokens"."contract" ~ '^0x[0-9a-f]{40}$'),
@@ -369,6 +370,8 @@ CREATE TABLE "withdrawals" (
 	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = (num_nulls("withdrawals"."tx_hash", "withdrawals"."content_hash", "withdrawals"."ordinal", "withdrawals"."block_number", "withdrawals"."log_index", "withdrawals"."confirmed_at") = 0))
 );
 --> statement-breakpoint
+ALTER TABLE "ledger"."balances" ADD CONSTRAINT "balances_account_no_accounts_account_no_fk" FOREIGN KEY ("account_no") REFERENCES "ledger"."accounts"("account_no") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
+ALTER TABLE "ledger"."balances" ADD CONSTRAINT "balances_token_no_tokens_token_no_fk" FOREIGN KEY ("token_no") REFERENCES "public"."tokens"("token_no") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 ALTER TABLE "withdrawals" ADD CONSTRAINT "withdrawals_token_tokens_symbol_fk" FOREIGN KEY ("token") REFERENCES "public"."tokens"("symbol") ON DELETE no action ON UPDATE no action;--> statement-breakpoint
 CREATE UNIQUE INDEX "accounts_by_address" ON "ledger"."accounts" USING btree ("address");--> statement-breakpoint
 CREATE UNIQUE INDEX "agent_wallets_one_account_a_key" ON "agent_wallets" USING btree ("agent_wallet") WHERE "agent_wallets"."revoked_at" is null;--> statement-breakpoint
@@ -390,7 +393,6 @@ CREATE INDEX "movements_by_taker" ON "ledger"."movements" USING btree ("to_no","
 CREATE INDEX "signed_messages_by_expiry" ON "signed_messages" USING btree ("expires_at");--> statement-breakpoint
 CREATE INDEX "spot_admin_credits_by_account" ON "spot_admin_credits" USING btree ("user_address","id" DESC NULLS LAST);--> statement-breakpoint
 CREATE INDEX "subaccounts_by_main" ON "subaccounts" USING btree ("main_account","created_at");--> statement-breakpoint
-CREATE UNIQUE INDEX "tokens_by_number" ON "tokens" USING btree ("token_no");--> statement-breakpoint
 CREATE UNIQUE INDEX "tokens_chain_contract" ON "tokens" USING btree ("chain_id","contract");--> statement-breakpoint
 CREATE UNIQUE INDEX "withdrawals_one_live_row_a_nonce" ON "withdrawals" USING btree ("chain_id","vault","account","nonce") WHERE "withdrawals"."status" in ('reserved', 'signed', 'confirmed');--> statement-breakpoint
 CREATE UNIQUE INDEX "withdrawals_one_unsigned_an_account" ON "withdrawals" USING btree ("chain_id","vault","account") WHERE "withdrawals"."status" = 'reserved';--> statement-breakpoint

@@ -54,9 +54,18 @@ create trigger movements_never_truncated before truncate on ledger.movements
   for each statement execute function ledger.refuse_change();
 --> statement-breakpoint
 -- A family is fixed before the first movement: an account that has none may become a subaccount.
+create function ledger.keep_account() returns trigger
+language plpgsql set search_path = pg_catalog, pg_temp as $$
+begin
+  if (old.account_no, old.address) is distinct from (new.account_no, new.address) or old.family_no <> old.account_no
+     or exists (select from ledger.balances b where b.family_no = old.family_no and b.account_no = old.account_no) then
+    raise exception using errcode = 'TG099', message = 'accounts: who an account is, and its family once it has a balance, is never changed';
+  end if;
+  return new;
+end $$;
+--> statement-breakpoint
 create trigger accounts_stay_who_they_are before update on ledger.accounts
-  for each row when ((old.account_no, old.address) is distinct from (new.account_no, new.address) or old.family_no <> old.account_no)
-  execute function ledger.refuse_change();
+  for each row execute function ledger.keep_account();
 --> statement-breakpoint
 create trigger coin_explanations_append_only before update or delete or truncate on public.coin_explanations
   for each statement execute function ledger.refuse_change();
@@ -140,7 +149,7 @@ end $$;
 --> statement-breakpoint
 -- A token that was off the chain may come onto it.
 create trigger tokens_mean_what_they_meant before update on public.tokens
-  for each row when (old.decimals <> new.decimals or old.symbol <> new.symbol
+  for each row when (old.decimals <> new.decimals or old.symbol <> new.symbol or old.token_no <> new.token_no
     or (old.contract is not null and (old.chain_id, old.contract) is distinct from (new.chain_id, new.contract)))
   execute function ledger.keep_token();
 --> statement-breakpoint
