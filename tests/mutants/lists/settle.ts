@@ -16,7 +16,7 @@ export const settle: Area = {
       from: "delete from public.ended_sessions e where e.id in (\n    select s.id from public.ended_sessions s where s.expires_at < clock_timestamp() - interval '1 day'",
       to: "delete from public.ended_sessions e where e.id in (\n    select s.id from public.ended_sessions s where s.expires_at < clock_timestamp() + interval '1 day'",
       why: 'a session that was signed out lives again',
-      tests: ['tests/settle-cron.test.ts', 'tests/sign-out.test.ts'],
+      tests: ['tests/sign-out.test.ts'],
     },
     {
       file: 'db/ledger/settle-run.sql',
@@ -142,33 +142,21 @@ export const settle: Area = {
       from: 'if v_row.chain_nonce > v_row.nonce then',
       to: 'if v_row.chain_nonce > v_row.nonce + 1 then',
       why: 'a paid withdrawal whose event is missing is given back',
-      tests: [
-        'tests/settle-payments.test.ts',
-        'tests/settle-race.test.ts',
-        'tests/ledger-chain-properties.test.ts',
-      ],
+      tests: ['tests/expiry-proof.test.ts'],
     },
     {
       file: 'db/ledger/expire.sql',
       from: `w.status = 'signed' and w.deadline < p_block_timestamp`,
       to: `w.status = 'signed' and w.deadline <= p_block_timestamp`,
       why: 'a payment in the last second is also given back',
-      tests: [
-        'tests/settle-payments.test.ts',
-        'tests/settle-race.test.ts',
-        'tests/ledger-chain-properties.test.ts',
-      ],
+      tests: ['tests/expiry-proof.test.ts'],
     },
     {
       file: 'db/ledger/expire.sql',
       from: 'v_cursor.block_number < p_block or',
       to: '',
       why: 'funds are given back before the payments up to that block are read',
-      tests: [
-        'tests/settle-payments.test.ts',
-        'tests/ledger-chain-properties.test.ts',
-        'tests/settle-race.test.ts',
-      ],
+      tests: ['tests/expiry-proof.test.ts'],
     },
     {
       file: 'functions/_lib/settle-expiry.ts',
