@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto'
-import { expect, test } from 'vitest'
+import { expect, test, vi } from 'vitest'
 import { authenticateAdmin } from '../functions/_lib/admin-key.ts'
 import { sha256Hex } from '../functions/_lib/idempotency.ts'
 
@@ -19,6 +19,24 @@ test('the admin key opens, and no key whose digest is equal at any one place doe
     const other = await sha256Hex(wrong)
     for (let at = 0; at < digest.length; at += 1) if (other[at] === digest[at]) shared.add(at)
     if (await opens(wrong, right)) expect.fail(`${wrong} opens`)
+  }
+})
+
+test('one digit of the digest keeps a key out, wherever it stands', async () => {
+  const digest = vi.spyOn(crypto.subtle, 'digest')
+  try {
+    const opensWhere = async (place: number, byte: number) => {
+      const [ours, other] = [new Uint8Array(32), new Uint8Array(32)]
+      other[place] = byte
+      digest.mockResolvedValueOnce(ours.buffer).mockResolvedValueOnce(other.buffer)
+      return await opens('given', 'expected')
+    }
+    expect(await opensWhere(0, 0)).toBe(true)
+    for (let place = 0; place < 32; place += 1)
+      for (const byte of [0x01, 0x10])
+        expect([place, byte, await opensWhere(place, byte)]).toEqual([place, byte, false])
+  } finally {
+    digest.mockRestore()
   }
 })
 

@@ -183,7 +183,7 @@ export const defaults: Area = {
       file: 'functions/_lib/admin-key.ts',
       from: 'for (let at = 0; at < left.length;',
       to: 'for (let at = 0; at < left.length - 1;',
-      why: 'one wrong key in sixteen opens the faucet',
+      why: 'the last digit of a key’s digest is not compared',
       tests: ['tests/admin-key.test.ts'],
     },
     {
