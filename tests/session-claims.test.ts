@@ -88,6 +88,15 @@ describe.each(Object.keys(makers))('the claims of a token %s', (maker) => {
   })
 })
 
+test('a token whose signature is spelt otherwise is the same session: signing out ends every spelling', async () => {
+  const claims = { sub: account, iat: now, exp: now + 60 }
+  const first = await sessionOf('head.claims.signature', claims, now)
+  expect(first).not.toBeNull()
+  expect(await sessionOf('head.claims.signatura', claims, now)).toEqual(first)
+  for (const other of ['head.claimz.signature', 'heat.claims.signature'])
+    expect((await sessionOf(other, claims, now))?.id).not.toBe(first?.id)
+})
+
 test('a session is over in the second that its token ends, whatever remembers it longer', async () => {
   const at = async (exp: number) => await sessionOf('a.b.c', { sub: account, iat: now - 10, exp }, now)
   expect([(await at(now + 1))?.expiresAt, await at(now), await at(now - 1)]).toEqual([now + 1, null, null])

@@ -37,7 +37,7 @@ export const sessions: Area = {
       from: `token.slice(0, token.lastIndexOf('.'))`,
       to: 'token',
       why: 'a signed-out session goes on with its signature spelt otherwise',
-      tests: ['tests/session-claims.test.ts', 'tests/sign-out.test.ts', 'tests/session-issuers.test.ts'],
+      tests: ['tests/session-claims.test.ts'],
     },
     {
       file: 'functions/_lib/session-claims.ts',
