@@ -212,8 +212,10 @@ describe('a kill', () => {
     vi.stubEnv('TMPDIR', folder)
     const left = () => readdirSync(folder).filter((name) => name.startsWith('tidegate-anvil'))
     const { chain, client } = await start()
-    await client.request({ method: 'anvil_mine' as never, params: ['0x800'] as never })
-    await until(() => left().some((name) => readdirSync(join(folder, name)).length > 0))
+    await until(async () => {
+      await client.request({ method: 'anvil_mine' as never, params: ['0x40'] as never })
+      return left().some((name) => readdirSync(join(folder, name)).length > 0)
+    })
     process.kill(chain.pid, 'SIGKILL')
     await chain.stop()
     expect(left()).toEqual([])

@@ -81,7 +81,7 @@ async function command(file: string, rpcUrl: string | undefined, ...flags: strin
 const tokens = async () =>
   (await owner.query('select symbol, decimals, chain_id::int as chain, contract, withdrawable from tokens order by symbol')).rows as unknown[] // prettier-ignore
 const moved = async (symbol: string) =>
-  await owner.query(`insert into ledger.balances (family_no, account_no, token_no, wallet) select 1, 1, token_no, 's' from tokens where symbol = $1`, [symbol]) // prettier-ignore
+  await owner.query(`insert into ledger.balances (family_no, account_no, token_no, wallet) select a.family_no, a.account_no, t.token_no, 's' from tokens t, ledger.open_account('0x' || repeat('12', 20)) a where t.symbol = $1`, [symbol]) // prettier-ignore
 const stored = (change = {}) => [
   { ...{ symbol: 'DF', decimals: 18, chain: stack.chainId, contract: contracts.DF, withdrawable: true }, ...change }, // prettier-ignore
 ]
