@@ -1,5 +1,10 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { SESSION_CACHE_ENTRIES_MAX, SESSION_CACHE_SECONDS } from '../functions/_lib/limits.ts'
+import { hasEnded, rememberEnded } from '../functions/_lib/ended-sessions.ts'
+import {
+  ENDED_SESSIONS_MAX,
+  SESSION_CACHE_ENTRIES_MAX,
+  SESSION_CACHE_SECONDS,
+} from '../functions/_lib/limits.ts'
 import { SessionCache } from '../functions/_lib/session-cache.ts'
 import { issueSession, readSession } from '../functions/_lib/session.ts'
 
@@ -54,4 +59,10 @@ test('a refused token is not remembered, and a flood of good ones leaves the lat
   expect(cache.find('c', 'token 0', now)).toBeUndefined()
   expect(cache.find('c', `token ${SESSION_CACHE_ENTRIES_MAX}`, now)).toEqual(session)
   expect(cache.find('d', `token ${SESSION_CACHE_ENTRIES_MAX}`, now)).toBeUndefined()
+})
+
+test('of sessions that have ended so many are remembered and no more: the one that ended first is forgotten', () => {
+  for (let n = 0; n <= ENDED_SESSIONS_MAX; n += 1) rememberEnded(`session ${n}`)
+  const known = [0, 1, ENDED_SESSIONS_MAX].map((n) => hasEnded(`session ${n}`))
+  expect(known).toEqual([false, true, true])
 })
