@@ -33,6 +33,18 @@ test('the recovered address is the one viem recovers, also for a changed text an
     }
 })
 
+test('a signature whose last byte is the bare parity is the one that ends in 27 or 28', async () => {
+  for (const text of ['a', 'b', 'c', 'd', 'e', 'f']) {
+    const signature = await evm.signText(text)
+    const bare = signature.slice(0, -2) + (signature.endsWith('1b') ? '00' : '01')
+    const recovered = [signature, bare].map((hex) => {
+      const parsed = parsePersonalSignature(hex)
+      return 'problem' in parsed ? parsed.problem : recoverPersonalSigner(parsed, text)
+    })
+    expect(recovered).toEqual([evm.address.toLowerCase(), evm.address.toLowerCase()])
+  }
+})
+
 describe('an EVM signature with one change is never accepted:', () => {
   const signing = evm.body(TRANSFER.type, TRANSFER_DATA, { timestamp: NOW, expiryWindow: 30000 })
   const half = (hex: string, from: number) => hex.slice(2 + from * 64, 2 + from * 64 + 64)
