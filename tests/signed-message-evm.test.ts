@@ -35,7 +35,7 @@ test('the recovered address is the one viem recovers, also for a changed text an
 
 test('a signature whose last byte is the bare parity is the one that ends in 27 or 28', async () => {
   for (const text of ['a', 'b', 'c', 'd', 'e', 'f']) {
-    const signature = await evm.signText(text)
+    const signature = (await evm.signText(text)) as Hex
     const bare = signature.slice(0, -2) + (signature.endsWith('1b') ? '00' : '01')
     const recovered = [signature, bare].map((hex) => {
       const parsed = parsePersonalSignature(hex)
