@@ -12,8 +12,6 @@ export interface Failed {
   said?: string
 }
 
-/** A fault may make something wait for ever: no file of tests takes nearly as long. */
-const LIMIT_MS = 600_000
 const KILL_AFTER_MS = 10_000
 
 const running = new Set<ChildProcess>()
@@ -21,6 +19,8 @@ const running = new Set<ChildProcess>()
 /** What is started before the tests: nothing, the bundle for stacks of their own, or the stack that they share. */
 const STAGES = ['units', 'bundle', 'stack'] as const
 type Stage = (typeof STAGES)[number]
+/** A fault may make something run for ever: no file of tests takes nearly as long. */
+const LIMIT_MS: Record<Stage, number> = { units: 90_000, bundle: 300_000, stack: 600_000 }
 
 const USES_STACK = /(?<!: \w+ = )inject\('stack|\b(?:clientOf|functionLog|functionsEnv)\(\)/
 const USES_BUNDLE = /inject\('bundle'\)/
@@ -65,7 +65,7 @@ async function run(folder: string, stage: Stage, tests: string[], all: boolean):
     { cwd: folder, stdio: 'ignore', detached: true },
   )
   running.add(child)
-  const timer = setTimeout(() => end(child), LIMIT_MS)
+  const timer = setTimeout(() => end(child), LIMIT_MS[stage])
   const code = await new Promise((resolve, reject) => child.once('error', reject).once('close', resolve))
   clearTimeout(timer)
   running.delete(child)
