@@ -41,6 +41,8 @@ export type ChainStep =
   | { verb: 'pause' }
   | { verb: 'resume' }
   | { verb: 'resolve'; pick: number; retry: boolean }
+  /** Payments that came before their lost signatures were recovered are looked at again. */
+  | { verb: 'retryPaid' }
   /** The token that the vault knows and the ledger does not is listed. */
   | { verb: 'list' }
   /** A deposit that was not credited is sent back. */

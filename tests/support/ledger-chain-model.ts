@@ -240,9 +240,11 @@ export class ChainModel extends LedgerModel {
       taken.filter(({ id }) => !this.kept.has(id)),
     ]
     for (const row of dead) this.release(row)
-    for (const row of kept) this.sign(row, this.kept.get(row.id)!)
-    if (kept.length > 0) this.alerts.add('signature_recovered')
-    return done({ released: dead.length, signed: kept.length, pushed: dead.length })
+    // While signing is paused they wait: a kept signature may be what the pause refused.
+    const signed = this.switchedOff ? [] : kept
+    for (const row of signed) this.sign(row, this.kept.get(row.id)!)
+    if (signed.length > 0) this.alerts.add('signature_recovered')
+    return done({ released: dead.length, signed: signed.length, pushed: dead.length })
   }
 
   pause() {
@@ -263,6 +265,15 @@ export class ChainModel extends LedgerModel {
     Object.assign(stored, { status: retry ? 'pending' : 'resolved', reason: `${stored.reason}; looked` })
     this.alerts.delete(`quarantine 31337 ${stored.log.raw.tx_hash} ${stored.log.content}-${stored.ordinal}`)
     return done({ resolved: true })
+  }
+
+  /** What the vault paid while its lost signature waited for the end of a pause. */
+  retryPaid() {
+    const paid = [...this.logs.values()].filter(
+      ({ status, reason }) => status === 'quarantined' && reason?.startsWith('paid_without_signature'),
+    )
+    for (const stored of paid) this.resolve(stored, true)
+    return done({ retried: paid.length })
   }
 
   check(breached: readonly string[], pause: boolean) {

@@ -110,6 +110,7 @@ export function closingSteps({ chain, model }: World): AnyStep[] {
     { verb: 'askRescan', back: 1_000_000 },
     { verb: 'rescan', blocks: 1_000_000, forms: ['renumbered'] },
     { verb: 'list' },
+    { verb: 'retryPaid' },
     { verb: 'settle', limit: 1000 },
     { verb: 'creditListed', limit: 1000 },
     { verb: 'coins', at: 'cursor' },

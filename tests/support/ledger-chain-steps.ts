@@ -76,6 +76,7 @@ export function anyActOf(step: AnyStep, world: World): Act {
       case 'pause':
       case 'resume':
       case 'resolve':
+      case 'retryPaid':
       case 'list':
       case 'sendBack':
         return byHand(step, world)
@@ -115,7 +116,7 @@ function deposit(step: Of<'deposit'>, { cast, chain, late }: World): Played {
 
 /** What only the ledger's owner may. */
 function byHand(
-  step: Of<'pause' | 'resume' | 'resolve' | 'list' | 'sendBack'>,
+  step: Of<'pause' | 'resume' | 'resolve' | 'retryPaid' | 'list' | 'sendBack'>,
   { key, model, late }: World,
 ): Played {
   const asOwner = (query: string, values: unknown[], fact: string): Act['database'] => {
@@ -134,6 +135,16 @@ function byHand(
     return {
       database: asOwner('select ledger.resume_withdrawals($1) as fact', ['looked'], 'resumed'),
       model: () => model.resume(),
+    }
+  if (step.verb === 'retryPaid')
+    return {
+      database: asOwner(
+        `select count(ledger.resolve_log(chain_id, tx_hash, content_hash, ordinal, true, 'looked'))::int as fact from chain_logs
+         where vault = $1 and status = 'quarantined' and reason ~ '^paid_without_signature'`,
+        [key.vault],
+        'retried',
+      ),
+      model: () => model.retryPaid(),
     }
   if (step.verb === 'list') {
     const { symbol, decimals, contract } = late
