@@ -92,8 +92,7 @@ test('an account with a balance, or with a history and no balance, becomes nobod
 test('a main account has at most 100 subaccounts', async () => {
   const main = newSolana()
   await client.sql(
-    `insert into subaccounts (subaccount, main_account, created_at)
-     select '0x' || lpad(to_hex(n), 8, '0') || substr(md5($1), 1, 32), $1, clock_timestamp() from generate_series(1, 99) n`,
+    `select ledger.create_subaccount($1, '0x' || lpad(to_hex(n), 8, '0') || substr(md5($1), 1, 32), 100) from generate_series(1, 99) n`,
     [main.address],
   )
   expect((await create(main, newSolana())).status).toBe(200)

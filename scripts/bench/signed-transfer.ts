@@ -44,10 +44,7 @@ export const signedTransfer: Variant = {
       for (let n = 0; n < PAIRS; n += 1) {
         const [main, sub] = [newKey(), newKey()]
         pairs.push({ key: main.key, main: main.address, sub: sub.address })
-        await client.query(
-          'insert into subaccounts (subaccount, main_account, created_at) values ($1, $2, now())',
-          [sub.address, main.address],
-        )
+        await client.query('select ledger.create_subaccount($1, $2, 1)', [main.address, sub.address])
         await client.query(`select ledger.credit($1, 'USDT', 1000000, 'bench', 'bench', null, null)`, [
           main.address,
         ])
