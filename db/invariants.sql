@@ -1,5 +1,6 @@
--- Every promise the ledger makes, as a query that finds its violations. `npm run verify`, the cron function and the tests
--- run these in one snapshot. One query each, ended by a semicolon, its name in the comment above it.
+-- Every promise the ledger makes, as a query that finds its violations. `npm run verify` and the tests run these in one
+-- snapshot; settle looks at the frozen balances itself, and oftener (solvency.sql). One query each, ended by a semicolon, its
+-- name in the comment above it.
 
 -- invariant: for each token the sum of all entries is zero
 select m.token_no from ledger.movements m cross join lateral ledger.entries_of(m) e
