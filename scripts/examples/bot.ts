@@ -1,9 +1,18 @@
 /** Signs in, subscribes, transfers, prints what the stream says. `npx tsx scripts/examples/bot.ts <origin> <private key>` */
+import { randomUUID } from 'node:crypto'
+import { setTimeout as pause } from 'node:timers/promises'
 import { privateKeyToAccount } from 'viem/accounts'
 import type { TypedDataDefinition } from 'viem'
-import { createClient } from './client.ts'
+import { createClient, repeated } from './client.ts'
 
-async function run(origin: string, privateKey: string): Promise<void> {
+type Client = ReturnType<typeof createClient>
+
+const LOOK_EVERY_MS = 50
+/** A push comes within milliseconds. One that did not was lost: the balance is asked for again. */
+const PUSH_WAIT_MS = 5_000
+const ASKED_MAX = 12
+
+async function signIn(origin: string, privateKey: string): Promise<Client> {
   const wallet = privateKeyToAccount(privateKey as `0x${string}`)
   const guest = createClient(origin)
   const { typed_data } = await guest.call('GET /api/v1/auth/nonce/{address}', {
@@ -15,21 +24,50 @@ async function run(origin: string, privateKey: string): Promise<void> {
   const { token } = await guest.call('POST /api/v1/auth/login', {
     body: { address: wallet.address, signature, timestamp },
   })
-  const me = createClient(origin, { token })
-  let version = Infinity
-  const socket = await me.subscribeBalances((balance) => {
-    console.log(JSON.stringify(balance))
-    if (balance.version > version) socket.close()
-    if (balance.token === 'USDT') version = balance.version
-  })
-  try {
-    await me.call('POST /api/v1/spot/transfer', {
-      body: { token: 'USDT', direction: 'spot_to_perp', amount: '1' },
+  return createClient(origin, { token })
+}
+
+/** Moves once, however often it has to ask. Answers with the version that the spot balance has since. */
+async function transfer(me: Client): Promise<number> {
+  const key = randomUUID()
+  await repeated(
+    async () =>
+      await me.call('POST /api/v1/spot/transfer', {
+        body: { token: 'USDT', direction: 'spot_to_perp', amount: '1' },
+        idempotencyKey: key,
+      }),
+  )
+  const [change] = await repeated(
+    async () =>
+      await me.call('GET /api/v1/spot/transfers', { query: { idempotency_key: key, wallet: 'spot' } }),
+  )
+  if (change === undefined) throw new Error('the history does not have the transfer')
+  return change.version
+}
+
+async function run(origin: string, privateKey: string): Promise<void> {
+  const me = await signIn(origin, privateKey)
+  let newest = 0
+  const subscribe = async () =>
+    await me.subscribeBalances((balance) => {
+      console.log(JSON.stringify(balance))
+      if (balance.token === 'USDT') newest = Math.max(newest, balance.version)
     })
-  } catch (error) {
-    // An open socket would keep a bot that has failed from ending.
-    socket.close()
-    throw error
+  let stream = await subscribe()
+  // An open socket would keep a bot that has failed from ending.
+  try {
+    const version = await transfer(me)
+    // The transfer may be in the snapshot already: its version says so, not how many messages came.
+    for (let asked = 1, askedAt = Date.now(); newest < version; await pause(LOOK_EVERY_MS)) {
+      if (Date.now() < askedAt + PUSH_WAIT_MS) continue
+      if (asked >= ASKED_MAX) throw new Error('the stream does not tell of the transfer')
+      if (stream.isOpen()) stream.again()
+      else stream = await subscribe()
+      asked += 1
+      askedAt = Date.now()
+    }
+  } finally {
+    stream.close()
   }
 }
 

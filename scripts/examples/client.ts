@@ -2,8 +2,9 @@
  * A small typed client, to copy. `Operations` comes from the endpoints themselves (`npm run openapi`), so a wrong field
  * or a path that does not exist is a compile error.
  */
+import { setTimeout as pause } from 'node:timers/promises'
 import WebSocket from 'ws'
-import type { Error as ErrorBody, Operations, StreamBalance } from './api-types.ts'
+import type { Error as ErrorBody, Operations, SignedError, StreamBalance } from './api-types.ts'
 
 export type { Operations, StreamBalance } from './api-types.ts'
 
@@ -19,21 +20,48 @@ export type Input<K extends keyof Operations> = {
   ]: Operations[K][Part]
 } & { idempotencyKey?: string }
 
+const ANSWER_WAIT_MS = 20_000
+const TRIES_MAX = 6
+/** Refused for now: the same request can succeed a little later. */
+const COME_AGAIN = [408, 429]
+const STILL_RUNNING = 'REQUEST_IN_PROGRESS'
+const SUBSCRIBE = '{"type":"subscribe","channel":"spot:user:balances"}'
+
 export class ApiFailure extends Error {
   constructor(
     readonly status: number,
-    /** What programs match. */
+    /** What programs match: `error`, and `error_id` in the wallet-signed family. */
     readonly code: string,
     readonly requestId: string | null,
     message: string,
+    readonly retryAfterMs = 0,
   ) {
     super(`${status} ${code}: ${message}`)
   }
 }
 
+/**
+ * Does it until it is answered for good. Only for what may be repeated: reads, and changes with an idempotency key. No answer,
+ * or a 500, says nothing about what was done; the same key finds out.
+ * @throws what the last try threw
+ */
+export async function repeated<T>(work: () => Promise<T>): Promise<T> {
+  for (let tries = 1; ; tries += 1) {
+    try {
+      return await work()
+    } catch (error) {
+      const refused = error instanceof ApiFailure ? error : undefined
+      const { status = 500, code } = refused ?? {}
+      const isFinal = status < 500 && !COME_AGAIN.includes(status) && code !== STILL_RUNNING
+      if (isFinal || tries >= TRIES_MAX) throw error
+      await pause(Math.max(refused?.retryAfterMs ?? 0, 100 * 2 ** tries))
+    }
+  }
+}
+
 /** @example await createClient(origin, { token }).call('POST /api/v1/spot/transfer', { body: { … } }) */
 export function createClient(origin: string, credentials: Credentials = {}) {
-  /** @throws ApiFailure for every answer that is not 2xx */
+  /** @throws ApiFailure for every answer that is not 2xx, another Error where no whole answer came */
   async function call<K extends keyof Operations>(
     operation: K,
     input: Input<K>,
@@ -59,35 +87,46 @@ export function createClient(origin: string, credentials: Credentials = {}) {
         ...(body === undefined ? {} : { 'Content-Type': 'application/json' }),
       },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+      signal: AbortSignal.timeout(ANSWER_WAIT_MS),
     })
     if (response.ok) return (await response.json()) as Operations[K]['answer']
-    const failure = (await response.json()) as ErrorBody
-    throw new ApiFailure(
-      response.status,
-      failure.error,
-      response.headers.get('X-Request-Id'),
-      failure.message,
-    )
+    throw await failureOf(response)
   }
 
-  /** Resolves when the snapshot is under way; `onBalance` then gets it, and every change after it. */
-  async function subscribeBalances(onBalance: (balance: StreamBalance['data']) => void): Promise<WebSocket> {
+  /**
+   * Resolves when the server has taken the subscription. `onBalance` gets the snapshot, and every change after it; a movement
+   * that is made meanwhile may be in the snapshot already. `again` asks for another one, where a push may have been lost.
+   * @throws Error when it is refused, or closed before that
+   */
+  async function subscribeBalances(onBalance: (balance: StreamBalance['data']) => void) {
     const socket = new WebSocket(new URL('/ws', origin.replace(/^http/, 'ws')), [
       'bearer',
       credentials.token ?? '',
     ])
-    const subscribed = new Promise<void>((resolve, reject) => {
-      socket.once('error', reject)
+    const again = () => socket.send(SUBSCRIBE)
+    const limit = setTimeout(() => socket.terminate(), ANSWER_WAIT_MS)
+    await new Promise<void>((resolve, reject) => {
+      socket.on('error', reject)
+      socket.on('close', (code) => reject(new Error(`the stream was closed with ${code}`)))
       socket.on('message', (data: Buffer) => {
         const message = JSON.parse(data.toString()) as { type: string }
         if (message.type === 'subscribed') resolve()
         if (message.type === 'spot_user_balance') onBalance((message as StreamBalance).data)
       })
-    })
-    socket.once('open', () => socket.send('{"type":"subscribe","channel":"spot:user:balances"}'))
-    await subscribed
-    return socket
+      socket.once('open', again)
+    }).finally(() => clearTimeout(limit))
+    return { isOpen: () => socket.readyState === WebSocket.OPEN, again, close: () => socket.close() }
   }
 
   return { call, subscribeBalances }
+}
+
+/** Both families' errors; a proxy on the way may answer with something else. */
+async function failureOf(response: Response): Promise<ApiFailure> {
+  const { status, headers } = response
+  const told = (await response.json().catch(() => undefined)) as ErrorBody | SignedError | undefined
+  const [code = 'UNREADABLE', message = 'the answer is none of the API’s'] =
+    told === undefined ? [] : 'error_id' in told ? [told.error_id, told.error] : [told.error, told.message]
+  const retryAfterMs = 1000 * (Number(headers.get('Retry-After')) || 0)
+  return new ApiFailure(status, code, headers.get('X-Request-Id'), message, retryAfterMs)
 }

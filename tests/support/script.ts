@@ -1,0 +1,29 @@
+import { execFile, type ChildProcess } from 'node:child_process'
+import { projectRoot } from '../../scripts/stack/manifest.ts'
+
+export interface Said {
+  code: number
+  out: string
+  error: string
+}
+
+/** Starts a script of ours, such as `['scripts/pause.ts', 'resume']`, as its command does: `tsx` would be one process more. */
+export function startScript(
+  words: readonly string[],
+  env: Record<string, string | undefined> = {},
+): { child: ChildProcess; ended: Promise<Said> } {
+  const options = { cwd: projectRoot, env: { ...process.env, ...env } }
+  let child!: ChildProcess
+  const ended = new Promise<Said>((resolve) => {
+    child = execFile(process.execPath, ['--import', 'tsx', ...words], options, (failure, out, error) =>
+      resolve({ code: failure ? Number(failure.code) : 0, out, error }),
+    )
+  })
+  return { child, ended }
+}
+
+/** Runs it to its end. A variable that is undefined is one that the shell has not. */
+export const runScript = async (
+  words: readonly string[],
+  env: Record<string, string | undefined> = {},
+): Promise<Said> => await startScript(words, env).ended
