@@ -1,5 +1,6 @@
 import pg from 'pg'
 import { expect, inject, test } from 'vitest'
+import { entriesOf } from './support/account-rows.ts'
 import { clientOf, newKey } from './support/client.ts'
 import { expectRefusal, freshTime, idOf, newSolana, signedCalls, SPOT } from './support/subaccounts.ts'
 import { locksWhileWaiting } from './support/row-locks.ts'
@@ -147,7 +148,7 @@ test('parent to sub and back cross at once: the sum is constant in every snapsho
     await watcher.query('begin isolation level repeatable read read only')
     const { rows } = await watcher.query(
       `select (select trim_scale(sum(available + frozen))::text from balances where account = any($1)) as held,
-         (select trim_scale(sum(available_delta + frozen_delta))::text from entries where account = any($1)) as booked`,
+         (select trim_scale(sum(available_delta + frozen_delta))::text from ${entriesOf('$1')}) as booked`,
       [[main.address, sub.address]],
     )
     await watcher.query('commit')

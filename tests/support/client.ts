@@ -5,6 +5,7 @@ import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { inject } from 'vitest'
 import { issueSession } from '../../functions/_lib/session.ts'
 import { localSecrets, type Manifest } from '../../scripts/stack/manifest.ts'
+import { entriesOf, keysOf } from './account-rows.ts'
 import { invariantsOf } from './invariants.ts'
 
 export interface Answer {
@@ -112,8 +113,8 @@ export function clientOf(manifest: Manifest = inject('stack'), folder: string = 
   /** How many rows each ledger table has: a refused request must leave this as it was. */
   const rowCounts = async (account: string): Promise<string> => {
     const rows = await sql<{ counts: string }>(
-      `select concat_ws(' ', (select count(*) from entries where account = $1), (select count(*) from withdrawals where account = $1),
-         (select count(*) from idempotency_keys where account = $1), (select count(*) from spot_admin_credits where user_address = $1),
+      `select concat_ws(' ', (select count(*) from ${entriesOf('array[$1]')}), (select count(*) from withdrawals where account = $1),
+         (select count(*) from ${keysOf('array[$1]')}), (select count(*) from spot_admin_credits where user_address = $1),
          (select string_agg(wallet || token || available || '/' || frozen || '/' || version, ' ' order by wallet, token) from balances where account = $1)) as counts`,
       [account],
     )

@@ -2,6 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { generatePrivateKey } from 'viem/accounts'
+import { entriesOf, keysOf } from './account-rows.ts'
 import type { Answer, Client } from './client.ts'
 import { evmWallet, solanaWallet, type Data, type SignOptions, type Wallet } from './wallets.ts'
 
@@ -62,7 +63,7 @@ export function signedCalls(client: Client) {
   const trace = async (...wallets: Wallet[]): Promise<string> => {
     const ids = wallets.map(idOf)
     const [row] = await client.sql<{ trace: string }>(
-      `select concat_ws(' ', (select count(*) from entries where account = any($1)), (select count(*) from idempotency_keys where account = any($1)),
+      `select concat_ws(' ', (select count(*) from ${entriesOf('$1')}), (select count(*) from ${keysOf('$1')}),
          (select count(*) from signed_messages where account = any($1)), (select count(*) from subaccounts where main_account = any($1) or subaccount = any($1)),
          (select count(*) || '/' || count(revoked_at) from agent_wallets where account = any($1) or agent_wallet = any($1)),
          (select string_agg(account || wallet || token || available || '/' || version, ' ' order by account, wallet, token) from balances where account = any($1))) as trace`,
