@@ -56,7 +56,7 @@ test('no POST is lost or refused while the functions are exchanged, and what doe
     expect([status, text]).toEqual([200, expect.stringContaining(`"text":"${body}"`)])
     return (JSON.parse(text) as { word: string }).word
   }
-  const words = async (word: string) => await until(async () => (await post()) === word, word, 60_000)
+  const words = async (word: string) => await until(async () => (await post()) === word, word)
 
   await words('first')
   writeFileSync(entry, project('second'))
@@ -65,7 +65,7 @@ test('no POST is lost or refused while the functions are exchanged, and what doe
   expect(said).toEqual(['the changed functions run'])
 
   writeFileSync(entry, 'export default {')
-  await until(() => said.length === 2, 'the line of the fault', 60_000)
+  await until(() => said.length === 2, 'the line of the fault')
   expect(said[1]).toMatch(/^the last good functions go on, [^\n]*index\.ts:1: [^\n]+$/)
   expect(await post()).toBe('second')
 

@@ -2,7 +2,7 @@
 export async function until<T>(
   condition: () => Promise<T> | T,
   what: string,
-  limitMs = 20_000,
+  limitMs = 60_000,
 ): Promise<NonNullable<T>> {
   const deadline = Date.now() + limitMs
   for (;;) {
