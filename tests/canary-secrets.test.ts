@@ -1,17 +1,15 @@
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { promisify } from 'node:util'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
 import { issueSession } from '../functions/_lib/session.ts'
 import { plantCanaries, searchFolder } from '../scripts/deploy-check/canaries.ts'
 import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
 import { bundleFunction } from '../scripts/stack/bundle.ts'
-import { projectRoot } from '../scripts/stack/manifest.ts'
 import { readWranglerConfig } from '../scripts/stack/wrangler-config.ts'
 import { ownStack } from './support/own-stack.ts'
+import { runScript } from './support/script.ts'
 
 const canary = (name: string) => `canary-${name}-${randomBytes(24).toString('hex')}`
 const CANARIES = {
@@ -126,7 +124,8 @@ describe('a build on a machine that has secrets in its environment and its files
 
   it(`leaves none of them in the bundle, the source map or the output of ${functions.join(', ')}`, async () => {
     const args = ['scripts/deploy-check.ts', ...functions]
-    const { stdout } = await promisify(execFile)('node_modules/.bin/tsx', args, { cwd: projectRoot })
+    const { code, out: stdout, error: said } = await runScript(args)
+    expect(code, said).toBe(0)
     const rows = stdout.split('\n').map((line) => line.split(' ')[0])
     expect(rows).toEqual(expect.arrayContaining(['(gateway)', ...functions]))
     const [, secretCount, fileCount] = /values of (\d+) secrets in (\d+) files/.exec(stdout) ?? []
@@ -137,13 +136,11 @@ describe('a build on a machine that has secrets in its environment and its files
 
   it('is of functions that there are: another name is refused before anything is built', async () => {
     const args = ['scripts/deploy-check.ts', 'settle', 'setle']
-    const run = promisify(execFile)('node_modules/.bin/tsx', args, { cwd: projectRoot })
-    const said = {
+    expect(await runScript(args)).toEqual({
       code: 2,
-      stdout: '',
-      stderr: 'there is no function setle with a file and an environment\n',
-    }
-    await expect(run).rejects.toMatchObject(said)
+      out: '',
+      error: 'there is no function setle with a file and an environment\n',
+    })
   })
 
   it('is caught when it leaves one in any of the three', async () => {

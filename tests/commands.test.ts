@@ -1,5 +1,4 @@
 /** What is typed: each command understands all of its arguments before it does anything, or says in one line what is wrong. */
-import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { describe, expect, test } from 'vitest'
@@ -7,6 +6,7 @@ import { decisionOf } from '../scripts/alerts/decide.ts'
 import { UsageError } from '../scripts/stack/command.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { ownersFault } from '../scripts/stack/owner.ts'
+import { runScript as run } from './support/script.ts'
 
 const SPAWN_MS_MAX = 120_000
 const { scripts } = JSON.parse(readFileSync(join(projectRoot, 'package.json'), 'utf8')) as {
@@ -19,16 +19,6 @@ const commands = Object.entries(scripts).flatMap(([name, line]) => {
 })
 const examples = ['bot', 'subaccounts'].map((name) => [name, [`scripts/examples/${name}.ts`]] as const)
 
-async function run(words: readonly string[], env: Record<string, string> = {}) {
-  return await new Promise<{ code: number; out: string; error: string }>((resolve) =>
-    execFile(
-      'node_modules/.bin/tsx',
-      words,
-      { cwd: projectRoot, env: { ...process.env, ...env } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, out, error }),
-    ),
-  )
-}
 const STACK_TRACE = /^ {4}at /m
 
 describe('a command', () => {

@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -11,6 +10,7 @@ import { readTokenFile } from '../scripts/deploy/token-file.ts'
 import { putTokens } from '../scripts/stack/database.ts'
 import { clientOf } from './support/client.ts'
 import { ownDatabase, type OwnDatabase } from './support/own-database.ts'
+import { runScript } from './support/script.ts'
 
 const stack = inject('stack')
 let database: OwnDatabase
@@ -67,16 +67,11 @@ async function apply(rows: Partial<Row>[], options: { asked?: boolean } = {}): P
 }
 /** The command itself. */
 async function command(file: string, rpcUrl: string | undefined, ...flags: string[]) {
-  const { RPC_URL: _other, ...env } = process.env
   const OWNER_DATABASE_URL = database.inside(stack.databaseUrl)
-  return await new Promise<{ code: number; out: string; error: string }>((resolve) =>
-    execFile(
-      'node_modules/.bin/tsx',
-      ['scripts/migrate.ts', '--tokens', file, ...flags],
-      { env: { ...env, OWNER_DATABASE_URL, ...(rpcUrl && { RPC_URL: rpcUrl }) } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, out, error }),
-    ),
-  )
+  return await runScript(['scripts/migrate.ts', '--tokens', file, ...flags], {
+    OWNER_DATABASE_URL,
+    RPC_URL: rpcUrl,
+  })
 }
 const tokens = async () =>
   (await owner.query('select symbol, decimals, chain_id::int as chain, contract, withdrawable from tokens order by symbol')).rows as unknown[] // prettier-ignore

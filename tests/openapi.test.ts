@@ -1,5 +1,3 @@
-import { execFile } from 'node:child_process'
-import { promisify } from 'node:util'
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import type { Endpoint } from '../functions/_lib/endpoint.ts'
@@ -9,8 +7,8 @@ import type { OpenApiDocument } from '../scripts/openapi/document.ts'
 import { pathOf } from '../scripts/openapi/document.ts'
 import { allEndpoints, generatedFiles, readProjectFile } from '../scripts/openapi/generated.ts'
 import type { JsonSchema } from '../scripts/openapi/schema.ts'
-import { projectRoot } from '../scripts/stack/manifest.ts'
 import { clientOf } from './support/client.ts'
+import { runScript } from './support/script.ts'
 
 const client = clientOf()
 const document = JSON.parse(readProjectFile('functions/openapi.json')) as OpenApiDocument
@@ -92,10 +90,10 @@ describe('the committed files', () => {
   })
 
   test('pass `npm run openapi -- --check`, which CI runs', async () => {
-    const { stdout } = await promisify(execFile)('node_modules/.bin/tsx', ['scripts/openapi.ts', '--check'], {
-      cwd: projectRoot,
+    expect(await runScript(['scripts/openapi.ts', '--check'])).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('up to date') as string,
     })
-    expect(stdout).toContain('up to date')
   })
 
   test('the stack serves the committed document', async () => {

@@ -10,6 +10,7 @@ import { checkInvariants } from '../scripts/stack/invariants.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
 import type { Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
+import { runScript } from './support/script.ts'
 import { requestWithdrawal, takeFromVault } from './support/withdrawals.ts'
 
 const run = promisify(execFile)
@@ -47,15 +48,11 @@ async function deposit(account: PrivateKeyAccount, units: bigint): Promise<void>
   const vault = { account, address: stack.chain.vault, abi: vaultAbi } as const
   await succeed(chain, await chain.writeContract({ ...vault, functionName: 'deposit', args: [df, units] }))
 }
-const operator = async (script: string, ...args: string[]) =>
-  await new Promise<{ code: number; text: string }>((resolve) =>
-    execFile(
-      'node_modules/.bin/tsx',
-      [`scripts/${script}.ts`, ...args, '--why', 'the database was set back'],
-      { env: { ...process.env, OWNER_DATABASE_URL: stack.manifest.databaseUrl } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, text: out + error }),
-    ),
-  )
+const operator = async (script: string, ...args: string[]) => {
+  const words = [`scripts/${script}.ts`, ...args, '--why', 'the database was set back']
+  const { code, out, error } = await runScript(words, { OWNER_DATABASE_URL: stack.manifest.databaseUrl })
+  return { code, text: out + error }
+}
 const alerts = async () =>
   (await client.sql<{ kind: string }>('select kind from alerts where resolved_at is null')).map(
     ({ kind }) => kind,

@@ -1,5 +1,4 @@
 /** Every coin that the vault holds is explained: by events, however long a node hid them, or by a person. */
-import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 import { getContractAddress, type Address } from 'viem'
@@ -8,6 +7,7 @@ import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { tokenAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import { startRpcProxy } from '../scripts/stack/rpc-proxy.ts'
+import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { until } from './support/until.ts'
 
@@ -56,15 +56,10 @@ const rescanFrom = async () =>
 const sent = async (token: Address, to: Address, units: bigint) =>
   await succeed(s.chain, await s.chain.writeContract({ account: s.owner, address: token, abi: tokenAbi, functionName: 'mint', args: [to, units] })) // prettier-ignore
 /** `npm run alerts`, as an operator runs it. */
-const alerts = async (...args: string[]) =>
-  await new Promise<{ code: number; text: string }>((resolve) =>
-    execFile(
-      'node_modules/.bin/tsx',
-      ['scripts/alerts.ts', ...args],
-      { env: { ...process.env, OWNER_DATABASE_URL: s.stack.manifest.databaseUrl } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, text: out + error }),
-    ),
-  )
+const alerts = async (...args: string[]) => {
+  const { code, out, error } = await alertsCommand(s.stack.manifest.databaseUrl, ...args)
+  return { code, text: out + error }
+}
 const explain = async (...args: string[]) => await alerts('explain', ...args, '--why', 'sent by the treasury')
 
 describe('an event that a node hid for longer than any overlap', () => {

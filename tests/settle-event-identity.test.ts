@@ -1,4 +1,3 @@
-import { execFile } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import { encodeFunctionData, getContractAddress, type Abi, type Address, type Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
@@ -6,6 +5,7 @@ import { compileContracts, contractNamed } from '../scripts/stack/compile.ts'
 import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { succeed } from '../scripts/stack/deploy.ts'
 import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
+import { alertsCommand } from './support/alerts-command.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 import { depositData, storeForged, storeLog, withdrawalData } from './support/stored-log.ts'
 import type { RawLog } from '../db/ledger/record-logs.ts'
@@ -249,15 +249,10 @@ async function hashesSince(address: Address): Promise<Hex[]> {
 }
 
 test('a quarantined log is named by its transaction, and by what it says where that has several', async () => {
-  const alerts = async (...args: string[]) =>
-    await new Promise<{ code: number; text: string }>((resolve) =>
-      execFile(
-        'node_modules/.bin/tsx',
-        ['scripts/alerts.ts', ...args, '--why', 'looked'],
-        { env: { ...process.env, OWNER_DATABASE_URL: s.stack.manifest.databaseUrl } },
-        (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, text: out + error }),
-      ),
-    )
+  const alerts = async (...args: string[]) => {
+    const { code, out, error } = await alertsCommand(s.stack.manifest.databaseUrl, ...args, '--why', 'looked')
+    return { code, text: out + error }
+  }
   const holder = await s.account()
   const place = { chainId: s.stack.manifest.chainId, vault: s.vault, contract: s.df }
   const data = withdrawalData(5n, 0)
