@@ -27,8 +27,16 @@ end $$;
 -- What the streams are told of these balances after the commit: only those that somebody listens to.
 create or replace function ledger.pushes_of(variadic p_balances ledger.balance_after[]) returns json
 language plpgsql volatile as $$
+declare
+  v_balance ledger.balance_after;
+  v_pushes json[] := '{}';
 begin
-  return coalesce((select json_agg(ledger.push_of(b)) from unnest(p_balances) b where ledger.is_heard(b.account)), '[]');
+  foreach v_balance in array p_balances loop
+    if ledger.is_heard(v_balance.account) then
+      v_pushes := v_pushes || ledger.push_of(v_balance);
+    end if;
+  end loop;
+  return array_to_json(v_pushes);
 end $$;
 
 -- The same of pushes that are made already, one for each movement of a batch.

@@ -46,11 +46,8 @@ CREATE TABLE "ledger"."movements" (
 	"to_frozen" numeric(38, 18),
 	"reference" jsonb DEFAULT '{}'::jsonb NOT NULL,
 	CONSTRAINT "movements_family_no_id_pk" PRIMARY KEY("family_no","id"),
-	CONSTRAINT "movements_move_something" CHECK ("ledger"."movements"."from_side" <> "ledger"."movements"."to_side" or "ledger"."movements"."from_no" <> "ledger"."movements"."to_no"),
-	CONSTRAINT "movements_sides_carry_the_balance_after" CHECK (num_nulls("ledger"."movements"."from_no", "ledger"."movements"."from_version", "ledger"."movements"."from_available", "ledger"."movements"."from_frozen") = case when "ledger"."movements"."from_side" in ('s', 'h', 'p') then 0 else 4 end
-        and num_nulls("ledger"."movements"."to_version", "ledger"."movements"."to_available", "ledger"."movements"."to_frozen") = case when "ledger"."movements"."to_side" not in ('s', 'h', 'p')
-          or ("ledger"."movements"."from_no" = "ledger"."movements"."to_no" and "ledger"."movements"."from_side" in ('s', 'h') and "ledger"."movements"."to_side" in ('s', 'h')) then 3 else 0 end
-        and ("ledger"."movements"."to_no" is null) = ("ledger"."movements"."to_side" not in ('s', 'h', 'p')))
+	CONSTRAINT "movements_are_whole" CHECK (ledger.is_whole_movement("ledger"."movements"."from_side", "ledger"."movements"."from_no", "ledger"."movements"."from_version", "ledger"."movements"."from_available", "ledger"."movements"."from_frozen",
+        "ledger"."movements"."to_side", "ledger"."movements"."to_no", "ledger"."movements"."to_version", "ledger"."movements"."to_available", "ledger"."movements"."to_frozen"))
 ) PARTITION BY RANGE ("id");
 --> statement-breakpoint
 CREATE TABLE "spot_admin_credits" (

@@ -122,13 +122,10 @@ export const movements = ledger.table(
     index('movements_by_taker')
       .on(t.toNo, t.id)
       .where(sql`${t.toNo} is distinct from ${t.fromNo}`),
-    check('movements_move_something', sql`${t.fromSide} <> ${t.toSide} or ${t.fromNo} <> ${t.toNo}`),
     check(
-      'movements_sides_carry_the_balance_after',
-      sql`num_nulls(${t.fromNo}, ${t.fromVersion}, ${t.fromAvailable}, ${t.fromFrozen}) = case when ${t.fromSide} in ('s', 'h', 'p') then 0 else 4 end
-        and num_nulls(${t.toVersion}, ${t.toAvailable}, ${t.toFrozen}) = case when ${t.toSide} not in ('s', 'h', 'p')
-          or (${t.fromNo} = ${t.toNo} and ${t.fromSide} in ('s', 'h') and ${t.toSide} in ('s', 'h')) then 3 else 0 end
-        and (${t.toNo} is null) = (${t.toSide} not in ('s', 'h', 'p'))`,
+      'movements_are_whole',
+      sql`ledger.is_whole_movement(${t.fromSide}, ${t.fromNo}, ${t.fromVersion}, ${t.fromAvailable}, ${t.fromFrozen},
+        ${t.toSide}, ${t.toNo}, ${t.toVersion}, ${t.toAvailable}, ${t.toFrozen})`,
     ),
   ],
 )
