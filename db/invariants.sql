@@ -128,6 +128,13 @@ where m.id is null or (ledger.key_endpoints())[k.endpoint] is null
 union all
 select min(k.key_id::text)::uuid from ledger.idempotency_keys k group by k.movement_id having count(*) > 1;
 
+-- invariant: a withdrawal that was asked with a key has that key for ever, and none once its reservation was given back
+select w.id from public.withdrawals w
+left join ledger.idempotency_keys k on k.withdrawal_id = w.id
+where case when w.status = 'released' then k.key_id is not null
+  else w.idempotency_key is not null
+    and k.key_id is distinct from ledger.key_id(w.account::text, 'spot-withdraw-request', w.idempotency_key) end;
+
 -- invariant: nobody owes the exchange for a payment that was also given back
 select id from public.debts where settled_at is null;
 

@@ -128,6 +128,7 @@ CREATE TABLE "withdrawals" (
 	"ordinal" integer,
 	"log_index" integer,
 	"requested_at" timestamp with time zone NOT NULL,
+	"looked_at" timestamp with time zone,
 	"signed_at" timestamp with time zone,
 	"confirmed_at" timestamp with time zone,
 	"closed_at" timestamp with time zone,

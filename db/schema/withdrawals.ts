@@ -71,6 +71,8 @@ export const withdrawals = pgTable(
     ordinal: ordinal(),
     logIndex: integer('log_index'),
     requestedAt: at('requested_at').notNull(),
+    /** When settle last had to leave it as it was: reservations that nobody looked at yet come before it. */
+    lookedAt: at('looked_at'),
     signedAt: at('signed_at'),
     confirmedAt: at('confirmed_at'),
     closedAt: at('closed_at'),

@@ -49,6 +49,9 @@ export class ChainModel extends LedgerModel {
   readonly startedAtBlock: number
   rescanFrom: number | null = null
   switchedOff = false
+  /** Reservations that had to wait, with the look at which they had to last. */
+  private readonly looked = new Map<string, number>()
+  private looks = 0
   /** By what names an event: `<tx hash> <hash of what it says>-<the how-manieth>`. */
   readonly logs = new Map<string, StoredLog>()
   /** Deposits of a token that was not known when they came, the oldest first. */
@@ -234,7 +237,9 @@ export class ChainModel extends LedgerModel {
   releaseStale(ttlSeconds: number, limit: number) {
     // An hour is longer than any run: nothing is that old.
     const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
-    const taken = stale.slice(0, limit)
+    // What was not looked at yet comes first, then what waits the longest for its turn.
+    const turn = ({ id }: { id: string }) => this.looked.get(id) ?? 0
+    const taken = stale.toSorted((a, b) => turn(a) - turn(b)).slice(0, limit)
     const [kept, dead] = [
       taken.filter(({ id }) => this.kept.has(id)),
       taken.filter(({ id }) => !this.kept.has(id)),
@@ -242,6 +247,8 @@ export class ChainModel extends LedgerModel {
     for (const row of dead) this.release(row)
     // While signing is paused they wait: a kept signature may be what the pause refused.
     const signed = this.switchedOff ? [] : kept
+    this.looks += 1
+    if (this.switchedOff) for (const { id } of kept) this.looked.set(id, this.looks)
     for (const row of signed) this.sign(row, this.kept.get(row.id)!)
     if (signed.length > 0) this.alerts.add('signature_recovered')
     return done({ released: dead.length, signed: signed.length, pushed: dead.length })
