@@ -316,3 +316,14 @@ test('nothing is signed again before every vault was read since, also one of lon
   expect(await left()).toEqual([])
   expect(await restores()).toEqual([])
 })
+
+test('the witness forgets signatures that no vault takes any more, a busy month of them, and no other', async () => {
+  const idOf = (daysAgo: number) => {
+    const hex = (Date.now() - daysAgo * 86_400_000).toString(16).padStart(12, '0')
+    return `${hex.slice(0, 8)}-${hex.slice(8)}-7${randomUUID().slice(15)}`
+  }
+  const [old, young] = [Array.from({ length: 600 }, () => idOf(32)), idOf(30)]
+  for (const id of [...old, young]) await s.witness.keepSignature(id, `0x${'11'.repeat(65)}`)
+  await s.run()
+  expect(await s.witness.signaturesOf([...old, young])).toEqual({ [young]: `0x${'11'.repeat(65)}` })
+})

@@ -186,6 +186,8 @@ export const WITNESS_RESERVATIONS_MAX = 20
 export const WITNESS_SIGNATURE_SECONDS = WITHDRAW_TTL_SECONDS_MAX + 86_400
 /** Keys that a Durable Object's storage takes in one call. */
 export const WITNESS_KEYS_TOGETHER = 128
+/** Old signatures that it forgets with one mark, of which there is one a minute: 17 withdrawals a second, for ever. */
+export const WITNESS_FORGETS_MAX = 8 * WITNESS_KEYS_TOGETHER
 /** Beside KMS, which takes longer; a Durable Object that must be woken first takes less. */
 export const WITNESS_TIMEOUT_MS = 2_500
 /** Requests of one run for blocks that are read again on demand: eight steps of 5,000 blocks at a node without limits. */

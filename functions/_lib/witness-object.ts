@@ -4,7 +4,12 @@ import { OwnError } from '../../db/errors.ts'
 import type { Seen } from '../../db/ledger/restores.ts'
 import { EnvironmentError } from './env.ts'
 import { NOTHING_SEEN, seenOf, withNews, type Memory, type News, type Witness } from './ledger-witness.ts'
-import { WITNESS_KEYS_TOGETHER, WITNESS_SIGNATURE_SECONDS, WITNESS_TIMEOUT_MS } from './limits.ts'
+import {
+  WITNESS_FORGETS_MAX,
+  WITNESS_KEYS_TOGETHER,
+  WITNESS_SIGNATURE_SECONDS,
+  WITNESS_TIMEOUT_MS,
+} from './limits.ts'
 
 /** As much of Cloudflare's objects as is used here, so that tests can have an object of their own. */
 export interface WitnessStorage {
@@ -65,10 +70,13 @@ export class LedgerWitness {
     return found
   }
 
+  /** What is left over for the next mark only takes room: nothing that could still be paid is ever old. */
   async #forgetOld(): Promise<void> {
     const { storage } = this.state
-    const old = await storage.list({ prefix: SIGNATURES, end: firstKept(), limit: WITNESS_KEYS_TOGETHER })
-    if (old.size > 0) await storage.delete([...old.keys()])
+    const old = await storage.list({ prefix: SIGNATURES, end: firstKept(), limit: WITNESS_FORGETS_MAX })
+    const keys = [...old.keys()]
+    for (let at = 0; at < keys.length; at += WITNESS_KEYS_TOGETHER)
+      await storage.delete(keys.slice(at, at + WITNESS_KEYS_TOGETHER))
   }
 }
 

@@ -2,14 +2,20 @@
 import { NOTHING_SEEN, type Memory, type Witness } from '../../functions/_lib/ledger-witness.ts'
 import { LedgerWitness, witnessOf, type WitnessStorage } from '../../functions/_lib/witness-object.ts'
 
-/** As much of a Durable Object's storage as the witness uses. */
+/** As much of a Durable Object's storage as the witness uses, and as much of it in one call as Cloudflare takes. */
 function mapStorage() {
   const values = new Map<string, unknown>()
+  const together = (keys: string[]): string[] => {
+    if (keys.length > 128) throw new RangeError('Maximum number of keys is 128.')
+    return keys
+  }
   const storage = {
     get: async (key: string | string[]) =>
       await Promise.resolve(
         Array.isArray(key)
-          ? new Map(key.flatMap((one) => (values.has(one) ? [[one, values.get(one)] as const] : [])))
+          ? new Map(
+              together(key).flatMap((one) => (values.has(one) ? [[one, values.get(one)] as const] : [])),
+            )
           : values.get(key),
       ),
     put: async (key: string, value: unknown) => await Promise.resolve(void values.set(key, value)),
@@ -17,7 +23,8 @@ function mapStorage() {
       const keys = [...values.keys()].filter((key) => key.startsWith(prefix) && key < end).sort()
       return await Promise.resolve(new Map(keys.slice(0, limit).map((key) => [key, values.get(key)])))
     },
-    delete: async (keys: string[]) => await Promise.resolve(keys.filter((key) => values.delete(key)).length),
+    delete: async (keys: string[]) =>
+      await Promise.resolve(together(keys).filter((key) => values.delete(key)).length),
   }
   return { values, storage: storage as WitnessStorage }
 }
