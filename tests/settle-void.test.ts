@@ -177,3 +177,41 @@ describe('nothing is voided, and nothing changed, where the ledger has no proof'
     expect(logins).toEqual([])
   })
 })
+
+describe('a withdrawal whose nonce was used before this ledger read the vault', () => {
+  const accept = async (row: SignedRow, counter: number) =>
+    await s.client.sql(`select ledger.accept_counter($1, $2, $3, $4, 'another system’s')`, [
+      row.account,
+      s.stack.manifest.chainId,
+      s.vault,
+      counter,
+    ])
+
+  test('is given back once a person has accepted the counter past it, and not on a word about another nonce', async () => {
+    const row = await s.signed(await s.account())
+    await counterPast(row)
+    await accept(row, row.nonce)
+    await counterPast(row)
+    const before = await stateOf(row)
+    expect(await verb(row.id)).toMatchObject({ voided: false })
+    expect(await stateOf(row)).toBe(before)
+    await accept(row, row.nonce + 1)
+    expect(await voided(row.id)).toMatchObject({
+      code: 0,
+      out: `10 DF are available to ${row.account} again\n`,
+    })
+    expect([await s.status(row.id), await s.balance(row.account)]).toEqual(['expired', '100'])
+    expect(await verb(row.id)).toMatchObject({ voided: false })
+    expect(await s.balance(row.account)).toBe('100')
+  })
+
+  test('is not given back for what was accepted before it was signed', async () => {
+    const row = await s.signed(await s.account())
+    await accept(row, row.nonce + 1)
+    await s.client.sql(`update counter_doubts set cleared_at = cleared_at - interval '1 hour' where account = $1`, [row.account]) // prettier-ignore
+    const before = await stateOf(row)
+    expect(await verb(row.id)).toMatchObject({ voided: false })
+    expect(await stateOf(row)).toBe(before)
+    await s.client.sql('update withdrawal_nonces set next_on_chain = 0 where account = $1', [row.account])
+  })
+})

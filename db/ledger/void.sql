@@ -17,6 +17,15 @@ begin
   return v_log;
 end $$;
 
+-- Did a person accept, after it was signed, that the vault's counter is past its nonce: that every payment below is booked, or is
+-- another system's? Then what used its nonce has no event that the ledger will ever read, and was not this.
+create or replace function ledger.nonce_was_accepted(p_row public.withdrawals) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  return exists (select from public.counter_doubts d where d.account = p_row.account and d.chain_id = p_row.chain_id and d.vault = p_row.vault
+    and d.cleared_at > p_row.signed_at and substring(d.cleared_why from '^accepted (\d+) by ')::numeric > p_row.nonce);
+end $$;
+
 -- For a person. {voided, reason}: the reason says what keeps it from being voided, and then nothing has changed.
 create or replace function ledger.void_withdrawal(p_id uuid, p_why text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -46,8 +55,8 @@ begin
       ledger.log_name(v_log.content_hash, v_log.ordinal)));
   end if;
   v_log := ledger.nonce_used_by(p_id);
-  if v_log.tx_hash is null or not exists (select from public.withdrawal_nonces n where n.account = v_row.account
-      and n.chain_id = v_row.chain_id and n.vault = v_row.vault and n.next_on_chain > v_row.nonce) then
+  if (v_log.tx_hash is null and not ledger.nonce_was_accepted(v_row)) or not exists (select from public.withdrawal_nonces n
+      where n.account = v_row.account and n.chain_id = v_row.chain_id and n.vault = v_row.vault and n.next_on_chain > v_row.nonce) then
     return json_build_object('voided', false, 'reason',
       format('no final event is known that used nonce %s of the account: the signature may still be paid', v_row.nonce));
   end if;
@@ -59,10 +68,12 @@ begin
   end if;
   -- Movements are append-only: who asks later finds the proof and the reason here.
   perform ledger.post('withdraw_expire', v_row.token, v_row.amount + v_row.fee, v_row.account, 'spot', v_row.account, 'spot',
-    p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', p_id, 'nonce_used_by', v_log.tx_hash,
+    p_from_frozen => true, p_reference => jsonb_build_object('withdrawal_id', p_id, 'nonce_used_by', coalesce(v_log.tx_hash, 'accepted'),
       'log_index', v_log.log_index, 'voided', p_why));
-  perform ledger.raise_alert('nonce_used ' || p_id, 'nonce_used', jsonb_build_object('withdrawal_id', p_id, 'account', v_row.account,
-    'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log', ledger.log_name(v_log.content_hash, v_log.ordinal)));
+  if v_log.tx_hash is not null then
+    perform ledger.raise_alert('nonce_used ' || p_id, 'nonce_used', jsonb_build_object('withdrawal_id', p_id, 'account', v_row.account,
+      'nonce', v_row.nonce, 'tx_hash', v_log.tx_hash, 'log', ledger.log_name(v_log.content_hash, v_log.ordinal)));
+  end if;
   update public.alerts a set resolved_at = v_now, detail = a.detail || jsonb_build_object('resolved', 'voided: ' || p_why)
     where a.key = 'nonce_used ' || p_id and a.resolved_at is null;
   return json_build_object('voided', true, 'reason', format('%s %s are available to %s again',
