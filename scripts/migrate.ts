@@ -5,10 +5,12 @@
  *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}];
  *                      each contract is asked at the node of `RPC_URL` whether it is there and has those decimals
  *   --skip-chain-check writes them without asking
+ *   --distribute       spreads the tables over a Citus cluster; where there is none, it refuses and applies nothing
  */
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
 import { backDoorsLine } from '../db/operate/back-doors.ts'
+import { checkCluster, distributeLedger } from '../db/operate/distribute.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
@@ -17,7 +19,7 @@ import { argumentsOf, command } from './stack/command.ts'
 import { readManifest } from './stack/manifest.ts'
 import { withOwner } from './stack/owner.ts'
 
-const USAGE = 'usage: npm run migrate -- [--roles] [--tokens <file> [--skip-chain-check]]'
+const USAGE = 'usage: npm run migrate -- [--roles] [--tokens <file> [--skip-chain-check]] [--distribute]'
 
 /** The owner's connection string with another login: on Neon the pooled host is the one the functions should use. */
 function connectionString(ownerUrl: string, role: EdgeRole, password: string): string {
@@ -46,6 +48,7 @@ async function main(): Promise<void> {
       roles: { type: 'boolean' },
       tokens: { type: 'string' },
       'skip-chain-check': { type: 'boolean' },
+      distribute: { type: 'boolean' },
     },
   })
   // Before anything is applied: a mistake in the file changes nothing.
@@ -57,8 +60,9 @@ async function main(): Promise<void> {
 async function bringUpToDate(
   ownerUrl: string,
   tokens: TokenSeed[],
-  values: { roles?: boolean; 'skip-chain-check'?: boolean },
+  values: { roles?: boolean; 'skip-chain-check'?: boolean; distribute?: boolean },
 ): Promise<void> {
+  if (values.distribute) await checkCluster(ownerUrl)
   const { migrations, verbs } = await migrateDatabase(ownerUrl)
   for (const tag of migrations) console.log(`migration ${tag}: applied`)
   if (verbs.length > 0) console.log(`verbs: applied ${verbs.join(', ')}`)
@@ -70,6 +74,7 @@ async function bringUpToDate(
     const unasked = values['skip-chain-check'] ? ', the chain was not asked' : ''
     console.log(`tokens: ${tokens.map((token) => token.symbol).join(', ')}${unasked}`)
   }
+  if (values.distribute) for (const line of await distributeLedger(ownerUrl)) console.log(line)
   if (values.roles) {
     const passwords = Object.fromEntries(
       EDGE_ROLES.map((role) => [role, randomBytes(24).toString('hex')]),

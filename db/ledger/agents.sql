@@ -5,6 +5,7 @@ create or replace function ledger.bind_agent(
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_bound public.agent_wallets;
+  v_key ledger.accounts;
   v_now timestamptz;
 begin
   perform ledger.lock_accounts(array[p_account, p_agent]);
@@ -17,7 +18,8 @@ begin
   v_now := clock_timestamp();
   if not found then
     -- What a key signs for its own account must not be of use for another one.
-    if exists (select from public.balances b where b.account = p_agent)
+    select * into v_key from ledger.accounts a where a.address = p_agent;
+    if ledger.has_history(v_key)
        or exists (select from public.subaccounts s where s.subaccount = p_agent or s.main_account = p_agent)
        or exists (select from public.agent_wallets w where w.account = p_agent and w.revoked_at is null) then
       perform ledger.refuse('account_in_use');

@@ -22,17 +22,18 @@ create or replace function ledger.find_key(p_account text, p_endpoint text, p_ke
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_key ledger.idempotency_keys;
+  v_family bigint;
+  v_id uuid := ledger.key_id(p_account, p_endpoint, p_key);
 begin
   perform pg_advisory_xact_lock(hashtextextended(p_account || E'\n' || p_endpoint || E'\n' || p_key, 0));
-  select * into v_key from ledger.idempotency_keys k
-    where k.family_no = ledger.key_family(p_account) and k.key_id = ledger.key_id(p_account, p_endpoint, p_key);
+  if p_account = 'admin' then
+    v_family := 0;
+  else
+    select a.family_no into v_family from ledger.accounts a where a.address = p_account;
+  end if;
+  select * into v_key from ledger.idempotency_keys k where k.family_no = v_family and k.key_id = v_id;
   return v_key;
 end $$;
-
-create or replace function ledger.key_family(p_account text) returns bigint
-language sql stable as $$
-  select case p_account when 'admin' then 0 else (select a.family_no from ledger.accounts a where a.address = p_account) end
-$$;
 
 -- The same for endpoints that answer a repeated request like the first one: another request under its key is refused.
 create or replace function ledger.claim_key(p_account text, p_endpoint text, p_key text, p_request_hash bytea)
@@ -56,11 +57,16 @@ end $$;
 create or replace function ledger.record_key(
   p_account text, p_endpoint text, p_key text, p_request_hash bytea, p_posting ledger.posting, p_withdrawal_id uuid default null
 ) returns void
-language sql volatile as $$
+language plpgsql volatile as $$
+declare
+  v_family bigint := case p_account when 'admin' then 0 else p_posting.family_no end;
+  v_id uuid := ledger.key_id(p_account, p_endpoint, p_key);
+  v_hash uuid := ledger.half_hash(p_request_hash);
+  v_endpoint smallint := array_position(ledger.key_endpoints(), p_endpoint);
+begin
   insert into ledger.idempotency_keys (family_no, key_id, request_hash, movement_id, withdrawal_id, endpoint)
-    values (case p_account when 'admin' then 0 else p_posting.family_no end, ledger.key_id(p_account, p_endpoint, p_key),
-      ledger.half_hash(p_request_hash), p_posting.transfer_id, p_withdrawal_id, array_position(ledger.key_endpoints(), p_endpoint))
-$$;
+    values (v_family, v_id, v_hash, p_posting.transfer_id, p_withdrawal_id, v_endpoint);
+end $$;
 
 -- What the history reads by (history.ts).
 grant execute on function ledger.key_endpoints(), ledger.half_hash(bytea), ledger.key_id(text, text, text) to tidegate_edge;

@@ -1,4 +1,8 @@
 -- The only code that writes balances and movements. Every verb calls ledger.post; nobody else may.
+--
+-- Over a cluster (`npm run migrate -- --distribute`) balances, movements and keys lie with their family. So a statement on them
+-- names the family in a variable, stands alone in a PL/pgSQL function, and changes nothing by a volatile function: what does not,
+-- a cluster refuses, or asks of every node (tests/distribute-verbs.test.ts).
 
 -- A movement's row has the place of its kind here: a new one comes last. db/ledger/history.ts has the same list.
 create or replace function ledger.movement_kinds() returns text[]
@@ -38,11 +42,12 @@ create or replace function ledger.open_account(p_address text) returns ledger.ac
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_row ledger.accounts;
+  v_no bigint;
 begin
   select * into v_row from ledger.accounts a where a.address = p_address;
   if not found then
-    insert into ledger.accounts (account_no, address, family_no) overriding system value
-      select n.no, p_address, n.no from nextval('ledger.accounts_account_no_seq') n(no)
+    v_no := nextval('ledger.accounts_account_no_seq');
+    insert into ledger.accounts (account_no, address, family_no) overriding system value values (v_no, p_address, v_no)
       on conflict (address) do nothing;
     select * into strict v_row from ledger.accounts a where a.address = p_address;
   end if;
@@ -52,10 +57,36 @@ end $$;
 -- Spot balances of several accounts, in the order in which every movement locks: for what moves many of them.
 create or replace function ledger.lock_spot_balances(p_addresses text[]) returns void
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account ledger.accounts;
 begin
-  perform from ledger.accounts a
-    join ledger.balances b on b.family_no = a.family_no and b.account_no = a.account_no and b.wallet = 's'
-    where a.address = any(p_addresses) order by b.account_no, b.token_no for update of b;
+  for v_account in select * from ledger.accounts a where a.address = any(p_addresses) order by a.account_no loop
+    perform 1 from ledger.balances b
+      where b.family_no = v_account.family_no and b.account_no = v_account.account_no and b.wallet = 's' order by b.token_no for update;
+  end loop;
+end $$;
+
+-- What an account has available in its spot wallet; null where it never had any of the token.
+create or replace function ledger.spot_available(p_account text, p_token text) returns numeric
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  v_account ledger.accounts;
+  v_token_no smallint;
+  v_available numeric;
+begin
+  select * into v_account from ledger.accounts a where a.address = p_account;
+  select t.token_no into v_token_no from public.tokens t where t.symbol = p_token;
+  select b.available into v_available from ledger.balances b
+    where b.family_no = v_account.family_no and b.account_no = v_account.account_no and b.token_no = v_token_no and b.wallet = 's';
+  return v_available;
+end $$;
+
+-- Every movement leaves a balance row for ever, so a row is a history too.
+create or replace function ledger.has_history(p_account ledger.accounts) returns boolean
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+begin
+  perform 1 from ledger.balances b where b.family_no = p_account.family_no and b.account_no = p_account.account_no limit 1;
+  return found;
 end $$;
 
 -- One movement: takes from one side what it gives to the other, and writes both and the balances after it in one row. A wallet
@@ -88,7 +119,8 @@ declare
   v_from ledger.balance_after;
   v_to ledger.balance_after;
   v_id uuid;
-  v_at timestamptz;
+  v_at timestamptz := clock_timestamp();
+  v_kind smallint := array_position(ledger.movement_kinds(), p_kind);
 begin
   if p_amount is null or not (p_amount > 0 and p_amount < 'NaN') then
     perform ledger.refuse('amount_not_positive');
@@ -117,14 +149,14 @@ begin
   -- Balances are locked in the order of (account_no, wallet): where that is not the order of what follows, before it.
   if v_from_user and v_to_user and not v_one_row
      and (v_taker.account_no, v_to_wallet) < (v_giver.account_no, v_from_wallet) then
-    perform from ledger.balances b
+    perform 1 from ledger.balances b
       where b.family_no = v_family and b.account_no = v_taker.account_no and b.token_no = v_token_no and b.wallet = v_to_wallet
       for update;
     if not found then
       -- Only what is there can be locked first.
       insert into ledger.balances (family_no, account_no, token_no, wallet)
         values (v_family, v_taker.account_no, v_token_no, v_to_wallet) on conflict do nothing;
-      perform from ledger.balances b
+      perform 1 from ledger.balances b
         where b.family_no = v_family and b.account_no = v_taker.account_no and b.token_no = v_token_no and b.wallet = v_to_wallet
         for update;
     end if;
@@ -134,7 +166,7 @@ begin
     -- The guard stands on the row being locked, so no waiter slips past it.
     update ledger.balances b
       set available = b.available + v_available_delta, frozen = b.frozen + v_frozen_delta,
-        version = b.version + 1, updated_at = clock_timestamp()
+        version = b.version + 1, updated_at = greatest(b.updated_at, v_at)
       where b.family_no = v_family and b.account_no = v_giver.account_no and b.token_no = v_token_no and b.wallet = v_from_wallet
         and b.available + v_available_delta >= 0 and b.frozen + v_frozen_delta >= 0
       returning b.available, b.frozen, b.version, b.updated_at
@@ -146,15 +178,15 @@ begin
 
   if v_to_user and not v_one_row then
     update ledger.balances b
-      set available = b.available + p_amount, version = b.version + 1, updated_at = clock_timestamp()
+      set available = b.available + p_amount, version = b.version + 1, updated_at = greatest(b.updated_at, v_at)
       where b.family_no = v_family and b.account_no = v_taker.account_no and b.token_no = v_token_no and b.wallet = v_to_wallet
       returning b.available, b.frozen, b.version, b.updated_at into v_to.available, v_to.frozen, v_to.version, v_to.updated_at;
     if not found then
       -- Two first uses at once make one row, and both amounts arrive.
       insert into ledger.balances as b (family_no, account_no, token_no, wallet, available, version, updated_at)
-        values (v_family, v_taker.account_no, v_token_no, v_to_wallet, p_amount, 1, clock_timestamp())
+        values (v_family, v_taker.account_no, v_token_no, v_to_wallet, p_amount, 1, v_at)
         on conflict (family_no, account_no, token_no, wallet) do update
-          set available = b.available + excluded.available, version = b.version + 1, updated_at = excluded.updated_at
+          set available = b.available + excluded.available, version = b.version + 1, updated_at = greatest(b.updated_at, excluded.updated_at)
         returning b.available, b.frozen, b.version, b.updated_at into v_to.available, v_to.frozen, v_to.version, v_to.updated_at;
     end if;
     -- What is frozen keeps its room: else it could not come back, and one such row would stop a whole batch of expiries.
@@ -169,7 +201,7 @@ begin
   insert into ledger.movements (family_no, id, from_no, to_no, from_version, to_version, kind, token_no, from_side, to_side, amount,
       from_available, from_frozen, to_available, to_frozen, reference)
     values (v_family, v_id, v_giver.account_no, v_taker.account_no, v_from.version, v_to.version,
-      array_position(ledger.movement_kinds(), p_kind), v_token_no, v_from_side, v_to_side, p_amount,
+      v_kind, v_token_no, v_from_side, v_to_side, p_amount,
       v_from.available, v_from.frozen, v_to.available, v_to.frozen, coalesce(p_reference, '{}'));
   return row(v_id, v_at, v_family, v_giver.account_no, v_taker.account_no, v_from, v_to)::ledger.posting;
 end $$;

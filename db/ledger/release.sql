@@ -5,6 +5,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_row public.withdrawals;
   v_posting ledger.posting;
+  v_key_id uuid;
 begin
   update public.withdrawals w set status = 'released', release_reason = p_reason, closed_at = clock_timestamp()
     where w.id = p_id and w.status = 'reserved'
@@ -17,9 +18,9 @@ begin
     p_reference => jsonb_build_object('withdrawal_id', v_row.id, 'reason', p_reason));
   -- A request that moved nothing does not use up its key.
   if v_row.idempotency_key is not null then
+    v_key_id := ledger.key_id(v_row.account, 'spot-withdraw-request', v_row.idempotency_key);
     delete from ledger.idempotency_keys k
-      where k.family_no = v_posting.family_no
-        and k.key_id = ledger.key_id(v_row.account, 'spot-withdraw-request', v_row.idempotency_key) and k.withdrawal_id = v_row.id;
+      where k.family_no = v_posting.family_no and k.key_id = v_key_id and k.withdrawal_id = v_row.id;
   end if;
   return json_build_object('released', true, 'pushes', ledger.pushes_of(v_posting.from_balance));
 end $$;

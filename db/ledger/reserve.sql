@@ -70,8 +70,7 @@ begin
     where n.account = p_account and n.chain_id = p_chain_id and n.vault = p_vault for update;
 
   -- ledger.post guards the balance again; looking first gives this refusal its place before the two below.
-  if not exists (select from public.balances b
-      where b.account = p_account and b.wallet = 'spot' and b.token = p_token and b.available >= p_amount) then
+  if coalesce(ledger.spot_available(p_account, p_token) < p_amount, true) then
     perform ledger.refuse('insufficient_balance');
   end if;
   if exists (select from public.withdrawals w where w.chain_id = p_chain_id and w.vault = p_vault

@@ -83,9 +83,7 @@ begin
   if v_amount is null or v_amount <= 0 or v_amount >= 1e20 then
     return false;
   end if;
-  select least(b.available, v_amount) into v_left from public.balances b
-    where b.account = p_log.account and b.wallet = 'spot' and b.token = v_token.symbol;
-  v_left := coalesce(v_left, 0);
+  v_left := least(coalesce(ledger.spot_available(p_log.account, v_token.symbol), 0), v_amount);
   if v_left > 0 then
     perform ledger.post('withdraw_recovered', v_token.symbol, v_left, p_log.account, 'spot', 'vault', 'system',
       p_reference => jsonb_build_object('tx_hash', p_log.tx_hash, 'log_index', p_log.log_index));

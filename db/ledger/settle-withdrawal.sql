@@ -7,9 +7,7 @@ declare
   v_now timestamptz := clock_timestamp();
 begin
   perform ledger.lock_spot_balances(array[p_row.account]);
-  select least(b.available, p_row.amount) into v_left from public.balances b
-    where b.account = p_row.account and b.wallet = 'spot' and b.token = p_row.token;
-  v_left := coalesce(v_left, 0);
+  v_left := least(coalesce(ledger.spot_available(p_row.account, p_row.token), 0), p_row.amount);
   -- One debt for each event, however often it is looked at.
   insert into public.debts (id, account, token, amount, withdrawal_id, chain_id, tx_hash, content_hash, ordinal, log_index,
       created_at, settled_at, settled_why)

@@ -13,12 +13,12 @@ declare
 begin
   -- Before anything is written: on a large ledger this takes long, and nobody shall wait for it.
   select jsonb_agg(s order by s.token) into v_owed from (
-    select h.token, h.in_wei, coalesce(sum((b.available + b.frozen) * ('1e' || t.decimals)::numeric), 0) as owed_in_wei
+    select h.token, h.in_wei, coalesce(o.owed, 0) * ('1e' || t.decimals)::numeric as owed_in_wei
     -- Told twice, the lower sum counts.
     from (select t.token, min(t.in_wei) as in_wei from jsonb_to_recordset(p_holdings) as t(token text, in_wei numeric) group by t.token) h
     join public.tokens t on t.symbol = h.token and t.chain_id = p_chain_id and h.in_wei is not null
-    left join ledger.balances b on b.wallet = 's' and b.token_no = t.token_no
-    group by h.token, h.in_wei) s;
+    left join (select b.token_no, sum(b.available + b.frozen) as owed from ledger.balances b where b.wallet = 's' group by b.token_no) o
+      on o.token_no = t.token_no) s;
   v_took := ceil(extract(epoch from clock_timestamp() - v_started) * 1000);
   for v_row in select o.* from jsonb_to_recordset(v_owed) as o(token text, in_wei numeric, owed_in_wei numeric) loop
     insert into public.solvency_checks as c (chain_id, vault, token, block_number, vault_in_wei, owed_in_wei, checked_at, took_ms)

@@ -21,8 +21,7 @@ begin
   -- Its row first: whoever moves money to it at the same moment has either done so by now, or waits and finds the family.
   v_main := ledger.open_account(p_main);
   v_sub := ledger.open_account(p_sub);
-  -- Every movement leaves a balance row for ever, so a row is a history too.
-  if exists (select from ledger.balances b where b.family_no = v_sub.family_no and b.account_no = v_sub.account_no)
+  if ledger.has_history(v_sub)
      or exists (select from public.subaccounts s where s.main_account = p_sub) then
     perform ledger.refuse('account_in_use');
   end if;
@@ -40,17 +39,24 @@ end $$;
 -- The subaccounts of an account with their perp margin in USDT, for the account or its agent.
 create or replace function ledger.list_subaccounts(p_account text, p_agent text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_family bigint;
+  v_usdt smallint;
 begin
   if p_agent is not null then
     perform ledger.require_agent(p_account, p_agent);
   end if;
+  select a.family_no into v_family from ledger.accounts a where a.address = p_account;
+  select t.token_no into v_usdt from public.tokens t where t.symbol = 'USDT';
   return (
     select coalesce(json_agg(json_build_object(
       'address', s.subaccount, 'balance', ledger.amount_text(coalesce(b.available, 0)),
       'pending_balance', ledger.amount_text(coalesce(b.frozen, 0)),
       'created_at', ledger.unix_milliseconds(s.created_at)) order by s.created_at, s.subaccount), '[]'::json)
     from public.subaccounts s
-    left join public.balances b on b.account = s.subaccount and b.wallet = 'perp' and b.token = 'USDT'
+    left join ledger.accounts a on a.address = s.subaccount
+    left join (select m.account_no, m.available, m.frozen from ledger.balances m
+      where m.family_no = v_family and m.token_no = v_usdt and m.wallet = 'p') b on b.account_no = a.account_no
     where s.main_account = p_account);
 end $$;
 

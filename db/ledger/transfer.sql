@@ -56,11 +56,16 @@ language sql stable as $$
 $$;
 
 create or replace function ledger.transfer_answer(p_key ledger.idempotency_keys) returns json
-language sql stable as $$
-  select ledger.transfer_answer((ledger.movement_kinds())[m.kind], t.symbol, m.amount, m.from_available, m.to_available, m.id)
-  from ledger.movements m join public.tokens t on t.token_no = m.token_no
-  where m.family_no = p_key.family_no and m.id = p_key.movement_id
-$$;
+language plpgsql stable as $$
+declare
+  v_movement ledger.movements;
+  v_token text;
+begin
+  select * into strict v_movement from ledger.movements m where m.family_no = p_key.family_no and m.id = p_key.movement_id;
+  select t.symbol into strict v_token from public.tokens t where t.token_no = v_movement.token_no;
+  return ledger.transfer_answer((ledger.movement_kinds())[v_movement.kind], v_token, v_movement.amount, v_movement.from_available,
+    v_movement.to_available, v_movement.id);
+end $$;
 
 revoke all on function ledger.transfer(text, text, text, numeric, text, bytea) from public;
 grant execute on function ledger.transfer(text, text, text, numeric, text, bytea) to tidegate_edge;

@@ -15,7 +15,8 @@ import { verifiedConnection } from './connection.ts'
 export const MIGRATIONS = join(import.meta.dirname, '../migrations')
 export const VERBS = join(import.meta.dirname, '../ledger')
 
-const MIGRATION_LOCK = 7_331_001
+/** Held by whoever changes the structure. */
+export const MIGRATION_LOCK = 7_331_001
 
 /** What a call did. Nothing in either list: the database was up to date. */
 export interface Migrated {

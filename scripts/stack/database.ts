@@ -49,23 +49,27 @@ export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promi
     // One that fails ends the connection, and the transaction with it.
     await client.query('begin')
     for (const token of tokens) {
-      await client.query(
-        // A row that is inserted in vain takes a token's number, of which there are 32,767.
-        `with known as (
-           update public.tokens set decimals = $2, chain_id = $3, contract = lower($4), transferable = $5, withdrawable = $6, min_withdraw = $7
-           where symbol = $1 returning symbol)
-         insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
-         select $1, $2, $3, lower($4), $5, $6, $7 where not exists (select from known)`,
-        [
-          token.symbol,
-          token.decimals,
-          token.chainId,
-          token.contract,
-          token.transferable,
-          token.withdrawable,
-          token.minWithdraw,
-        ],
+      const row = [
+        token.symbol,
+        token.decimals,
+        token.chainId,
+        token.contract?.toLowerCase() ?? null,
+        token.transferable,
+        token.withdrawable,
+        token.minWithdraw,
+      ]
+      const known = await client.query(
+        `update public.tokens set decimals = $2, chain_id = $3, contract = $4, transferable = $5, withdrawable = $6, min_withdraw = $7
+         where symbol = $1`,
+        row,
       )
+      // A row that is inserted in vain takes a token's number, of which there are 32,767.
+      if (known.rowCount === 0)
+        await client.query(
+          `insert into public.tokens (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw)
+           values ($1, $2, $3, $4, $5, $6, $7)`,
+          row,
+        )
     }
     await client.query('commit')
   })

@@ -272,7 +272,7 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/subaccounts.sql',
-      from: 'if exists (select from ledger.balances b where b.family_no = v_sub.family_no and b.account_no = v_sub.account_no)\n     or',
+      from: 'if ledger.has_history(v_sub)\n     or',
       to: 'if',
       why: "an account with money becomes somebody's subaccount",
       tests: ['tests/subaccount-create.test.ts'],
