@@ -326,5 +326,33 @@ export const settle: Area = {
       why: 'an account is unblocked by a block that was replaced',
       tests: ['tests/settle-steps.test.ts'],
     },
+    {
+      file: 'db/ledger/release-stale.sql',
+      from: 'order by w.looked_at nulls first, ',
+      to: 'order by ',
+      why: 'reservations that wait hold up the funds of all that come after them',
+      tests: ['tests/waiting-reservations.test.ts'],
+    },
+    {
+      file: 'db/ledger/void.sql',
+      from: 'd.cleared_at > p_row.signed_at and ',
+      to: '',
+      why: 'a word about an older counter gives back what a newer signature may still pay',
+      tests: ['tests/settle-void.test.ts'],
+    },
+    {
+      file: 'db/ledger/void.sql',
+      from: '::numeric > p_row.nonce);',
+      to: '::numeric >= p_row.nonce);',
+      why: 'a word about the nonces below gives back the one above',
+      tests: ['tests/settle-void.test.ts'],
+    },
+    {
+      file: 'functions/_lib/witness-object.ts',
+      from: 'limit: WITNESS_FORGETS_MAX',
+      to: 'limit: WITNESS_KEYS_TOGETHER',
+      why: 'a busy ledger’s witness grows for ever',
+      tests: ['tests/settle-witness.test.ts'],
+    },
   ],
 }

@@ -291,6 +291,27 @@ export const verbs: Area = {
       why: 'two mains take one subaccount, or one becomes both',
       tests: ['tests/subaccount-races.test.ts', 'tests/subaccount-create.test.ts'],
     },
+    {
+      file: 'db/ledger/movement.sql',
+      from: 'where b.family_no = v_account.family_no and b.account_no = v_account.account_no and b.wallet',
+      to: 'where b.account_no = v_account.account_no and b.wallet',
+      why: 'settle’s locks ask every node of a cluster, which refuses',
+      tests: ['tests/distribute-verbs.test.ts'],
+    },
+    {
+      file: 'db/operate/distribute.ts',
+      from: "  await client.query(`set local citus.multi_shard_modify_mode to 'sequential'`)\n",
+      to: '',
+      why: 'the tables are spread in parallel, and the next step of the same transaction is refused',
+      tests: ['tests/distribute.test.ts'],
+    },
+    {
+      file: 'db/operate/distribute.ts',
+      from: '  const keys = await dropForeignKeys(client)\n',
+      to: '  const keys: ForeignKey[] = []\n',
+      why: 'withdrawals are drawn into the cluster',
+      tests: ['tests/distribute.test.ts'],
+    },
   ],
   equivalent: [
     {
