@@ -2,7 +2,6 @@
 import { parseAccount } from '../../functions/_lib/accounts.ts'
 import { UsageError } from '../stack/command.ts'
 import type { asOwner } from '../stack/owner.ts'
-import { disown } from './disown.ts'
 
 export type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
 export interface Said {
@@ -141,7 +140,15 @@ const DECISIONS: Record<string, Decision> = {
       return 'the next runs read those blocks again'
     },
   },
-  disown: { words: [address('<vault>'), whole('<chain id>')], optional: 1, do: disown },
+  disown: {
+    words: [address('<vault>'), whole('<chain id>')],
+    optional: 1,
+    async do(query, words, said) {
+      // The one that asks a node: what it needs for that takes longer to load than the others take to be done.
+      const { disown } = await import('./disown.ts')
+      return await disown(query, words, said)
+    },
+  },
 }
 
 /** @throws UsageError naming the word that cannot be meant */
