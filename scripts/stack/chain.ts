@@ -1,6 +1,7 @@
-import { keccak256, toHex, type Address, type Hex, type PrivateKeyAccount } from 'viem'
-import { mnemonicToAccount, privateKeyToAccount } from 'viem/accounts'
+import { keccak256, type Address, type PrivateKeyAccount } from 'viem'
+import { privateKeyToAccount } from 'viem/accounts'
 import { FINALITY_BLOCKS, startAnvil } from './anvil.ts'
+import { keyAt, type ChainAccount } from './chain-keys.ts'
 import {
   prepareState,
   promoteExitState,
@@ -32,10 +33,6 @@ export interface ChainOptions {
   log?: (line: string) => void
   /** Called with one line that a person should know: what does not stop the chain, but may surprise. */
   note?: (line: string) => void
-}
-export interface ChainAccount {
-  address: Address
-  privateKey: Hex
 }
 export interface LocalToken {
   address: Address
@@ -198,11 +195,4 @@ function userKeys(mnemonic: string): ChainAccount[] {
 
 function accountAt(mnemonic: string, index: number): PrivateKeyAccount {
   return privateKeyToAccount(keyAt(mnemonic, index).privateKey)
-}
-
-function keyAt(mnemonic: string, addressIndex: number): ChainAccount {
-  const account = mnemonicToAccount(mnemonic, { addressIndex })
-  const key = account.getHdKey().privateKey
-  if (key === null) throw new Error('a mnemonic always gives private keys')
-  return { address: account.address, privateKey: toHex(key) }
 }
