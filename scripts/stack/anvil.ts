@@ -32,7 +32,7 @@ type Keeper = ChildProcessByStdio<Writable, Readable, Readable>
 /** Distance of `finalized` from the head, in blocks: anvil puts it two epochs back, and our epochs are one block. */
 export const FINALITY_BLOCKS = 2
 
-const START_LIMIT_MS = 10_000
+const START_LIMIT_MS = 60_000
 
 /**
  * Keeps anvil no longer than us. Our end of the pipe closes when we exit in whatever way, SIGKILL too; anvil is then
@@ -79,6 +79,8 @@ export async function startAnvil(options: AnvilOptions): Promise<Anvil> {
 }
 
 function anvilArguments(options: AnvilOptions): string[] {
+  // A chain that nobody goes on with keeps so many states, and all of them in memory: past 500 anvil writes each to the disk.
+  const states = options.dumpState === undefined ? ['--prune-history', '1000'] : []
   const fixed = [
     '--host',
     '127.0.0.1',
@@ -92,7 +94,7 @@ function anvilArguments(options: AnvilOptions): string[] {
   const chain = ['--chain-id', String(options.chainId), '--mnemonic', options.mnemonic, '--port', port]
   const load = options.loadState === undefined ? [] : ['--load-state', options.loadState]
   const dump = options.dumpState === undefined ? [] : ['--dump-state', options.dumpState]
-  return [...fixed, ...chain, ...load, ...dump]
+  return [...fixed, ...chain, ...states, ...load, ...dump]
 }
 
 /** anvil prints its address once it serves; with port 0 this is the only place that says which port it took. */
