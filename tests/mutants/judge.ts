@@ -14,6 +14,10 @@ export interface Failed {
 
 const KILL_AFTER_MS = 10_000
 
+/** Variables of a run: the seed of its stacks, and its test files in their order. */
+export const SEED = 'MUTANTS_SEED'
+export const FILES = 'MUTANTS_FILES'
+
 const running = new Set<ChildProcess>()
 
 /** What is started before the tests: nothing, the bundle for stacks of their own, or the stack that they share. */
@@ -38,18 +42,33 @@ export function stageOf(folder: string, file: string, seen = new Set<string>()):
   return [own, ...imported].sort((a, b) => STAGES.indexOf(a) - STAGES.indexOf(b)).at(-1)!
 }
 
-/** The tests that failed: the first one only, unless `all`. What starts soonest runs first, and alone where it fails. */
-export async function failures(folder: string, tests: string[], all = false): Promise<Failed[]> {
+/**
+ * The tests that failed: the first one only, unless `all`. What starts soonest runs first, and alone where it fails.
+ * @param seed the folder that `seedIn` made
+ */
+export async function failures(
+  folder: string,
+  seed: string,
+  tests: string[],
+  all = false,
+): Promise<Failed[]> {
   const found: Failed[] = []
   for (const stage of STAGES) {
     const files = tests.filter((file) => stageOf(folder, file) === stage)
-    if (files.length > 0) found.push(...(await run(folder, stage, files, all)))
+    const env = { ...process.env, [SEED]: seed, [FILES]: JSON.stringify(files) }
+    if (files.length > 0) found.push(...(await run(folder, stage, env, files, all)))
     if (found.length > 0 && !all) break
   }
   return found
 }
 
-async function run(folder: string, stage: Stage, tests: string[], all: boolean): Promise<Failed[]> {
+async function run(
+  folder: string,
+  stage: Stage,
+  env: NodeJS.ProcessEnv,
+  tests: string[],
+  all: boolean,
+): Promise<Failed[]> {
   const report = join(folder, '.mutant.json')
   rmSync(report, { force: true })
   const vitest = join(folder, 'node_modules/vitest/vitest.mjs')
@@ -62,7 +81,7 @@ async function run(folder: string, stage: Stage, tests: string[], all: boolean):
     process.execPath,
     [vitest, 'run', '--config', `tests/mutants/${stage}.config.ts`, ...options, ...tests],
     // A group of its own, so that whatever hangs ends with it.
-    { cwd: folder, stdio: 'ignore', detached: true },
+    { cwd: folder, env, stdio: 'ignore', detached: true },
   )
   running.add(child)
   const timer = setTimeout(() => end(child), LIMIT_MS[stage])

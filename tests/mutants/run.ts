@@ -9,12 +9,14 @@
  *
  * Prints caught and missed by area. Exit 1 when a fault was missed or could not be planted.
  */
+import '../../scripts/stack/forget-shell.ts'
 import { readFileSync, writeFileSync } from 'node:fs'
 import { createHash } from 'node:crypto'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { AREAS } from './areas.ts'
-import { copyOfProject, git, root } from './copy.ts'
+import { seedIn } from '../support/seed.ts'
+import { copyOfProject, git, root, temporaryFolder } from './copy.ts'
 import { nameOf, planted, type Fault } from './fault.ts'
 import { endAll, failures, type Failed } from './judge.ts'
 
@@ -43,13 +45,13 @@ function drawn(faults: Named[], count: number, seed: string): Named[] {
 const told = ({ file, test, said }: Failed): string =>
   file === undefined ? (test ?? 'nothing started') : `${file}: ${test ?? `as a whole: ${said}`}`
 
-async function judged(copy: string, { fault, ...named }: Named): Promise<Judged> {
+async function judged(copy: string, seed: string, { fault, ...named }: Named): Promise<Judged> {
   const path = join(copy, fault.file)
   const text = readFileSync(path, 'utf8')
   const since = Date.now()
   try {
     writeFileSync(path, planted(text, fault))
-    const [failed] = await failures(copy, fault.tests)
+    const [failed] = await failures(copy, seed, fault.tests)
     const unset = failed && !failed.file && !failed.test && fault.file.endsWith('.sql')
     const verdict: Verdict = !failed ? 'missed' : unset ? 'broken' : 'caught'
     const seconds = Math.round((Date.now() - since) / 1_000)
@@ -81,10 +83,10 @@ function report(results: Judged[]): void {
 }
 
 /** A test that fails anyway would catch everything. */
-async function checkGreen(copy: string, chosen: Named[]): Promise<void> {
+async function checkGreen(copy: string, seed: string, chosen: Named[]): Promise<void> {
   const tests = [...new Set(chosen.flatMap(({ fault }) => fault.tests))]
   console.log(`${chosen.length} faults; without any, ${tests.length} test files:`)
-  const failed = await failures(copy, tests, true)
+  const failed = await failures(copy, seed, tests, true)
   if (failed.length > 0)
     throw new Error(['these fail without a fault, mend that first:', ...failed.map(told)].join('\n  '))
 }
@@ -113,11 +115,13 @@ async function main(): Promise<boolean> {
   for (const { fault } of chosen) planted(readFileSync(join(root, fault.file), 'utf8'), fault)
 
   const copies = Array.from({ length: Number(values.workers ?? 2) }, copyOfProject)
-  if (!values.green) await checkGreen(copies[0]!, chosen)
+  const seed = await seedIn(temporaryFolder())
+  if (!values.green) await checkGreen(copies[0]!, seed, chosen)
   const waiting = [...chosen]
   const results: Judged[] = []
   const work = async (copy: string) => {
-    for (let next = waiting.shift(); next; next = waiting.shift()) results.push(await judged(copy, next))
+    for (let next = waiting.shift(); next; next = waiting.shift())
+      results.push(await judged(copy, seed, next))
   }
   await Promise.all(copies.map(work))
   report(results)

@@ -27,14 +27,15 @@ export default async function setup(project: TestProject): Promise<() => Promise
   return await setupWith(project, async (outdir) => (await bundleFunction({ outdir })).file)
 }
 
-/** The same with another way to make the bundle. */
+/** The same with another way to make the bundle, and the seed where there is one already. */
 export async function setupWith(
   project: TestProject,
   bundleIn: (folder: string) => Promise<string>,
+  madeSeed?: string,
 ): Promise<() => Promise<void>> {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate-test-'))
   const bundle = await bundleIn(join(folder, 'bundle'))
-  const seed = await seedIn(folder)
+  const seed = madeSeed ?? (await seedIn(folder))
   const stack = await startStack({ folder, port: 0, bundle, fleeting: { copyOf: seed } })
   project.provide('stack', stack.manifest)
   project.provide('stackFolder', folder)
