@@ -3,18 +3,28 @@ import { BaseSequencer, type TestSpecification } from 'vitest/node'
 
 /** Files that take long whatever their size: one of them begun last would run on alone. */
 const LONG = [
-  'soak',
-  'settle-load',
-  'settle-race',
-  'canary-secrets',
+  'stream-listeners',
+  'deploy',
   'settle-limits',
-  'settle-faults',
-  'session-issuers',
-  'bounded-work',
-  'attack-suite-rates',
-  'settle-other-vault',
+  'settle-coins',
+  'settle-load',
+  'soak',
   'ledger-chain-properties',
   'withdraw-signer-faults',
+  'bounded-work',
+  'attack-suite-bodies',
+  'settle-faults',
+  'settle-several-vaults',
+  'settle-other-vault',
+  'commands',
+  'settle-killed',
+  'attack-suite-rates',
+  'rate-limit',
+  'session-issuers',
+  'secrets-by-form',
+  'sign-out',
+  'subaccount-races',
+  'canary-secrets',
 ]
 
 /** Long files first, the others as vitest would have them: what it saw last time, else the largest first. */
