@@ -69,6 +69,10 @@ test('a witness that does not answer is told as an alert, the run goes on, and n
   s.witness.down = true
   expect(await s.run()).toMatchObject({ outcome: 'ok', deposited: 1 })
   expect([await s.alerts(), s.witness.state]).toEqual([['witness_unavailable'], before])
+  // What a failed object throws names nobody: without this an operator could not tell what failed.
+  expect(await s.client.sql('select detail from alerts where resolved_at is null')).toEqual([
+    { detail: { reason: "the ledger's witness failed" } },
+  ])
   s.witness.down = false
   expect(await s.run()).toMatchObject({ outcome: 'ok', alerts: 0 })
   expect(s.witness.state.mark).not.toBe(before.mark)

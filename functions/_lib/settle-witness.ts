@@ -1,4 +1,5 @@
 /** The beginning of a run: is this still the ledger that the last run saw, or was the database set back since? */
+import { OwnError } from '../../db/errors.ts'
 import { raiseAlert } from '../../db/ledger/alerts.ts'
 import { endReservations, staleReservations } from '../../db/ledger/release-stale.ts'
 import { markRun } from '../../db/ledger/restores.ts'
@@ -50,7 +51,8 @@ async function asked<T>(run: Run, question: () => Promise<T>): Promise<T | undef
   } catch (error) {
     logFailure('settle', error)
     run.cleared.delete('witness_unavailable')
-    await raiseAlert(run.db, 'witness_unavailable', {})
+    const reason = error instanceof OwnError ? error.message : "the ledger's witness failed"
+    await raiseAlert(run.db, 'witness_unavailable', { reason })
     return undefined
   }
 }

@@ -88,9 +88,16 @@ export function witnessOf(bindings: Record<string, unknown>): Witness {
     const object = objects.get(objects.idFromName('ledger'))
     const body = told && { method: 'POST', body: JSON.stringify(told) }
     const signal = AbortSignal.timeout(WITNESS_TIMEOUT_MS)
-    const response = await object.fetch('https://witness/', { ...body, signal })
-    if (!response.ok) throw new OwnError(`the ledger's witness answered ${response.status}`)
-    return await response.json()
+    try {
+      const response = await object.fetch('https://witness/', { ...body, signal })
+      if (!response.ok) throw new OwnError(`the ledger's witness answered ${response.status}`)
+      return await response.json()
+    } catch (cause) {
+      if (cause instanceof OwnError) throw cause
+      // What the runtime says of a failed object names nobody, so the log would not tell whose failure it was.
+      const slow = (cause as Error).name === 'TimeoutError'
+      throw new OwnError(`the ledger's witness ${slow ? 'did not answer in time' : 'failed'}`, { cause })
+    }
   }
   const seen = async (news?: News): Promise<Seen> => seenSchema.parse(await ask(news))
   return {
