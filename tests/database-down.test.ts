@@ -70,9 +70,21 @@ describe('a database that is down', () => {
     stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match: 'ledger.transfer' }] })
     const lost = await client.transfer(token, move, headers)
     expect([lost.status, lost.body.error]).toEqual([500, 'internal error'])
-    expect(lost.body.message).toContain('may have been carried out')
+    expect(lost.body.message).toContain('may have been carried out; repeat it with its Idempotency-Key')
     const again = await client.transfer(token, move, headers)
     expect([again.status, again.headers.get('idempotency-replayed')]).toEqual([200, 'true'])
+    expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
+  })
+
+  it('tells who sent no key to look before repeating, since a new one would move the money again', async () => {
+    const { client, stack } = own
+    const { account, token } = await client.newAccount({ USDT: '10' })
+    stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match: 'ledger.transfer' }] })
+    const lost = await client.transfer(token, move)
+    expect([lost.status, lost.body.message]).toEqual([
+      500,
+      'no answer came from the ledger: the request may have been carried out; look before you repeat it',
+    ])
     expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 

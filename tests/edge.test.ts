@@ -74,6 +74,27 @@ describe('a POST', () => {
     client.close()
   })
 
+  test.each([
+    ['/api/v1/spot/transfer', {}, 'look before you repeat it'],
+    ['/api/v1/spot/transfer', { 'Idempotency-Key': 'k' }, 'repeat it with its Idempotency-Key'],
+    ['/api/v1/api-keys', { 'Idempotency-Key': 'k' }, 'look before you repeat it'],
+    ['/api/v1/nothing', { 'Idempotency-Key': 'k' }, 'look before you repeat it'],
+  ])(
+    'to %s with %j that has no answer is told to be repeated only where a key makes that safe',
+    async (...row) => {
+      const [path, key, advice] = row
+      const client = await before(
+        (incoming) => void incoming.resume().once('end', () => incoming.socket.destroy()),
+      )
+      const { text } = await client.send(path, '{}', { ...JSON_TYPE, ...key })
+      expect(JSON.parse(text)).toMatchObject({
+        error: 'internal',
+        message: `no answer came from the functions: the request may have been carried out; ${advice}`,
+      })
+      client.close()
+    },
+  )
+
   test('that the runtime breaks off has an unknown outcome, in the envelope of its family, and is not sent twice', async () => {
     const client = await before(
       (incoming) => void incoming.resume().once('end', () => incoming.socket.destroy()),

@@ -83,6 +83,10 @@ function methodsByPath(endpoints: Endpoint[]): Map<string, string[]> {
   return methods
 }
 
+/** Who sent no key must not be told to repeat with it: with one that is new the money would move again. */
+const repeatOf = ({ method, idempotent }: Endpoint, key: string | undefined): Repeat =>
+  method === 'GET' ? 'read' : idempotent && key !== undefined ? 'key' : 'look'
+
 async function answer(
   c: Ctx,
   functionName: string,
@@ -91,7 +95,7 @@ async function answer(
 ): Promise<Response> {
   c.set('functionName', functionName)
   c.set('internal', endpoint.internal)
-  c.set('repeat', endpoint.method === 'GET' ? 'read' : endpoint.idempotent ? 'key' : 'look')
+  c.set('repeat', repeatOf(endpoint, c.req.header('idempotency-key')))
   c.set('renderError', endpoint.renderError)
   refuseLongQuery(c.req.url)
   endpoint.gate?.(c.env)

@@ -1,10 +1,13 @@
 /** What the edge itself has to say, in the words and the envelope of the route that was called. */
 import { randomUUID } from 'node:crypto'
+import { readFileSync } from 'node:fs'
 import type { IncomingMessage, ServerResponse } from 'node:http'
-import { ApiError, ERROR_STATUS, NO_ANSWER } from '../../functions/_lib/errors.ts'
+import { join } from 'node:path'
+import { ApiError, ERROR_STATUS, NO_ANSWER, type Repeat } from '../../functions/_lib/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../../functions/_lib/limits.ts'
 import { isPlainRequestId } from '../../functions/_lib/request-id.ts'
 import { renderSignedError, SIGNED_FAMILY, SignedRefusal } from '../../functions/_lib/signed-envelope.ts'
+import { projectRoot } from './manifest.ts'
 
 /** The runtime has the request, and does not say what became of it. */
 export const refuseUnknown = (request: IncomingMessage, response: ServerResponse): void =>
@@ -16,11 +19,19 @@ export const refuseUnknown = (request: IncomingMessage, response: ServerResponse
           'internal_server_error',
           'it may have been carried out; send the same message again to know',
         )
-      : new ApiError(
-          'internal',
-          `no answer came from the functions: ${NO_ANSWER[request.method === 'GET' || request.method === 'HEAD' ? 'read' : 'key']}`,
-        ),
+      : new ApiError('internal', `no answer came from the functions: ${NO_ANSWER[repeatOf(request)]}`),
   )
+
+/** As the function itself would have said it: a key helps where it was sent, and only where it is looked at. */
+function repeatOf({ method, url = '', headers }: IncomingMessage): Repeat {
+  if (method === 'GET' || method === 'HEAD') return 'read'
+  if (headers['idempotency-key'] === undefined) return 'look'
+  const { paths } = JSON.parse(readFileSync(join(projectRoot, 'functions/openapi.json'), 'utf8')) as {
+    paths: Record<string, { post?: { parameters?: { name: string }[] } }>
+  }
+  const parameters = paths[url.split('?')[0] ?? '']?.post?.parameters ?? []
+  return method === 'POST' && parameters.some(({ name }) => name === 'Idempotency-Key') ? 'key' : 'look'
+}
 
 /** The runtime is not there, so nothing was sent to it. */
 export const refuseAway = (request: IncomingMessage, response: ServerResponse): void =>
