@@ -36,7 +36,9 @@ export function argumentsOf<const Options extends ParseArgsOptionsConfig>({
         tokens: true,
       })
     } catch (error) {
-      throw new UsageError(`${(error as Error).message.split('. ')[0]}\n${usage}`)
+      const [said = ''] = (error as Error).message.split('. ')
+      const negative = /^Unknown option '-\d/.test(said) && args.find((word) => /^-\d/.test(word))
+      throw new UsageError(`${negative ? `${negative}: nothing here may be below zero` : said}\n${usage}`)
     }
   })()
   const { values, positionals: words, tokens } = parsed
@@ -48,6 +50,24 @@ export function argumentsOf<const Options extends ParseArgsOptionsConfig>({
     throw new UsageError(`${words[most] ?? ''}: there is nothing of the kind\n${usage}`)
   if (words.length < least) throw new UsageError(usage)
   return { values, words }
+}
+
+/**
+ * Of a command that has several verbs: are there as many words as this one takes?
+ * @param names of the words, as the usage shows them; the last `optional` of them may be left out
+ * @throws UsageError that names the word which is missing, or too many
+ */
+export function checkWords(
+  verb: string,
+  names: readonly string[],
+  words: readonly string[],
+  usage: string,
+  optional = 0,
+): void {
+  const over = words[names.length]
+  if (over !== undefined) throw new UsageError(`${verb}: ${over} is one word too many\n${usage}`)
+  if (words.length < names.length - optional)
+    throw new UsageError(`${verb}: ${names[words.length]} is missing\n${usage}`)
 }
 
 /** The same for a script that is all one command: it ends here when its arguments are wrong. */
@@ -63,6 +83,10 @@ export function argumentsOrExit<const Options extends ParseArgsOptionsConfig>(wa
 
 /** Runs a command: exit 2 when its arguments are wrong, 1 when it failed, each with one line on stderr. */
 export async function command(work: () => Promise<void> | void): Promise<void> {
+  // `npm run alerts | head`: who reads has read enough, and what was asked for goes on.
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') throw error
+  })
   try {
     await work()
   } catch (error) {
