@@ -97,8 +97,34 @@ test('a token whose contract cannot be read is an alert of its own, and the othe
   expect(await s.run()).toMatchObject({ outcome: 'ok' })
   expect(await s.client.sql(`select key from alerts where kind = 'token_unreadable' and resolved_at is null`)).toEqual([{ key: `token_unreadable ${chainId} ${s.vault} ${other}` }]) // prettier-ignore
   expect((await checked()).length).toBe(2)
+  // It was listed by mistake: with the listing goes the alert.
+  await s.client.sql('update tokens set chain_id = null, contract = null where symbol = $1', [other])
+  await s.run()
+  expect(await s.alerts()).toEqual(['solvency_breach'])
   await s.client.sql('delete from solvency_checks')
   await s.client.sql('delete from tokens where symbol = any($1)', [[symbol, other]])
+})
+
+test('a difference of a token that is no longer listed with that contract is over, and one of the others is not', async () => {
+  const [mistaken, right] = [await newToken(), await newToken()]
+  const [symbol, other] = [await list(mistaken), await list(right)]
+  for (const token of [mistaken, right]) {
+    const mint = { account: s.owner, address: token, abi: tokenAbi, functionName: 'mint' } as const
+    await succeed(s.chain, await s.chain.writeContract({ ...mint, args: [s.vault, 5n * DF] }))
+  }
+  await s.finalize()
+  await s.run()
+  const differ = async () =>
+    (await s.client.sql<{ token: string }>(`select detail ->> 'token' as token from alerts where kind = 'vault_unexplained' and resolved_at is null order by created_at`)).map(({ token }) => token) // prettier-ignore
+  expect((await differ()).sort()).toEqual([symbol, other].sort())
+  await s.client.sql('update tokens set contract = lower($2) where symbol = $1', [symbol, await newToken()])
+  await s.run()
+  expect(await differ()).toEqual([other])
+  await s.client.sql('update tokens set chain_id = null, contract = null where symbol = any($1)', [
+    [symbol, other],
+  ])
+  await s.run()
+  expect(await differ()).toEqual([])
 })
 
 describe('deposits of a token that is not listed', () => {

@@ -111,6 +111,11 @@ begin
       'paid', ledger.coins_text(v_coins.paid_in_wei, v_row.decimals), 'explained', ledger.coins_text(v_explained, v_row.decimals),
       case when v_coins.unexplained_in_wei > 0 then 'surplus' else 'missing' end, ledger.coins_text(abs(v_coins.unexplained_in_wei), v_row.decimals)));
   end loop;
+  -- One that is no longer listed, or with another contract, has moved nothing in this ledger, and is not looked at any more.
+  update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', 'no longer listed')
+    where a.resolved_at is null and a.kind = 'vault_unexplained' and (a.detail ->> 'chain_id', a.detail ->> 'vault') = (p_chain_id::text, p_vault)
+      and not exists (select from public.tokens t
+        where t.chain_id = p_chain_id and ledger.coins_key(p_chain_id, p_vault, t.contract) = a.key);
   if v_from is not null and v_cursor.rescan_from is null then
     update public.chain_cursors c set rescan_from = v_from where c.chain_id = p_chain_id and c.vault = p_vault and v_from <= c.block_number;
   end if;

@@ -37,7 +37,8 @@ begin
   return json_build_object('breaches', to_json(v_breaches));
 end $$;
 
--- Tokens of which the vault does not say what it holds: an alert for each, until it does.
+-- Tokens of which the vault does not say what it holds: an alert for each, until it does, or until the token is no longer listed
+-- with that contract, after which nobody asks for it.
 create or replace function ledger.check_readable(p_chain_id bigint, p_vault text, p_block bigint, p_holdings jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -51,9 +52,12 @@ begin
     perform ledger.raise_alert(concat_ws(' ', 'token_unreadable', p_chain_id, p_vault, v_row.symbol), 'token_unreadable', jsonb_build_object(
       'chain_id', p_chain_id, 'vault', p_vault, 'token', v_row.symbol, 'contract', v_row.contract, 'block', p_block));
   end loop;
-  update public.alerts a set resolved_at = clock_timestamp() where a.resolved_at is null
-    and a.key = any(array(select concat_ws(' ', 'token_unreadable', p_chain_id, p_vault, h.token)
-      from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric) where h.in_wei is not null));
+  update public.alerts a set resolved_at = clock_timestamp()
+    where a.resolved_at is null and a.kind = 'token_unreadable' and (a.detail ->> 'chain_id', a.detail ->> 'vault') = (p_chain_id::text, p_vault)
+      and (exists (select from jsonb_to_recordset(p_holdings) as h(token text, in_wei numeric)
+          where h.token = a.detail ->> 'token' and h.in_wei is not null)
+        or not exists (select from public.tokens t
+          where (t.symbol, t.chain_id, t.contract) = (a.detail ->> 'token', p_chain_id, a.detail ->> 'contract')));
 end $$;
 
 -- The cheap invariants, every run: their cost grows with what is open, never with the ledger.
