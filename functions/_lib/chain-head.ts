@@ -53,7 +53,7 @@ export async function readHead(nodes: Nodes, finality: Finality, chainId: number
     },
   )
   const known = new Map(heads.map((head) => [head.by, head.safe]))
-  const safe = await nodes.agree('the final block', async (node) => {
+  const safe = await nodes.agree(`the final block ${number}`, async (node) => {
     const own = known.get(node)
     return own?.number === number ? own : ((await blocksOf(node, [number]))[0] as Block)
   })

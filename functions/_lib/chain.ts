@@ -42,7 +42,7 @@ const stateCall = (data: string, at: number | 'latest'): RpcCall => ({
 
 export function connectChain(nodes: Nodes, vault: string): Chain {
   const blocks = async (numbers: number[]) =>
-    await nodes.agree('blocks', async (node) => await blocksOf(node, numbers))
+    await nodes.agree(between('blocks', numbers), async (node) => await blocksOf(node, numbers))
   /** Answers of eth_call at a block, with the block. */
   const state = async <T>(
     kind: string,
@@ -60,7 +60,9 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
       return { block: blockOf(seen, at === 'latest' ? undefined : at), values }
     }
     // Nodes are never level: at their newest blocks they need not say the same.
-    return await nodes.agree(kind, question, (answer) => (at === 'latest' ? kind : answer))
+    return at === 'latest'
+      ? await nodes.agree(kind, question, () => kind)
+      : await nodes.agree(`${kind} at block ${at}`, question)
   }
   return {
     head: async (finality, chainId) => await readHead(nodes, finality, chainId),
@@ -74,7 +76,11 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
       }
     },
     logs: async (ranges, alongside) =>
-      await nodes.agree('logs', async (node) => await logsFrom(node, vault, ranges, alongside), alikeLogs),
+      await nodes.agree(
+        between('logs of the blocks', ranges.flat()),
+        async (node) => await logsFrom(node, vault, ranges, alongside),
+        alikeLogs,
+      ),
     counters: async (accounts, at) => {
       const parts = chunks([...new Set(accounts)], COUNTERS_PER_CALL)
       const calls = parts.map((part) => countersCall(vault, part))
@@ -108,6 +114,10 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
     },
   }
 }
+
+/** What is asked for, as an alert names it: a person compares the nodes there. */
+const between = (what: string, numbers: number[]) =>
+  `${what} ${Math.min(...numbers)} to ${Math.max(...numbers)}`
 
 /** The ranges are asked for last: they are what a node refuses. */
 async function logsFrom(node: RpcNode, vault: string, ranges: [number, number][], alongside: number[]) {
