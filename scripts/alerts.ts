@@ -9,6 +9,7 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- resolve <alert id> --why "…"
        npm run alerts -- retry <tx hash> [<log>] --why "…"        process a quarantined log again
        npm run alerts -- resolve-log <tx hash> [<log>] --why "…"  it was dealt with by hand
+       npm run alerts -- book <tx hash> [<log>] --why "…"         take what the vault paid without a signature of ours
        npm run alerts -- void <withdrawal id> --why "…"           give back what can never be paid: its nonce was used
        npm run alerts -- accept-counter <account> <n> [<vault>] --why "…"
                                                                   its nonces below n are booked, or another system's

@@ -1,7 +1,8 @@
 /** What a person decides about an alert: each decision with the words it takes, which are looked at before the database is. */
 import { parseAccount } from '../../functions/_lib/accounts.ts'
-import { UsageError } from '../stack/command.ts'
+import { checkWords, UsageError } from '../stack/command.ts'
 import type { asOwner } from '../stack/owner.ts'
+import { book, quarantined } from './quarantined.ts'
 
 export type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
 export interface Said {
@@ -100,6 +101,7 @@ const DECISIONS: Record<string, Decision> = {
   returned: closing('unsupported deposit', 'ledger.return_deposit($1, $2)', 'returned, and never credited'),
   retry: ofLog(true),
   'resolve-log': ofLog(false),
+  book: { words: [TX_HASH, LOG], optional: 1, do: book },
   explain: ofCoins(''),
   'take-back': ofCoins('-'),
   'write-off': ofCoins('-'),
@@ -159,11 +161,8 @@ export function decisionOf(
   const decision = Object.hasOwn(DECISIONS, verb) ? DECISIONS[verb] : undefined
   if (!decision) throw new UsageError(`${verb}: there is no such decision\n${usage}`)
   const { words, optional = 0 } = decision
-  if (texts.length > words.length)
-    throw new UsageError(`${verb}: ${texts[words.length]} is one word too many\n${usage}`)
-  const missing = words[texts.length]
-  if (missing && texts.length < words.length - optional)
-    throw new UsageError(`${verb}: ${missing.name} is missing\n${usage}`)
+  const names = words.map(({ name }) => name)
+  checkWords(verb, names, texts, usage, optional)
   const read = texts.map((text, at) => {
     const word = words[at] as Word
     const value = word.read(text)
@@ -172,28 +171,6 @@ export function decisionOf(
     return value
   })
   return async (query, said) => await decision.do(query, read, said)
-}
-
-interface Quarantined {
-  chain_id: string
-  tx_hash: string
-  content_hash: Buffer
-  ordinal: number
-  log: string
-}
-
-/** The quarantined log of that name, or the only one of its transaction. */
-async function quarantined(query: Query, txHash: string, log: string | undefined): Promise<Quarantined> {
-  const rows = await query<Quarantined>(
-    `select chain_id, tx_hash, content_hash, ordinal, ledger.log_name(content_hash, ordinal) as log
-     from chain_logs where tx_hash = $1 and status = 'quarantined' order by content_hash, ordinal`,
-    [txHash],
-  )
-  const named = log === undefined ? rows : rows.filter((row) => row.log === log)
-  if (named.length > 1)
-    throw new Error(`that transaction has several: name one of\n${named.map((row) => row.log).join('\n')}`)
-  if (!named[0]) throw new Error('there is no such quarantined log')
-  return named[0]
 }
 
 /** The vault at which the account's counter is in doubt; where none is, the only one that settle knows. */

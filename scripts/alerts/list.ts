@@ -12,7 +12,7 @@ export async function list(query: Query): Promise<void> {
   )
   const debts = await query<Record<string, unknown>>(
     `select id, account, trim_scale(amount)::text as amount, token, tx_hash,
-       coalesce('withdrawal ' || withdrawal_id || ' after it was given back', 'a withdrawal that was lost with a restore') as of from debts where settled_at is null order by id`,
+       coalesce('withdrawal ' || withdrawal_id || ' after it was given back', 'what the ledger has no signature for') as of from debts where settled_at is null order by id`,
   )
   const deposits = await query<Record<string, unknown>>(
     `select id, account, contract, amount_in_wei::text as wei, tx_hash from deposits

@@ -312,6 +312,20 @@ export const verbs: Area = {
       why: 'withdrawals are drawn into the cluster',
       tests: ['tests/distribute.test.ts'],
     },
+    {
+      file: 'db/ledger/book-payment.sql',
+      from: "and w.status in ('reserved', 'signed');",
+      to: "and w.status = 'reserved';",
+      why: 'a payment is taken while what covers it is frozen under the same nonce',
+      tests: ['tests/book-payment.test.ts'],
+    },
+    {
+      file: 'db/ledger/book-payment.sql',
+      from: "if v_log.event <> 'withdrawal' or not coalesce(ledger.is_payment_unknown(v_log.reason), false) then",
+      to: 'if false then',
+      why: 'what the ledger has booked already is taken from the account once more',
+      tests: ['tests/book-payment.test.ts'],
+    },
   ],
   equivalent: [
     {
