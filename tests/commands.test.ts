@@ -1,6 +1,8 @@
 /** What is typed: each command understands all of its arguments before it does anything, or says in one line what is wrong. */
+import { execFile } from 'node:child_process'
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
+import { promisify } from 'node:util'
 import { describe, expect, test } from 'vitest'
 import { decisionOf } from '../scripts/alerts/decide.ts'
 import { UsageError } from '../scripts/stack/command.ts'
@@ -17,7 +19,9 @@ const commands = Object.entries(scripts).flatMap(([name, line]) => {
   const found = /(scripts\/[\w-]+\.ts)(?: (\w+))?$/.exec(line)
   return found && name !== 'dev:wrangler' ? [[name, found.slice(1).filter(Boolean)] as const] : []
 })
-const examples = ['bot', 'subaccounts'].map((name) => [name, [`scripts/examples/${name}.ts`]] as const)
+const examples = ['bot', 'subaccounts', 'withdraw'].map(
+  (name) => [name, [`scripts/examples/${name}.ts`]] as const,
+)
 
 const STACK_TRACE = /^ {4}at /m
 
@@ -57,6 +61,36 @@ describe('a command', () => {
   )
 
   test.each([
+    [['scripts/chain.ts', 'tiem', '+5'], 'tiem: there is only status, mine, time, deposit'],
+    [['scripts/chain.ts', 'mine'], 'mine: <blocks> is missing'],
+    [['scripts/chain.ts', 'mine', '1', '2'], 'mine: 2 is one word too many'],
+    [['scripts/chain.ts', 'mine', '-1'], '-1: nothing here may be below zero'],
+    [['scripts/alerts.ts', 'rescan', '-15', '--why', 'x'], '-15: nothing here may be below zero'],
+  ])(
+    'with %j names the word that cannot be meant, and asks nobody',
+    async (words, line) => {
+      const { code, out, error } = await run(words, { OWNER_DATABASE_URL: 'postgresql://x:y@127.0.0.1:1/z' })
+      expect([code, out, error.split('\n').slice(0, 2)]).toEqual([
+        2,
+        '',
+        [line, expect.stringMatching(/^usage/)],
+      ])
+    },
+    SPAWN_MS_MAX,
+  )
+
+  test(
+    'whose reader has gone says nothing of it, and ends well',
+    async () => {
+      const sh = promisify(execFile)
+      const script = 'set -o pipefail; node_modules/.bin/tsx scripts/alerts.ts --help | true'
+      const { stderr } = await sh('bash', ['-c', script], { cwd: projectRoot })
+      expect(stderr).toBe('')
+    },
+    SPAWN_MS_MAX,
+  )
+
+  test.each([
     ['alerts', ['scripts/alerts.ts']],
     ['verify', ['scripts/verify.ts']],
     ['pause', ['scripts/pause.ts', 'pause', '--why', 'x']],
@@ -74,7 +108,14 @@ describe('a command', () => {
 
   test.each([
     ['the bot', ['scripts/examples/bot.ts', 'http://127.0.0.1:1', `0x${'11'.repeat(32)}`]],
-    ['the other example', ['scripts/examples/subaccounts.ts', '/nowhere/dev.json']],
+    ['the one of subaccounts', ['scripts/examples/subaccounts.ts', '/nowhere/dev.json']],
+    [
+      'the one of withdrawals',
+      [
+        'scripts/examples/withdraw.ts',
+        ...['--origin', 'http://127.0.0.1:1', '--key', `0x${'11'.repeat(32)}`, '--rpc', 'http://127.0.0.1:1'],
+      ],
+    ],
   ])(
     '%s of the examples says in one line that no stack runs',
     async (_name, words) => {
@@ -113,7 +154,7 @@ describe('a decision about an alert', () => {
     ...['resolve', 'void', 'settle-debt', 'returned'].flatMap((verb) =>
       [...IDS.map((id) => [id]), [], [UUID, 'more']].map((words): [string, string[]] => [verb, words]),
     ),
-    ...['retry', 'resolve-log'].flatMap((verb) =>
+    ...['retry', 'resolve-log', 'book'].flatMap((verb) =>
       [
         ['abc'],
         ['0x12'],
