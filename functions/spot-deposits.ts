@@ -4,9 +4,9 @@ import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { amountOut, field, unixSeconds, uuid } from './_lib/schemas.ts'
+import { field, unixSeconds, uuid } from './_lib/schemas.ts'
 
-const status = () => z.enum(['credited', 'unsupported'])
+const status = () => z.enum(['confirmed', 'unsupported'])
 
 export const spotDeposits = defineEndpoint({
   method: 'GET',
@@ -15,13 +15,13 @@ export const spotDeposits = defineEndpoint({
   summary: 'Deposits into the vault, newest first',
   description:
     'A deposit appears, already credited, once its block is final. A contract that the ledger does not know is recorded as `unsupported` ' +
-    'and credits nothing: `token` is then the contract’s address and `amount` its smallest unit. The next page is in the `Link` header.',
+    'and credits nothing: `token` and `amount` are then null. The next page is in the `Link` header.',
   access: 'read',
   env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
   databaseUrl: (env) => env.DATABASE_URL,
   query: z.strictObject({
     ...pageQuery,
-    status: field(z.optional(status()), 'Only these: `credited` or `unsupported`', 'credited'),
+    status: field(z.optional(status()), 'Only these: `confirmed` or `unsupported`', 'confirmed'),
     token: field(
       z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,32}$/))),
       'Only this token, by its symbol',
@@ -31,13 +31,22 @@ export const spotDeposits = defineEndpoint({
   response: z.array(
     z.object({
       id: uuid('The deposit'),
-      token: field(z.string(), 'Symbol, or the contract where it is unsupported', 'DF'),
-      amount: amountOut('What was credited', '25'),
+      token: field(z.nullable(z.string()), 'Symbol; null where it is unsupported', 'DF'),
+      amount: field(
+        z.nullable(z.string()),
+        'What was credited; decimal string, whole tokens; null where it is unsupported',
+        '25',
+      ),
+      amount_in_wei: field(
+        z.string(),
+        'What the vault received, in the contract’s smallest unit',
+        '25000000000000000000',
+      ),
       chain_id: field(z.number(), 'EVM chain id', 97),
       tx_hash: field(z.string(), 'Transaction', `0x${'ab'.repeat(32)}`),
       log_index: field(z.number(), 'Place of the event in its block', 3),
       block_number: field(z.number(), 'Block', 42_000_000),
-      status: field(status(), '`credited` or `unsupported`', 'credited'),
+      status: field(status(), '`confirmed` or `unsupported`', 'confirmed'),
       created_at: unixSeconds('When the ledger recorded it'),
       confirmed_at: field(z.nullable(z.number()), 'When it was credited; unix seconds', 1_760_000_000),
     }),

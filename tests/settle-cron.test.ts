@@ -58,12 +58,17 @@ test('the cron on workerd credits a final deposit, and GET /spot/deposits shows 
 
   const first = await client.call('/spot/deposits?limit=1', { token })
   expect(first.body).toMatchObject([
-    { token: 'DF', amount: '0.000000000000000005', status: 'credited', chain_id: stack.manifest.chainId },
+    {
+      ...{ token: 'DF', amount: '0.000000000000000005', amount_in_wei: '5', status: 'confirmed' },
+      chain_id: stack.manifest.chainId,
+    },
   ])
   const next = /<[^>]*\/api\/v1([^>]+)>; rel="next"/.exec(first.headers.get('link') ?? '')?.[1]
   const second = await client.call(next ?? '', { token })
   expect([second.body[0]?.amount, second.headers.get('link')]).toEqual(['3', null])
   expect((await client.call('/spot/deposits?status=unsupported', { token })).body).toEqual([])
+  expect((await client.call('/spot/deposits?status=confirmed', { token })).body).toHaveLength(2)
+  expect((await client.call('/spot/deposits?status=credited', { token })).status).toBe(400)
   expect((await client.call('/spot/deposits?token=USDT', { token })).body).toEqual([])
   expect((await client.call('/spot/deposits', { token: (await client.newAccount()).token })).body).toEqual([])
   for (const bad of ['status=pending', 'limit=0', 'limit=201', 'cursor=1', 'kind=x', 'start=-1', 'token=%27'])
@@ -71,6 +76,20 @@ test('the cron on workerd credits a final deposit, and GET /spot/deposits shows 
       error: 'INVALID_REQUEST',
     })
   expect((await client.call('/spot/deposits')).status).toBe(401)
+})
+
+test('a deposit of a contract that the ledger does not know is shown with its smallest units alone', async () => {
+  const chain = chainClient(stack.manifest.rpcUrl, stack.manifest.chainId)
+  const wallet = privateKeyToAccount(stack.chain.accounts[2]!.privateKey)
+  const call = { account: wallet, address: stack.chain.vault, abi: vaultAbi } as const
+  await succeed(chain, await chain.writeContract({ ...call, functionName: 'depositNative', value: 7n }))
+  await chain.mine({ blocks: 2 })
+  await cron()
+  const token = await client.sessionFor(wallet.address)
+  const { body } = await client.call('/spot/deposits?status=unsupported', { token })
+  expect(body).toMatchObject([
+    { token: null, amount: null, amount_in_wei: '7', status: 'unsupported', confirmed_at: null },
+  ])
 })
 
 test('the function has no route: nobody can run it or read it from outside', async () => {

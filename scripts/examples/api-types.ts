@@ -98,9 +98,9 @@ export interface Operations {
   }
   'GET /api/v1/spot/deposits': {
     params: undefined
-    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "credited" | "unsupported"; "token"?: string }
+    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "confirmed" | "unsupported"; "token"?: string }
     body: undefined
-    answer: ({ "id": string; "token": string; "amount": string; "chain_id": number; "tx_hash": string; "log_index": number; "block_number": number; "status": "credited" | "unsupported"; "created_at": number; "confirmed_at": number | null })[]
+    answer: ({ "id": string; "token": string | null; "amount": string | null; "amount_in_wei": string; "chain_id": number; "tx_hash": string; "log_index": number; "block_number": number; "status": "confirmed" | "unsupported"; "created_at": number; "confirmed_at": number | null })[]
   }
   'POST /api/v1/spot/transfer': {
     params: undefined
