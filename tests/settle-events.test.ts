@@ -175,7 +175,7 @@ describe('an event that is known and waits', () => {
   test('to be settled is not missed either, and its row does not expire, whatever the vault’s counter says', async () => {
     const { holder, row } = await due()
     const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei, row.nonce))
-    // Followed to the safe head without settling: as when another copy holds the account's rows.
+    // Followed to the final block without settling: as when another copy holds the account's rows.
     const settleLogin = connect(s.stack.manifest.settleDatabaseUrl, 10_000)
     const key = { chainId: s.stack.manifest.chainId, vault: s.vault }
     const head = await s.chain.getBlock()

@@ -130,7 +130,7 @@ describe('a node that cannot be relied on', () => {
 })
 
 describe('a reorganisation', () => {
-  test('above the safe head changes nothing: what it undid was never settled', async () => {
+  test('above the final block changes nothing: what it undid was never settled', async () => {
     const holder = await s.account()
     const row = await s.signed(holder)
     await s.finalize()
@@ -145,7 +145,7 @@ describe('a reorganisation', () => {
     expect(await s.balance(holder.id)).toBe('100')
   })
 
-  test('below the safe head stops settle with an alert and moves nothing', async () => {
+  test('below the final block stops settle with an alert and moves nothing', async () => {
     const holder = await s.account()
     const row = await s.signed(holder, '10', 50)
     await s.mineAt(row.deadline + 1)

@@ -41,7 +41,7 @@ describe('FINALITY=finalized', () => {
       const words = JSON.stringify(answer)
       s.stack.rpc.setFaults({ finalizedAnswer: at + 1 })
       expect(await s.run(), words).toMatchObject({
-        ...{ outcome: 'finality_unknown', safe_head: null, logs: 0, confirmed: 0, expired: 0 },
+        ...{ outcome: 'finality_unknown', final_block: null, logs: 0, confirmed: 0, expired: 0 },
       })
       expect([await states(), await s.cursor()], words).toEqual([['signed', 'signed'], before])
     }
@@ -81,7 +81,7 @@ describe('FINALITY=finalized', () => {
       s.stack.rpc.setFaults({ finalizedAbove })
       expect(await s.run()).toMatchObject({
         outcome: 'finality_unknown',
-        safe_head: null,
+        final_block: null,
         logs: 0,
         deposited: 0,
       })
@@ -104,7 +104,7 @@ describe('FINALITY=finalized', () => {
     await s.mineAt((await s.now()) + 3_601)
     expect(await s.run()).toMatchObject({
       outcome: 'finality_stands_still',
-      safe_head: frozenFinal,
+      final_block: frozenFinal,
       deposited: 1,
     })
     expect([await s.balance(holder.id), await s.balance(late.id)]).toEqual(['105', '100'])
@@ -126,10 +126,10 @@ describe('FINALITY=<n>', () => {
     s.stack.rpc.resetCounters()
     s.stack.rpc.setFaults({ finalizedAnswer: 1 })
     const top = await head()
-    expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: top - 5, logs: 0, confirmed: 0 })
+    expect(await s.run(env)).toMatchObject({ outcome: 'ok', final_block: top - 5, logs: 0, confirmed: 0 })
     expect([await s.status(row.id), await s.balance(holder.id)]).toEqual(['signed', '90+10'])
     await s.finalize(1)
-    expect(await s.run(env)).toMatchObject({ outcome: 'ok', safe_head: top - 4, logs: 1, confirmed: 1 })
+    expect(await s.run(env)).toMatchObject({ outcome: 'ok', final_block: top - 4, logs: 1, confirmed: 1 })
     expect([await s.status(row.id), await s.alerts()]).toEqual(['confirmed', []])
     expect(s.stack.rpc.counters().faults).toEqual({})
     await s.finalize(10)
@@ -149,7 +149,7 @@ describe('FINALITY=<n>', () => {
     const before = await s.cursor()
     expect(await s.run({ FINALITY: '99999' })).toMatchObject({
       outcome: 'node_behind',
-      safe_head: null,
+      final_block: null,
       logs: 0,
     })
     expect([await s.cursor(), await s.alerts()]).toEqual([before, []])
@@ -167,7 +167,7 @@ describe('FINALITY=<n>', () => {
     await expect(s.run({ FINALITY: '0', TESTNET_ONLY: 'no' })).rejects.toThrow(
       'bad or missing configuration: FINALITY',
     )
-    expect(await s.run({ FINALITY: '0' })).toMatchObject({ outcome: 'ok', safe_head: await head() })
+    expect(await s.run({ FINALITY: '0' })).toMatchObject({ outcome: 'ok', final_block: await head() })
     await s.finalize()
   })
 })

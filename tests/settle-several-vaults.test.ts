@@ -84,7 +84,7 @@ test('where nothing happens at them four are followed to the same block by one r
   expect(run).toMatchObject({ outcome: 'ok' })
   expect(run.subrequests).toBeLessThanOrEqual(REQUESTS_MAX)
   const reached = async () =>
-    [...(await cursors()).values()].filter((block) => block === run.safe_head).length
+    [...(await cursors()).values()].filter((block) => block === run.final_block).length
   expect(await reached()).toBe(5)
   rows.push(...(await openAt(vaults.slice(4), 500_000)))
   for (let runs = 0; runs < 2; runs += 1)

@@ -43,7 +43,7 @@ vi.mock('../db/ledger/vault-state.ts', () => ({
   notAVault: step('notAVault'),
 }))
 vi.mock('../functions/_lib/settle-logs.ts', () => ({
-  readUpToSafeHead: step('read'),
+  readUpToFinalBlock: step('read'),
   rescan: step('rescan'),
 }))
 vi.mock('../functions/_lib/settle-vaults.ts', () => ({ followOthers: step('others') }))
@@ -268,7 +268,7 @@ describe('an expiry', () => {
   const due = [{ id: 'a', account: '0xaa', deadline: 900 }]
   const expired = { expired: 1, unproved: [], unproved_since: null, pushes: [push('0xaa')] }
 
-  test('is proved on the safe block, told by its hash, and nothing expires on another of the same number', async () => {
+  test('is proved on the final block, told by its hash, and nothing expires on another of the same number', async () => {
     step('due', () => due)
     step('expire', () => expired)
     const good = runOf()
@@ -325,13 +325,13 @@ describe('an expiry', () => {
   })
 })
 
-test('what the vault holds is read at the safe block, told by its hash, and not at another of the same number', async () => {
+test('what the vault holds is read at the final block, told by its hash, and not at another of the same number', async () => {
   step('tokens', () => [{ symbol: 'DF', contract: '0xdf', due: true }])
   expect((await holdingsAt(runOf(), SAFE))?.inWei).toEqual(new Map([['0xdf', '5']]))
   await expect(holdingsAt(runOf({ block: REPLACED }), SAFE)).rejects.toThrow(ChainError)
 })
 
-test('a doubted counter is settled on the safe block, told by its hash, and nothing is on another of the same number', async () => {
+test('a doubted counter is settled on the final block, told by its hash, and nothing is on another of the same number', async () => {
   step('doubted', () => ['0xaa'])
   const good = runOf()
   await settleDoubts(good, SAFE)
@@ -354,7 +354,7 @@ test('the alert of a node that is down closes where the nodes have answered, and
   expect([...unasked.cleared]).toEqual([])
 })
 
-test('nothing expires and nothing is summed while an event waits, also where the chain was read to its safe head', async () => {
+test('nothing expires and nothing is summed while an event waits, also where the chain was read to its final block', async () => {
   step('tokens', () => [])
   step('due', () => [])
   const VAULT_ADDRESS = `0x${'11'.repeat(20)}` as const

@@ -1,4 +1,4 @@
-/** What the vault itself answers at the safe block, whatever its events said or left out. */
+/** What the vault itself answers at the final block, whatever its events said or left out. */
 import { fileURLToPath } from 'node:url'
 import { encodeFunctionData, getContractAddress, padHex, toHex, type Abi, type Address, type Hex } from 'viem'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'

@@ -104,7 +104,7 @@ begin
 end $$;
 
 -- Logs up to p_to_block, and the cursor with them. p_seen_hash is what the node says now of the block the cursor stands
--- on: when it differs from what was stored, the chain was reorganised below the safe head and nothing moves.
+-- on: when it differs from what was stored, the chain was reorganised below the final block and nothing moves.
 -- outcome: moved; taken (another copy has moved the cursor meanwhile); hash_break.
 create or replace function ledger.record_logs(
   p_chain_id bigint, p_vault text, p_cursor_block bigint, p_seen_hash text,
@@ -160,7 +160,7 @@ begin
   return jsonb_build_object('outcome', 'moved') || v_counts;
 end $$;
 
--- How far reading came: what the nodes were found to take, and the distance to the safe head (null: unknown in this run).
+-- How far reading came: what the nodes were found to take, and the distance to the final block (null: unknown in this run).
 -- True, and an alert, when a run that was behind has left the next one further behind.
 create or replace function ledger.note_reading(p_chain_id bigint, p_vault text, p_node_limits jsonb, p_safe_block bigint)
 returns boolean
@@ -175,7 +175,7 @@ begin
   v_grows := v_cursor.behind > 0 and v_behind > v_cursor.behind;
   if v_grows then
     perform ledger.raise_alert('falling_behind ' || p_chain_id || ' ' || p_vault, 'falling_behind', jsonb_build_object('chain_id', p_chain_id, 'vault', p_vault,
-      'cursor', v_cursor.block_number, 'safe_head', p_safe_block, 'behind', v_behind, 'before', v_cursor.behind));
+      'cursor', v_cursor.block_number, 'final_block', p_safe_block, 'behind', v_behind, 'before', v_cursor.behind));
   end if;
   update public.chain_cursors c set behind = v_behind, node_limits = p_node_limits
     where c.chain_id = p_chain_id and c.vault = p_vault;

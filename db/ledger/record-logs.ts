@@ -16,7 +16,7 @@ export interface BlockMark {
 export interface Cursor extends BlockMark {
   /** From where blocks are to be read once more. */
   rescanFrom: number | null
-  /** Blocks that the last run left between here and the safe head. */
+  /** Blocks that the last run left between here and the final block. */
   behind: number
   /** What each node was found to take, in their order. */
   nodeLimits: NodeLimit[]
@@ -30,7 +30,7 @@ export interface RawLog {
   topics: string[]
   data: string
 }
-/** `taken`: another copy was faster. `hash_break`: the chain changed below the safe head; nothing moved, an alert is open. */
+/** `taken`: another copy was faster. `hash_break`: the chain changed below the final block; nothing moved, an alert is open. */
 export interface Recorded {
   outcome: 'moved' | 'taken' | 'hash_break'
   /** New logs. */
@@ -87,7 +87,7 @@ export async function recordLogs(
 /**
  * Keeps what the nodes were found to take, and how far the cursor is behind.
  *
- * @param safe number of the safe block; undefined when this run has none
+ * @param safe number of the final block; undefined when this run has none
  * @returns true, with an alert, when it falls back from run to run
  */
 export async function noteReading(

@@ -127,7 +127,7 @@ begin
     return json_build_object('done', false, 'booked', v_booked, 'left', array['no restore was noticed: there is nothing to reconcile']);
   end if;
   select s.summary into v_run from public.settle_runs s where s.id > v_restore.id order by s.id desc limit 1;
-  if v_run is null or v_run ->> 'vault_signer' is null or v_run ->> 'cursor' is distinct from v_run ->> 'safe_head' then
+  if v_run is null or v_run ->> 'vault_signer' is null or v_run ->> 'cursor' is distinct from v_run ->> 'final_block' then
     return json_build_object('done', false, 'booked', v_booked,
       'left', array['settle’s newest run has not read up to the final block: let it, then come again']);
   end if;

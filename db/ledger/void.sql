@@ -1,7 +1,7 @@
 -- signed -> expired for a withdrawal that can never be paid, because another payment has used its nonce up: the vault's
 -- counter takes each nonce once. Such a row must not expire by itself, since something is wrong that a person has to see.
 
--- The stored event that used the withdrawal's nonce for something else. Events are stored below the safe head alone, and one
+-- The stored event that used the withdrawal's nonce for something else. Events are stored below the final block alone, and one
 -- that settled its withdrawal leaves no other row signed on its nonce: what is left was quarantined.
 create or replace function ledger.nonce_used_by(p_id uuid) returns public.chain_logs
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$

@@ -1,4 +1,4 @@
-/** The head and the safe block, as one node says them or enough nodes agree. */
+/** The head and the final block, as one node says them or enough nodes agree. */
 import { blockCall, blockOf, blocksOf, CHAIN_ID_CALL, numberOf, type Block } from './chain-answers.ts'
 import { ChainError, type ChainFault } from './chain-fault.ts'
 import type { Nodes } from './nodes.ts'

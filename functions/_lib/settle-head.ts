@@ -1,4 +1,4 @@
-/** The safe head: the newest block whose events count for good, by configuration and never by a guess. */
+/** The final block: the newest block whose events count for good, by configuration and never by a guess. */
 import { raiseAlert } from '../../db/ledger/alerts.ts'
 import type { Block } from './chain-answers.ts'
 import { FINALITY_LAG_SECONDS_MAX, HEAD_AGE_SECONDS_MAX } from './limits.ts'
@@ -11,7 +11,7 @@ import type { Run, Standstill } from './settle-run.ts'
  * @returns undefined when there is none now, and the summary says why
  * @throws ChainError, NodesDisagree, BudgetSpent
  */
-export async function safeHead(run: Run): Promise<Block | undefined> {
+export async function finalBlock(run: Run): Promise<Block | undefined> {
   const { FINALITY, CHAIN_ID } = run.env
   const head = await run.chain.head(FINALITY, CHAIN_ID)
   for (const { reason, ...said } of head.reason ? [head] : head.without) {

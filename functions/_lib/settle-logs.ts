@@ -1,4 +1,4 @@
-/** Follows the vault's logs to the safe head. */
+/** Follows the vault's logs to the final block. */
 import {
   readCursor,
   recordLogs,
@@ -19,7 +19,7 @@ import {
   RESCAN_REQUESTS_MAX,
 } from './limits.ts'
 import { keyOf, raiseOfVault } from './settle-alerts.ts'
-import { safeHead } from './settle-head.ts'
+import { finalBlock } from './settle-head.ts'
 import { adoptLimits, keepReading } from './settle-reading.ts'
 import { room, roomFor, type Run } from './settle-run.ts'
 
@@ -27,13 +27,13 @@ import { room, roomFor, type Run } from './settle-run.ts'
 const BEHIND_BLOCKS_MAX = 50
 
 /**
- * Stores every log up to the safe head and moves the cursor there.
+ * Stores every log up to the final block and moves the cursor there.
  *
  * @param known the vault's cursor, where it was read before
- * @returns the safe head with the cursor on it; undefined when it was not reached, and the summary says why
+ * @returns the final block with the cursor on it; undefined when it was not reached, and the summary says why
  * @throws ChainError, NodesDisagree, BudgetSpent
  */
-export async function readUpToSafeHead(run: Run, known?: Cursor): Promise<Block | undefined> {
+export async function readUpToFinalBlock(run: Run, known?: Cursor): Promise<Block | undefined> {
   const kept = known ?? (await readCursor(run.db, run.key))
   // Another vault is read with what the nodes have just been found to take.
   if (!run.safe) adoptLimits(run, kept)
@@ -46,16 +46,16 @@ export async function readUpToSafeHead(run: Run, known?: Cursor): Promise<Block 
 
 async function readFrom(run: Run, kept: Cursor | undefined): Promise<Block | undefined> {
   run.summary.cursor = kept?.number ?? null
-  const safe = run.safe ?? (await safeHead(run))
+  const safe = run.safe ?? (await finalBlock(run))
   if (!safe) return undefined
   run.safe = safe
-  run.summary.safe_head = safe.number
+  run.summary.final_block = safe.number
   const cursor = kept ?? (await firstCursor(run, safe))
   run.summary.cursor = cursor?.number ?? null
   if (!cursor || safe.number < cursor.number) {
     run.summary.outcome = 'node_behind'
     if (cursor && cursor.number - safe.number > BEHIND_BLOCKS_MAX)
-      await raiseOfVault(run, 'node_behind', { safe_head: safe.number, cursor: cursor.number })
+      await raiseOfVault(run, 'node_behind', { final_block: safe.number, cursor: cursor.number })
     return undefined
   }
   run.cleared.add(keyOf(run, 'node_behind'))

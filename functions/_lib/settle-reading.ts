@@ -13,9 +13,9 @@ export function adoptLimits({ nodes }: Run, cursor: Cursor | undefined): void {
   }
 }
 
-/** Keeps what changed: on most runs, with nodes that take everything and a cursor at the safe head, there is nothing to say. */
+/** Keeps what changed: on most runs, with nodes that take everything and a cursor at the final block, there is nothing to say. */
 export async function keepReading(run: Run, before: Cursor | undefined): Promise<void> {
-  const { safe_head: safe, cursor } = run.summary
+  const { final_block: safe, cursor } = run.summary
   if (cursor === null) return
   const limits = run.nodes.all.map(({ batch, range }): NodeLimit => ({
     ...(batch.kept && { batch: batch.kept }),

@@ -31,7 +31,7 @@ import { end, failed } from './settle-end.ts'
 import { concludeNodes, keyOf, NOTHING_ASKED, raiseOfNodes, type NodeMark } from './settle-alerts.ts'
 import { creditListed } from './settle-deposits.ts'
 import { expireDue } from './settle-expiry.ts'
-import { readUpToSafeHead } from './settle-logs.ts'
+import { readUpToFinalBlock } from './settle-logs.ts'
 import { compareVault, type Holdings } from './settle-vault-state.ts'
 import { followOthers, TURN_REQUESTS } from './settle-vaults.ts'
 import { endStale, markWithWitness } from './settle-witness.ts'
@@ -42,7 +42,7 @@ export const settleSchema = z
   .check(z.refine((env) => env.FINALITY !== 0 || env.TESTNET_ONLY, { path: ['FINALITY'] }))
 export type SettleEnv = z.output<typeof settleSchema>
 
-/** `ok`, or why the chain was not followed to the safe head; `failed` when the run broke off, most likely at Postgres. */
+/** `ok`, or why the chain was not followed to the final block; `failed` when the run broke off, most likely at Postgres. */
 export type Outcome =
   | 'ok'
   | 'failed'
@@ -71,9 +71,9 @@ export interface Summary {
   quarantined: number
   /** Open alerts at the end. */
   alerts: number
-  safe_head: number | null
+  final_block: number | null
   cursor: number | null
-  /** As the vault has it at the safe block; null where it was not read. */
+  /** As the vault has it at the final block; null where it was not read. */
   vault_signer: string | null
   subrequests: number
   rpc_requests: number
@@ -93,7 +93,7 @@ export interface Run {
   readonly pushes: Push[]
   /** The lowest block that may have logs. */
   readonly firstBlock: number
-  /** The safe head, once it is known: the same for every vault of this run. */
+  /** The final block, once it is known: the same for every vault of this run. */
   safe: Block | undefined
   /** Said at the end: what is final stays so, and is settled all the same. */
   standstill: Standstill | undefined
@@ -154,7 +154,7 @@ export async function settle(
 }
 
 /**
- * Ends dead reservations, follows the vault's logs to the safe head, settles what they say, expires what the chain
+ * Ends dead reservations, follows the vault's logs to the final block, settles what they say, expires what the chain
  * proves unused, and checks.
  */
 async function steps(run: Run): Promise<void> {
@@ -163,7 +163,7 @@ async function steps(run: Run): Promise<void> {
   const kept = await upkeep(run.db, run.key).catch(rolledBack)
   const unkept = kept instanceof DatabaseError ? kept : undefined
   if (!(kept instanceof DatabaseError) && kept.others.length > 0) run.keptBack = TURN_REQUESTS
-  const safe = await followed(run, async () => await readUpToSafeHead(run))
+  const safe = await followed(run, async () => await readUpToFinalBlock(run))
   const settled = await settleStored(run)
   if (kept instanceof DatabaseError || kept.listed) await creditListed(run)
   // After the events, which tell more of what was done to the vault; and also where the cursor lags behind, but not the node.
@@ -192,7 +192,7 @@ function begin(env: SettleEnv, witness: Witness | undefined): Run {
   const summary: Summary = {
     outcome: 'ok',
     ...{ logs: 0, confirmed: 0, deposited: 0, expired: 0, released: 0, quarantined: 0, alerts: 0 },
-    ...{ safe_head: null, cursor: null, vault_signer: null, subrequests: 0, rpc_requests: 0, ms: 0 },
+    ...{ final_block: null, cursor: null, vault_signer: null, subrequests: 0, rpc_requests: 0, ms: 0 },
   }
   const db = connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS)
   const spent = { requests: 0 }

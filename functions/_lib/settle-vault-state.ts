@@ -15,7 +15,7 @@ export interface Holdings {
 }
 
 /**
- * Pauses signing where the vault at the safe block has another signer or domain than the configuration, or is paused.
+ * Pauses signing where the vault at the final block has another signer or domain than the configuration, or is paused.
  *
  * @returns what it holds, which costs no request more; undefined when the vault cannot be read at that block
  * @throws ChainError, NodesDisagree, BudgetSpent

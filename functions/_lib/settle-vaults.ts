@@ -8,7 +8,7 @@ import { connectChain } from './chain.ts'
 import { concludeNodes, keyOf, markOf } from './settle-alerts.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { expireDue } from './settle-expiry.ts'
-import { readUpToSafeHead } from './settle-logs.ts'
+import { readUpToFinalBlock } from './settle-logs.ts'
 import { checkVault, followed, room, settleStored, type Run } from './settle-run.ts'
 import { holdingsAt } from './settle-vault-state.ts'
 
@@ -18,7 +18,7 @@ export const TURN_REQUESTS = 12
 const QUIET_TURN_REQUESTS = 5
 const COUNTS = ['logs', 'confirmed', 'deposited', 'expired', 'quarantined'] as const
 
-/** Follows them to the same safe head, after the configured one and as far as the budget goes. */
+/** Follows them to the same final block, after the configured one and as far as the budget goes. */
 export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void> {
   run.keptBack = 0
   for (const [at, vault] of vaults.entries()) {
@@ -36,7 +36,7 @@ export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void
 }
 
 async function follow(other: Run, vault: OtherVault): Promise<void> {
-  const safe = await readUpToSafeHead(other, vault.cursor)
+  const safe = await readUpToFinalBlock(other, vault.cursor)
   const settled = (other.summary.logs === 0 && !vault.pending) || (await settleStored(other))
   if (!safe || !settled) return
   const holdings = await holdingsAt(other, safe)

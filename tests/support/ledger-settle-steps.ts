@@ -27,7 +27,7 @@ const seenBy: { [node in Of<'record'>['node']]?: (logs: ChainLog[]) => ChainLog[
   moved,
 }
 
-/** Reads the logs up to a safe head as settle does; `node` says how the node misbehaves. */
+/** Reads the logs up to a final block as settle does; `node` says how the node misbehaves. */
 export function record(step: Of<'record'>, { key, chain, model }: World): Played {
   let asked: Parameters<ChainModel['recordLogs']>
   return {
