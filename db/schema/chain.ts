@@ -26,7 +26,7 @@ export interface NodeLimit {
   range?: FoundLimit
 }
 
-/** How far the vault's logs have been stored. The hash detects a reorganisation below the safe head. */
+/** How far the vault's logs have been stored. The hash detects a reorganisation below the final block. */
 export const chainCursors = pgTable(
   'chain_cursors',
   {
@@ -39,7 +39,7 @@ export const chainCursors = pgTable(
     firstBlock: bigint('first_block', { mode: 'number' }).notNull().default(0),
     /** Blocks from here up to the cursor are to be read once more; null when there is nothing to repeat. */
     rescanFrom: bigint('rescan_from', { mode: 'number' }),
-    /** Blocks that the last run left between here and the safe head. */
+    /** Blocks that the last run left between here and the final block. */
     behind: bigint('behind', { mode: 'number' }).notNull().default(0),
     /** What the nodes were found to take, in the order of RPC_URL: [{batch, range}], each {size, retry_at}. */
     nodeLimits: jsonb('node_limits').$type<NodeLimit[]>().notNull().default([]),
@@ -151,7 +151,7 @@ export const debts = pgTable(
     account: text('account').notNull(),
     token: text('token').notNull(),
     amount: amount('amount').notNull(),
-    /** Null where the withdrawal was lost with a restore. */
+    /** Null where the ledger knows no such withdrawal: it was lost with a restore, or somebody else signed it. */
     withdrawalId: uuid('withdrawal_id'),
     chainId: bigint('chain_id', { mode: 'number' }).notNull(),
     txHash: text('tx_hash').notNull(),
