@@ -3,9 +3,10 @@ import { credit } from '../db/ledger/credit.ts'
 import { parseAccount } from './_lib/accounts.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { adminEnv, commonEnv, required } from './_lib/env.ts'
+import { adminEnv, commonEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
+import { admin } from './_lib/ledgers.ts'
 import { CREDIT_REASON_LENGTH_MAX } from './_lib/limits.ts'
 import { replayable } from './_lib/replay.ts'
 import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
@@ -22,7 +23,7 @@ export const adminCredit = defineEndpoint({
     'pushed to the account’s stream. Safe to repeat with an Idempotency-Key.',
   access: 'admin',
   env: z.object({ ...commonEnv, ...adminEnv }),
-  databaseUrl: (env) => required(env.ADMIN_DATABASE_URL, 'ADMIN_DATABASE_URL'),
+  ledger: admin,
   adminKey: (env) => env.ADMIN_API_KEY,
   gate: ({ TESTNET_ONLY }) => {
     if (TESTNET_ONLY !== 'true') throw new ApiError('DISABLED', 'there is no faucet here')

@@ -3,13 +3,14 @@ import { createApiKey, listApiKeys, revokeApiKey } from '../db/ledger/api-keys.t
 import { newApiKey } from './_lib/api-key.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { sha256Hex } from './_lib/idempotency.ts'
+import { sessions } from './_lib/ledgers.ts'
 import { API_KEY_LABEL_LENGTH_MAX, API_KEYS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
 import { documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
-const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
+const env = z.object({ ...commonEnv, ...sessionEnv })
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 // Letters of any script and spaces, but nothing that is invisible or turns the text around.
 const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]+$/u
@@ -23,7 +24,7 @@ const shared = {
   tag: 'API keys',
   access: 'session',
   env,
-  databaseUrl: (config: z.output<typeof env>) => config.DATABASE_URL,
+  ledger: sessions,
   internal: 'internal error',
 } as const
 const REFUSED = { 'API Key permission denied': 'the caller used an API key' }

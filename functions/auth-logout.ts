@@ -3,8 +3,9 @@ import { signOut } from '../db/ledger/sessions.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { rememberEnded } from './_lib/ended-sessions.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError, unauthorized } from './_lib/errors.ts'
+import { sessions } from './_lib/ledgers.ts'
 import { ISSUER_CLOCK_AHEAD_SECONDS_MAX } from './_lib/limits.ts'
 import { field, unixSeconds } from './_lib/schemas.ts'
 import { endStreams } from './_lib/stream-client.ts'
@@ -20,8 +21,8 @@ export const authLogout = defineEndpoint({
     '`everywhere` ends those whose `iat` is not after this second. Repeated with the same token it is 401, which says that it was done.',
   access: 'session',
   endsRights: true,
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: sessions,
   body: z.strictObject({
     everywhere: field(
       z.optional(z.nullable(z.boolean())),

@@ -3,8 +3,9 @@ import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
 import { type Account, parseAccount } from './_lib/accounts.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { chainEnv, commonEnv, databaseEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
+import { chainEnv, commonEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
+import { sessions } from './_lib/ledgers.ts'
 import { LOGIN_SIGNATURE_BYTES_MAX, LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
 import { badLoginSignature, evmLoginSigned, isLoginSignature } from './_lib/login-evm.ts'
 import {
@@ -25,7 +26,7 @@ import {
 import { issueSession } from './_lib/session.ts'
 
 const env = z.object({
-  ...{ ...commonEnv, ...databaseEnv, ...sessionEnv, ...chainEnv, ...loginEnv },
+  ...{ ...commonEnv, ...sessionEnv, ...chainEnv, ...loginEnv },
   // For contract wallets: no other public function asks a node.
   ...rpcEnv,
 })
@@ -69,7 +70,7 @@ export const authNonce = defineEndpoint({
   description: 'Writes nothing: ask as often as you like.',
   access: 'none',
   env,
-  databaseUrl: (config) => config.DATABASE_URL,
+  ledger: sessions,
   params: z.object({ address: accountOut('The account that signs in') }),
   response: z.object({
     nonce: field(z.number(), 'Used up by the next login of this account', 0),
@@ -123,7 +124,7 @@ export const authLogin = defineEndpoint({
     'before its deployment ERC-6492), at the newest block. Wallet-signed requests take keys only.',
   access: 'none',
   env,
-  databaseUrl: (config) => config.DATABASE_URL,
+  ledger: sessions,
   body: z.strictObject({
     address: accountOut('The account that signs in'),
     signature: field(

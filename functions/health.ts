@@ -2,7 +2,8 @@ import * as z from 'zod/mini'
 import { ping } from '../db/ledger/health.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv } from './_lib/env.ts'
+import { commonEnv } from './_lib/env.ts'
+import { publicReads } from './_lib/ledgers.ts'
 import { field } from './_lib/schemas.ts'
 
 export const health = defineEndpoint({
@@ -12,8 +13,8 @@ export const health = defineEndpoint({
   tag: 'Public',
   summary: 'Is the service there, and does its database answer',
   access: 'none',
-  env: z.object({ ...commonEnv, ...databaseEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object(commonEnv),
+  ledger: publicReads,
   response: z.object({
     status: field(z.literal('ok'), 'Always ok: anything else is an error answer', 'ok'),
     database: field(z.literal('ok'), 'The database answered', 'ok'),

@@ -2,7 +2,8 @@ import * as z from 'zod/mini'
 import { serve } from './_lib/app.ts'
 import { balancesFor, balancesQuery, BALANCES_ERRORS } from './_lib/balances.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { reads } from './_lib/ledgers.ts'
 import { balancesOut } from './_lib/schemas.ts'
 
 export const perpBalances = defineEndpoint({
@@ -11,8 +12,8 @@ export const perpBalances = defineEndpoint({
   tag: 'Perp margin',
   summary: 'Balances of perp margin, by token',
   access: 'read',
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: reads,
   query: balancesQuery,
   response: balancesOut(),
   errors: BALANCES_ERRORS,

@@ -2,7 +2,8 @@ import * as z from 'zod/mini'
 import { listDeposits } from '../db/ledger/deposits.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { reads } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
 import { field, unixSeconds, uuid } from './_lib/schemas.ts'
 
@@ -17,8 +18,8 @@ export const spotDeposits = defineEndpoint({
     'A deposit appears, already credited, once its block is final. A contract that the ledger does not know is recorded as `unsupported` ' +
     'and credits nothing: `token` and `amount` are then null. The next page is in the `Link` header.',
   access: 'read',
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: reads,
   query: z.strictObject({
     ...pageQuery,
     status: field(z.optional(status()), 'Only these: `confirmed` or `unsupported`', 'confirmed'),

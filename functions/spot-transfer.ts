@@ -2,9 +2,10 @@ import * as z from 'zod/mini'
 import { transfer } from '../db/ledger/transfer.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
+import { transfers } from './_lib/ledgers.ts'
 import { replayable } from './_lib/replay.ts'
 import {
   amountIn,
@@ -35,8 +36,8 @@ export const spotTransfer = defineEndpoint({
     'One database transaction under row locks: both balances move or neither does, and one account’s transfers run one after another. ' +
     'Nothing happens on chain. Safe to repeat with an Idempotency-Key; without one a repeated request is a second transfer.',
   access: 'session',
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: transfers,
   body: z.strictObject({ token: tokenIn(), direction: direction(), amount: amountIn() }),
   response: z.object({
     direction: direction(),

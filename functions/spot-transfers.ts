@@ -2,8 +2,9 @@ import * as z from 'zod/mini'
 import { MOVEMENT_KINDS, readHistory, type HistoryRow } from '../db/ledger/history.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
+import { reads } from './_lib/ledgers.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
 import { accountOut, amountOut, documented, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
@@ -55,8 +56,8 @@ export const spotTransfers = defineEndpoint({
     `has none. One call looks at ${HISTORY_SCAN_MAX} items at most: under a filter that few items match, a page can be short or empty ` +
     'and still have a next one.',
   access: 'read',
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: reads,
   query: z.strictObject({
     kind: field(z.optional(z.enum(MOVEMENT_KINDS)), 'Movements of this kind only', 'deposit'),
     token: field(z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,32}$/))), 'This token only', 'USDT'),

@@ -4,19 +4,11 @@ import { parseAccount } from './_lib/accounts.ts'
 import { amountFault } from './_lib/amount.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import {
-  chainEnv,
-  commonEnv,
-  databaseEnv,
-  rpcEnv,
-  sessionEnv,
-  signerEnv,
-  vaultEnv,
-  withdrawEnv,
-} from './_lib/env.ts'
+import { chainEnv, commonEnv, rpcEnv, sessionEnv, signerEnv, vaultEnv, withdrawEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/idempotency.ts'
 import { signerOf } from './_lib/kms.ts'
+import { withdrawals } from './_lib/ledgers.ts'
 import { witnessOf } from './_lib/witness-object.ts'
 import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
 import { logFailure } from './_lib/log.ts'
@@ -48,10 +40,10 @@ export const spotWithdrawRequest = defineEndpoint({
     'Unused past its deadline, the amount comes back. Safe to repeat with an Idempotency-Key; a lost answer is also at GET /spot/withdrawals/:id.',
   access: 'session',
   env: z.object({
-    ...{ ...commonEnv, ...databaseEnv, ...sessionEnv },
+    ...{ ...commonEnv, ...sessionEnv },
     ...{ ...chainEnv, ...rpcEnv, ...withdrawEnv, ...vaultEnv, ...signerEnv },
   }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  ledger: withdrawals,
   body: z.strictObject({
     token: tokenIn('DF'),
     amount: amountIn(),

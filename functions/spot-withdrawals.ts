@@ -7,8 +7,9 @@ import {
 } from '../db/ledger/withdrawals.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint, type Caller } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
+import { withdrawals } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
 import {
   accountOut,
@@ -21,7 +22,7 @@ import {
   uuid,
 } from './_lib/schemas.ts'
 
-const env = z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv })
+const env = z.object({ ...commonEnv, ...sessionEnv })
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const status = () => z.enum(WITHDRAWAL_STATUSES)
 const maybe = <S extends z.ZodMiniType>(schema: S, description: string) =>
@@ -63,7 +64,7 @@ export const spotWithdrawalsList = defineEndpoint({
   description: 'A bare array; the next page is in the `Link` header.',
   access: 'read',
   env,
-  databaseUrl: (config) => config.DATABASE_URL,
+  ledger: withdrawals,
   query: z.strictObject({
     ...pageQuery,
     status: field(z.optional(status()), 'Only those that stand there', 'signed'),
@@ -87,7 +88,7 @@ export const spotWithdrawal = defineEndpoint({
   description: 'Where a lost answer of POST /spot/withdraw/request is found again, its signature included.',
   access: 'read',
   env,
-  databaseUrl: (config) => config.DATABASE_URL,
+  ledger: withdrawals,
   query: z.strictObject({}),
   params: z.object({ id: uuid('The withdrawal') }),
   response: withdrawalOut,

@@ -2,7 +2,7 @@ import * as z from 'zod/mini'
 import { ping } from '../db/ledger/health.ts'
 import { serve } from './_lib/app.ts'
 import { defineEndpoint, type Caller, type Header } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from './_lib/env.ts'
+import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { STREAM_RETRY_AFTER_SECONDS, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
 import { logFailure } from './_lib/log.ts'
@@ -12,6 +12,7 @@ import { streamSchemas } from './_lib/stream-messages.ts'
 import { CLOSE } from './_lib/stream-socket.ts'
 
 export { AccountStream } from './_lib/account-stream.ts'
+import { reads } from './_lib/ledgers.ts'
 
 const protocolsOf = (header: Header): string[] =>
   (header('sec-websocket-protocol') ?? '').split(',').map((item) => item.trim())
@@ -32,8 +33,8 @@ export const stream = defineEndpoint({
     'not signed in, or no longer; 1008 over 100 messages in 10 s; 1009 a message over 16 KiB; 1013 connect again later.',
   access: 'session',
   signsInLater: true,
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: reads,
   authorization: (header) => {
     // `bearer, <token>`: a browser can set no other header on a WebSocket.
     const [scheme, token] = protocolsOf(header)

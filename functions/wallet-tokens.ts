@@ -2,7 +2,8 @@ import * as z from 'zod/mini'
 import { listTokens } from '../db/ledger/tokens.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
-import { commonEnv, databaseEnv } from './_lib/env.ts'
+import { commonEnv } from './_lib/env.ts'
+import { publicReads } from './_lib/ledgers.ts'
 import { amountOut, field, tokenIn, unixSeconds } from './_lib/schemas.ts'
 
 export const walletTokens = defineEndpoint({
@@ -11,8 +12,8 @@ export const walletTokens = defineEndpoint({
   tag: 'Public',
   summary: 'Every token, and what may be done with it',
   access: 'none',
-  env: z.object({ ...commonEnv, ...databaseEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object(commonEnv),
+  ledger: publicReads,
   query: z.strictObject({}),
   response: z.object({
     success: field(z.literal(true), 'Always true', true),

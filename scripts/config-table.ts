@@ -1,14 +1,14 @@
 /**
- * `npm run config:table` writes the README's configuration table from the schemas in functions/_lib/env.ts;
+ * `npm run config:table` writes the README's configuration table from the schemas of the functions’ variables;
  * `-- --check` changes nothing and exits 1 when the README says otherwise.
  */
 import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as prettier from 'prettier'
 import * as z from 'zod/mini'
-import * as groups from '../functions/_lib/env.ts'
 import { declaredBy } from './deploy-check/declared.ts'
 import { argumentsOrExit } from './stack/command.ts'
+import { ENV_GROUPS } from './stack/env-groups.ts'
 import { projectRoot } from './stack/manifest.ts'
 
 const { values } = argumentsOrExit({
@@ -56,9 +56,8 @@ function named(some: readonly string[], all: readonly string[]): string {
 async function table(): Promise<string> {
   const { functions, bySchema } = await readers()
   const rows = ['| variable | secret | without it | meaning | read by |', '| --- | --- | --- | --- | --- |']
-  for (const shape of Object.values(groups)) {
-    if (typeof shape !== 'object') continue
-    for (const [name, schema] of Object.entries(shape as Record<string, z.ZodMiniType>)) {
+  for (const group of ENV_GROUPS) {
+    for (const [name, schema] of Object.entries(group)) {
       const meta = (z.globalRegistry.get(schema) ?? {}) as Described
       const who = named(bySchema.get(schema) ?? [], functions)
       const example = meta.example ? ` (e.g. \`${meta.example}\`)` : ''

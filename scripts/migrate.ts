@@ -1,7 +1,8 @@
 /**
  * `npm run migrate`: brings a database up to date, as its owner (`OWNER_DATABASE_URL`).
  *
- *   --roles            gives the functions' logins new passwords and prints their connection strings, once
+ *   --logins           gives the functions' logins new passwords and prints their connection strings, once, with the functions
+ *                      that need them
  *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}];
  *                      each contract is asked at the node of `RPC_URL` whether it is there and has those decimals
  *   --skip-chain-check writes them without asking
@@ -9,22 +10,28 @@
  */
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
+import { join } from 'node:path'
+import { eachJob, loginOf, type Job } from '../db/logins.ts'
 import { backDoorsLine } from '../db/operate/back-doors.ts'
 import { checkCluster, distributeLedger } from '../db/operate/distribute.ts'
+import { setPasswords } from '../db/operate/logins.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
+import { LEDGERS } from '../functions/_lib/ledgers.ts'
+import { declaredBy } from './deploy-check/declared.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
-import { EDGE_ROLES, putTokens, setRolePasswords, type EdgeRole, type TokenSeed } from './stack/database.ts'
 import { argumentsOf, command } from './stack/command.ts'
-import { readManifest } from './stack/manifest.ts'
+import { putTokens, type TokenSeed } from './stack/database.ts'
+import { projectRoot, readManifest } from './stack/manifest.ts'
 import { withOwner } from './stack/owner.ts'
+import { readWranglerConfig } from './stack/wrangler-config.ts'
 
-const USAGE = 'usage: npm run migrate -- [--roles] [--tokens <file> [--skip-chain-check]] [--distribute]'
+const USAGE = 'usage: npm run migrate -- [--logins] [--tokens <file> [--skip-chain-check]] [--distribute]'
 
 /** The owner's connection string with another login: on Neon the pooled host is the one the functions should use. */
-function connectionString(ownerUrl: string, role: EdgeRole, password: string): string {
+function connectionString(ownerUrl: string, job: Job, password: string): string {
   const url = new URL(ownerUrl)
-  url.username = role
+  url.username = loginOf(job)
   url.password = password
   return url.toString()
 }
@@ -45,7 +52,7 @@ async function main(): Promise<void> {
   const { values } = argumentsOf({
     usage: USAGE,
     options: {
-      roles: { type: 'boolean' },
+      logins: { type: 'boolean' },
       tokens: { type: 'string' },
       'skip-chain-check': { type: 'boolean' },
       distribute: { type: 'boolean' },
@@ -60,7 +67,7 @@ async function main(): Promise<void> {
 async function bringUpToDate(
   ownerUrl: string,
   tokens: TokenSeed[],
-  values: { roles?: boolean; 'skip-chain-check'?: boolean; distribute?: boolean },
+  values: { logins?: boolean; 'skip-chain-check'?: boolean; distribute?: boolean },
 ): Promise<void> {
   if (values.distribute) await checkCluster(ownerUrl)
   const { migrations, verbs } = await migrateDatabase(ownerUrl)
@@ -75,14 +82,22 @@ async function bringUpToDate(
     console.log(`tokens: ${tokens.map((token) => token.symbol).join(', ')}${unasked}`)
   }
   if (values.distribute) for (const line of await distributeLedger(ownerUrl)) console.log(line)
-  if (values.roles) {
-    const passwords = Object.fromEntries(
-      EDGE_ROLES.map((role) => [role, randomBytes(24).toString('hex')]),
-    ) as Record<EdgeRole, string>
-    await setRolePasswords(ownerUrl, passwords)
-    console.log('new passwords; store these as secrets of the functions, they are not shown again:')
-    for (const role of EDGE_ROLES)
-      console.log(`  ${role}: ${connectionString(ownerUrl, role, passwords[role])}`)
+  if (values.logins) await renewLogins(ownerUrl)
+}
+
+/** Which function needs which is what their code declares. */
+async function renewLogins(ownerUrl: string): Promise<void> {
+  const functions = Object.keys(readWranglerConfig().env ?? {}).sort()
+  const secrets = new Map<string, string[]>()
+  for (const fn of functions)
+    secrets.set(fn, (await declaredBy(join(projectRoot, `functions/${fn}.ts`))).secrets)
+  const passwords = eachJob(() => randomBytes(24).toString('hex'))
+  await setPasswords(ownerUrl, passwords)
+  console.log('new passwords; store each as this secret of these functions, they are not shown again:')
+  for (const { job, variable } of LEDGERS) {
+    const needy = functions.filter((fn) => secrets.get(fn)?.includes(variable))
+    console.log(`  ${variable} of ${needy.join(', ')}:`)
+    console.log(`    ${connectionString(ownerUrl, job, passwords[job])}`)
   }
 }
 

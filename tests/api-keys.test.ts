@@ -5,6 +5,7 @@ import { describe, expect, test } from 'vitest'
 import { API_KEY_PATTERN, apiKeyOf, newApiKey } from '../functions/_lib/api-key.ts'
 import { API_KEYS_PER_ACCOUNT_MAX } from '../functions/_lib/limits.ts'
 import { clientOf } from './support/client.ts'
+import { loginAs, outcomeOf } from './support/logins.ts'
 import { until } from './support/until.ts'
 
 const client = clientOf()
@@ -184,22 +185,24 @@ test('an API key makes, lists and revokes no keys, also when a session comes wit
   expect((await client.call('/api-keys', { token: user.token })).body.api_keys).toHaveLength(1)
 })
 
-test('the login of the functions may call the verbs and write no key itself', async () => {
-  const url = new URL(client.manifest.databaseUrl)
-  const { username, password } = new URL(client.manifest.edgeDatabaseUrl)
-  Object.assign(url, { username, password })
-  const edge = new pg.Client({ connectionString: url.toString() })
-  await edge.connect()
+test('the login of sessions lists keys without their hashes, and writes none itself', async () => {
+  const login = await loginAs(client.manifest, 'sessions')
   try {
     for (const change of [
       `update api_keys set revoked_at = null`,
       `delete from api_keys`,
       `insert into api_keys (id, account, key_hash, created_at) values (gen_random_uuid(), 'x', sha256('x'), now())`,
     ]) {
-      await expect(edge.query(change), change).rejects.toMatchObject({ code: '42501' })
+      await expect(login.query(change), change).rejects.toMatchObject({ code: '42501' })
     }
-    expect((await edge.query('select count(*) from api_keys')).rows).toHaveLength(1)
+    for (const text of [
+      'select key_hash from api_keys',
+      'select * from api_keys',
+      'select k from api_keys k',
+    ])
+      expect([text, await outcomeOf(login, text)]).toEqual([text, '42501'])
+    expect((await login.query('select count(*) from api_keys')).rows).toHaveLength(1)
   } finally {
-    await edge.end()
+    await login.end()
   }
 })

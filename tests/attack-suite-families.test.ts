@@ -5,6 +5,7 @@
 import { describe, expect, test, vi } from 'vitest'
 import { issueSession } from '../functions/_lib/session.ts'
 import type { Worker } from '../functions/_lib/app.ts'
+import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 import { client, expectFamily } from './support/attacker.ts'
 import { allEndpoints, filledPath, functionFiles, sampleBody, type Listed } from './support/endpoints.ts'
 
@@ -20,10 +21,7 @@ const ENV = {
   ...{ CHAIN_ID: '31337', VAULT_ADDRESS: ACCOUNT, SIGNER_ADDRESS: ACCOUNT, RPC_URL: 'http://127.0.0.1:1' },
   ...{ AWS_REGION: 'eu-central-1', KMS_KEY_ID: 'key' },
   ...{ AWS_ACCESS_KEY_ID: 'A'.repeat(20), AWS_SECRET_ACCESS_KEY: 'a'.repeat(40) },
-  ...{
-    DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/none',
-    ADMIN_DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/none',
-  },
+  ...urlsByVariable(() => 'postgresql://u:p@127.0.0.1:1/none'),
 }
 const { token } = await issueSession(
   { JWT_SECRET, JWT_TTL_SECONDS: 600 },

@@ -25,8 +25,9 @@ beforeAll(async () => {
   const { stack } = own
   Object.assign(secrets, {
     kms: stack.env.AWS_SECRET_ACCESS_KEY!,
-    edgePassword: new URL(stack.manifest.edgeDatabaseUrl).password,
-    adminPassword: new URL(stack.manifest.adminDatabaseUrl).password,
+    ...Object.fromEntries(
+      Object.values(stack.manifest.loginUrls).map((url) => [new URL(url).username, new URL(url).password]),
+    ),
     ownerPassword: new URL(stack.manifest.databaseUrl).password,
     connectionString: 'postgresql://',
   })
@@ -159,9 +160,9 @@ describe('a build on a machine that has secrets in its environment and its files
       'rogue.ts',
       `import { key } from './made.ts'
        import vars from './.dev.vars'
-       import { edgePassword } from './.local/secrets.json'
+       import { passwords } from './.local/secrets.json'
        // ${env.RPC_URL}
-       export default { fetch: () => Response.json([key, vars, edgePassword]) }`,
+       export default { fetch: () => Response.json([key, vars, passwords.reads]) }`,
     )
     put(
       'wrangler.toml',
@@ -172,15 +173,15 @@ describe('a build on a machine that has secrets in its environment and its files
        name = "rogue"
        main = "rogue.ts"
        build = { command = "node step.mjs" }
-       vars = { DATABASE_URL = "${env.DATABASE_URL}" }`,
+       vars = { READS_DATABASE_URL = "${env.READS_DATABASE_URL}" }`,
     )
     await bundleFunction({ env: 'rogue', outdir: join(folder, 'made/rogue'), config })
     const { faults } = await searchFolder(join(folder, 'made'), marks)
     const inFiles = (pattern: RegExp) =>
       faults.flatMap((line) => (pattern.test(line) ? [line.replace(/^.* of /, '')] : [])).sort()
-    expect(inFiles(/^rogue\/rogue\.js:/)).toEqual(['ADMIN_API_KEY', 'the local edgePassword'])
+    expect(inFiles(/^rogue\/rogue\.js:/)).toEqual(['ADMIN_API_KEY', 'the local password of tidegate_reads'])
     expect(inFiles(/^rogue\/rogue\.js\.map:/)).toEqual(expect.arrayContaining(['ADMIN_API_KEY', 'RPC_URL']))
     expect(inFiles(/^rogue\/[0-9a-f]+-\.dev\.vars:/)).toEqual(EVERY_SECRET)
-    expect(inFiles(/^output\/.*\.log:/)).toEqual(['DATABASE_URL'])
+    expect(inFiles(/^output\/.*\.log:/)).toEqual(['READS_DATABASE_URL'])
   })
 })

@@ -292,7 +292,7 @@ describe('the real wrangler', () => {
     const missing = await cf.wrangler('deploy', '--env', 'health')
     expect([missing.code, missing.output]).toEqual([
       1,
-      expect.stringContaining('secrets have not been set: DATABASE_URL'),
+      expect.stringContaining('secrets have not been set: PUBLIC_DATABASE_URL'),
     ])
     const nowhere = await cf.wrangler('deploy', '--env', 'docs', '--route', 'api.example.org/docs*')
     expect([nowhere.code, nowhere.output]).toEqual([1, expect.stringContaining('Could not find zone')])
@@ -302,10 +302,10 @@ describe('the real wrangler', () => {
 
   it('makes a draft when it sets secrets of a script that is not there', async () => {
     const file = join(cf.folder, 'secrets.json')
-    await writeFile(file, JSON.stringify({ DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' }))
+    await writeFile(file, JSON.stringify({ PUBLIC_DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' }))
     expect((await cf.wrangler('secret', 'bulk', file, '--env', 'health')).code).toBe(0)
     const { bindings } = (await cf.call('GET', 'scripts/tidegate-health/settings')).result
-    expect(bindings).toEqual([{ name: 'DATABASE_URL', type: 'secret_text' }])
+    expect(bindings).toEqual([{ name: 'PUBLIC_DATABASE_URL', type: 'secret_text' }])
     expect((await cf.wrangler('deploy', '--env', 'health', '--minify')).code).toBe(0)
   })
 })

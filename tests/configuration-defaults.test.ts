@@ -2,7 +2,9 @@
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import * as env from '../functions/_lib/env.ts'
+import { admin, LEDGERS } from '../functions/_lib/ledgers.ts'
 import { settleSchema } from '../functions/_lib/settle-run.ts'
+import { ENV_GROUPS } from '../scripts/stack/env-groups.ts'
 
 const read = (schema: Record<string, z.ZodMiniType>, name: string, value?: string): unknown => {
   const only = z.object({ [name]: schema[name]! })
@@ -23,7 +25,7 @@ const DEFAULTS: [name: string, schema: Record<string, z.ZodMiniType>, fallback: 
   ['JWT_AUDIENCE', env.sessionEnv, undefined],
   ['TESTNET_ONLY', env.adminEnv, false],
   ['ADMIN_API_KEY', env.adminEnv, undefined],
-  ['ADMIN_DATABASE_URL', env.adminEnv, undefined],
+  ['ADMIN_DATABASE_URL', admin.env, undefined],
   ['LOGIN_DOMAIN_NAME', env.loginEnv, 'Tidegate'],
   ['LOGIN_DOMAIN_VERSION', env.loginEnv, '1'],
   ['RPC_QUORUM', env.rpcEnv, 1],
@@ -43,7 +45,10 @@ const DEFAULTS: [name: string, schema: Record<string, z.ZodMiniType>, fallback: 
 ]
 /** Nobody may run without these. */
 const REQUIRED: [name: string, schema: Record<string, z.ZodMiniType>][] = [
-  ['DATABASE_URL', env.databaseEnv],
+  ...LEDGERS.filter((one) => one !== admin).map((one): [string, Record<string, z.ZodMiniType>] => [
+    one.variable,
+    one.env,
+  ]),
   ['CHAIN_ID', env.chainEnv],
   ['VAULT_ADDRESS', env.chainEnv],
   ['RPC_URL', env.rpcEnv],
@@ -52,13 +57,7 @@ const REQUIRED: [name: string, schema: Record<string, z.ZodMiniType>][] = [
   ['AWS_ACCESS_KEY_ID', env.signerEnv],
   ['AWS_SECRET_ACCESS_KEY', env.signerEnv],
   ['KMS_KEY_ID', env.signerEnv],
-  ['SETTLE_DATABASE_URL', env.settleEnv],
 ]
-const GROUPS = (Object.values(env) as unknown[]).filter((value) => typeof value === 'object') as Record<
-  string,
-  z.ZodMiniType
->[]
-
 describe('a variable that nobody has set', () => {
   test.each(DEFAULTS)('(%s) is what the table of the README says', (name, schema, fallback) => {
     expect([name, read(schema, name)]).toEqual([name, fallback])
@@ -69,8 +68,8 @@ describe('a variable that nobody has set', () => {
   })
 
   test('is in one of these two lists, whichever it is', () => {
-    const known = [...DEFAULTS, ...REQUIRED].map(([name, schema]) => `${GROUPS.indexOf(schema)} ${name}`)
-    const all = GROUPS.flatMap((group, at) => Object.keys(group).map((name) => `${at} ${name}`))
+    const known = [...DEFAULTS, ...REQUIRED].map(([name, schema]) => `${ENV_GROUPS.indexOf(schema)} ${name}`)
+    const all = ENV_GROUPS.flatMap((group, at) => Object.keys(group).map((name) => `${at} ${name}`))
     expect(known.sort()).toEqual(all.sort())
   })
 })

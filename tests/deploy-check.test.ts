@@ -26,10 +26,10 @@ const functionNamed = (name: string) => ({
   config: {
     name: `tidegate-${name}`,
     main: join(projectRoot, `functions/${name}.ts`),
-    secrets: { required: ['DATABASE_URL'] },
+    secrets: { required: ['SESSIONS_DATABASE_URL'] },
     ratelimits: [],
   },
-  secrets: ['DATABASE_URL'],
+  secrets: ['SESSIONS_DATABASE_URL'],
   rates: [],
 })
 const faults = (name: string, change: object) => functionFaults({ ...functionNamed(name), ...change })
@@ -55,9 +55,20 @@ describe('a function that may be deployed', () => {
       faults(name, { text: `x(e=>e.${variable})` }).some((fault) => fault.includes('not its business'))
     expect(reads('spot-transfer', 'ADMIN_API_KEY')).toBe(true)
     expect(reads('admin-credit', 'ADMIN_API_KEY')).toBe(false)
-    expect(reads('settle', 'ADMIN_DATABASE_URL')).toBe(true)
-    expect(reads('admin-credit', 'SETTLE_DATABASE_URL')).toBe(true)
-    expect(reads('settle', 'SETTLE_DATABASE_URL')).toBe(false)
+    for (const [variable, owner] of [
+      ['ADMIN_DATABASE_URL', 'admin-credit'],
+      ['PUBLIC_DATABASE_URL', 'health'],
+      ['READS_DATABASE_URL', 'stream'],
+      ['SESSIONS_DATABASE_URL', 'auth'],
+      ['SETTLE_DATABASE_URL', 'settle'],
+      ['SIGNED_DATABASE_URL', 'subaccount-transfer'],
+      ['TRANSFERS_DATABASE_URL', 'spot-transfer'],
+      ['WITHDRAWALS_DATABASE_URL', 'spot-withdrawals'],
+    ] as const) {
+      expect([variable, reads(owner, variable)]).toEqual([variable, false])
+      for (const other of ['admin-credit', 'health', 'stream', 'auth', 'settle', 'subaccount-transfer', 'spot-transfers', 'spot-withdrawals']) // prettier-ignore
+        expect([variable, other, reads(other, variable)]).toEqual([variable, other, other !== owner && !(other === 'spot-transfers' && owner === 'stream')]) // prettier-ignore
+    }
     expect(reads('settle', 'AWS_SECRET_ACCESS_KEY')).toBe(true)
     expect(reads('auth', 'KMS_KEY_ID')).toBe(true)
     // Nodes are asked by whom a contract's signature, a withdrawal or the chain's logs concern.
@@ -69,7 +80,7 @@ describe('a function that may be deployed', () => {
 
   it('names no secret that is not declared for it, in whatever way', () => {
     for (const text of ['e.RPC_URL', '"set RPC_URL to a node"', 'RPC_URL']) {
-      expect(foreignSecrets(text, ['DATABASE_URL'])).toEqual(['RPC_URL'])
+      expect(foreignSecrets(text, ['SESSIONS_DATABASE_URL'])).toEqual(['RPC_URL'])
       expect(foreignSecrets(text, ['RPC_URL'])).toEqual([])
       expect(faults('spot-transfer', { text })).toContainEqual(
         expect.stringContaining('names the secret RPC_URL'),
@@ -266,7 +277,7 @@ describe('a text', () => {
     const marks = new Map([
       ['cnry00000001', 'JWT_SECRET'],
       ['cnry00000002', 'RPC_URL'],
-      ['cnry00000003', 'DATABASE_URL'],
+      ['cnry00000003', 'READS_DATABASE_URL'],
     ])
     const text = 'http://x/cnry00000002","cnry0000000100","cnry00000001cnry0000000"cnry99999999'
     expect(secretsFound(text, marks)).toEqual(['JWT_SECRET', 'RPC_URL'])
@@ -306,8 +317,8 @@ describe('a bundle as wrangler makes it', () => {
     const made = { text: honest.text, gzipBytes: honest.gzipBytes }
     const { config } = functionNamed('spot-transfer')
     const declared = {
-      secrets: ['DATABASE_URL', 'JWT_PRIVATE_KEY', 'JWT_SECRET'],
-      config: { ...config, secrets: { required: ['DATABASE_URL'] } },
+      secrets: ['JWT_PRIVATE_KEY', 'JWT_SECRET', 'SESSIONS_DATABASE_URL'],
+      config: { ...config, secrets: { required: ['SESSIONS_DATABASE_URL'] } },
     }
     expect(faults('spot-transfer', { ...made, ...declared })).toEqual([])
     expect(faults('spot-transfer', made)).toEqual([

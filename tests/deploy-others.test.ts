@@ -1,6 +1,7 @@
 /** What a deployment may do to others: to another environment's database, and to the Workers that --only leaves alone. */
 import pg from 'pg'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { JOBS, loginOf } from '../db/logins.ts'
 import { cloudflareApi } from '../scripts/deploy/cloudflare.ts'
 import { bringUpDatabase, planDatabase, tokensFor } from '../scripts/deploy/database.ts'
 import { environmentName, isNamed, nameDatabase } from '../scripts/deploy/environment.ts'
@@ -134,9 +135,10 @@ describe('a deployment', () => {
     await expect(nameDatabase(staging)).rejects.toThrow(`the database of ${environmentName(top)}`)
     await nameDatabase((await read('staging', environmentName(top))).made)
     expect(await isNamed(staging)).toBe(true)
-    for (const role of ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const) {
+    for (const job of JOBS) {
+      const role = loginOf(job)
       const url = new URL(on.databaseUrl)
-      Object.assign(url, { username: role, password: passwordOf(staging, role) })
+      Object.assign(url, { username: role, password: passwordOf(staging, job) })
       const client = new pg.Client({ connectionString: url.href })
       await client.connect()
       for (const statement of [
@@ -153,7 +155,7 @@ describe('a deployment', () => {
     const only = { only: 'health' }
     const variables = on.settings.variables as object
     expect(await tried({ secrets: { DEPLOY_KEY: 'k'.repeat(64) } }, only)).toMatch(
-      /database would change under the 2 other Workers .*passwords of tidegate_edge/,
+      /database would change under the 2 other Workers .*passwords of tidegate_reads/,
     )
     const shared = { settings: { variables: { ...variables, CORS_ORIGINS: 'https://new.example' } } }
     expect(await tried(shared, only)).toContain('no longer be those of tidegate-stream-staging.')

@@ -8,7 +8,7 @@ import { FileProblems } from '../scripts/deploy/checked-json.ts'
 import { keyPolicy } from '../scripts/deploy/key-policy.ts'
 import { addressOfPublicKey, kmsCommands, makeSigner } from '../scripts/deploy/kms.ts'
 import { connectionStrings, passwordOf } from '../scripts/deploy/logins.ts'
-import { readDeployment } from '../scripts/deploy/settings.ts'
+import { JOB_OF, readDeployment } from '../scripts/deploy/settings.ts'
 import { bundled, markOf, MESSAGE, settingsMark, uploadConfig, wordsOf } from '../scripts/deploy/upload.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { inOrder, nameProblems, wantedWorkers, type WantedWorker } from '../scripts/deploy/wanted.ts'
@@ -110,9 +110,9 @@ describe('deploy.json', () => {
     expect(await problemsOf({ secrets: { RPC_URL: '', DEPLOY_KEY: 'short' } })).toMatch(
       /RPC_URL has no value: [\s\S]*DEPLOY_RPC_URL[\s\S]*DEPLOY_KEY must have at least 32/,
     )
-    expect(await problemsOf({ settings: { secrets: [...SETTINGS.secrets, 'DATABASE_URL'] } })).toContain(
-      'DATABASE_URL is made or read by the command itself',
-    )
+    expect(
+      await problemsOf({ settings: { secrets: [...SETTINGS.secrets, 'READS_DATABASE_URL'] } }),
+    ).toContain('READS_DATABASE_URL is made or read by the command itself')
     expect(
       await problemsOf({ settings: { secrets: [...SETTINGS.secrets, 'WISH'] }, secrets: { WISH: 'x' } }),
     ).toContain('no function reads WISH')
@@ -136,9 +136,9 @@ describe('deploy.json', () => {
     const secrets = ['JWT_PRIVATE_KEY', ...SETTINGS.secrets.filter((name) => name !== 'JWT_SECRET')]
     const { chosen } = await wanted({ settings: { secrets }, secrets: { JWT_PRIVATE_KEY: key } })
     expect(Object.keys(named(chosen, 'auth').secrets).sort()).toEqual([
-      'DATABASE_URL',
       'JWT_PRIVATE_KEY',
       'RPC_URL',
+      'SESSIONS_DATABASE_URL',
     ])
   })
 
@@ -184,7 +184,7 @@ describe('secrets', () => {
   it('come from the file or as DEPLOY_<NAME>, never from a plain variable of the shell', async () => {
     const env = {
       RPC_URL: 'https://other.example.com',
-      DATABASE_URL: 'postgresql://other',
+      TRANSFERS_DATABASE_URL: 'postgresql://other',
       AWS_ACCESS_KEY_ID: 'OTHER',
     }
     const { chosen } = await wanted({ env })
@@ -242,7 +242,7 @@ describe('Cloudflare’s token', () => {
 describe('a function', () => {
   it('gets its variables and secrets and nobody else’s', async () => {
     const { chosen } = await wanted()
-    expect(Object.keys(named(chosen, 'health').secrets)).toEqual(['DATABASE_URL'])
+    expect(Object.keys(named(chosen, 'health').secrets)).toEqual(['PUBLIC_DATABASE_URL'])
     expect(named(chosen, 'docs').secrets).toEqual({})
     const holders = chosen.filter(({ secrets }) => 'AWS_SECRET_ACCESS_KEY' in secrets).map(({ fn }) => fn)
     expect(holders).toEqual(['spot-withdraw-request'])
@@ -255,14 +255,14 @@ describe('a function', () => {
 
   it('has a pooled connection string of its own login, the same from the same key', async () => {
     const { deployment: made } = await wanted()
-    const url = new URL(connectionStrings(made).get('DATABASE_URL') ?? '')
+    const url = new URL(connectionStrings(made).get('PUBLIC_DATABASE_URL') ?? '')
     expect(url.host).toBe('ep-cool-1-pooler.eu-central-1.aws.neon.tech')
-    expect([url.username, url.password]).toEqual(['tidegate_edge', passwordOf(made, 'tidegate_edge')])
+    expect([url.username, url.password]).toEqual(['tidegate_public', passwordOf(made, 'public')])
     expect(url.search).toBe('?sslmode=require')
     const again = deployment().made
     expect([...connectionStrings(again)]).toEqual([...connectionStrings(made)])
     const other = deployment({ secrets: { DEPLOY_KEY: 'x'.repeat(40) } }).made
-    expect(passwordOf(other, 'tidegate_edge')).not.toBe(passwordOf(made, 'tidegate_edge'))
+    expect(passwordOf(other, 'public')).not.toBe(passwordOf(made, 'public'))
   })
 
   it('has routes with a trailing *, since a route is matched with the query, and none twice', async () => {
@@ -330,7 +330,7 @@ describe('one Worker for everything', () => {
     expect(chosen).toHaveLength(1)
     expect(chosen[0]).toMatchObject({ name: 'tidegate', routes: ['api.example.com/*'], crons: ['* * * * *'] })
     expect(Object.keys(chosen[0]?.secrets ?? {})).toEqual(
-      expect.arrayContaining(['DATABASE_URL', 'SETTLE_DATABASE_URL', 'AWS_SECRET_ACCESS_KEY', 'JWT_SECRET']),
+      expect.arrayContaining([...Object.keys(JOB_OF), 'AWS_SECRET_ACCESS_KEY', 'JWT_SECRET']),
     )
   })
 })

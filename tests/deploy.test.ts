@@ -150,7 +150,7 @@ describe('a deployment', () => {
     for (const name of names) expect(output).toMatch(new RegExp(`${name} +[0-9a-f]{12}  new, `))
     expect(output).toContain(`+ route staging.${on.host}/ws*`)
     expect(output).toMatch(/tidegate-settle-staging .* \+ cron \* \* \* \* \*$/m)
-    expect(output).toMatch(/^database: migrations 0000_.*; verbs of .*; passwords of tidegate_edge/m)
+    expect(output).toMatch(/^database: migrations 0000_.*; verbs of .*; passwords of tidegate_reads/m)
     const values = Object.values(on.secrets).filter((value) => value.length > 7)
     for (const value of values) expect(output).not.toContain(value)
     expect([scripts(), changes(), await logins()]).toEqual([[], [], before])

@@ -49,12 +49,12 @@ test('what the shell gave is said by name, never by value', () => {
   const given = {
     env: { TESTNET_ONLY: 'false', RPC_URL: 'http://user:hunter2@x' },
     taken: ['TESTNET_ONLY'],
-    ignored: ['DATABASE_URL'],
+    ignored: ['READS_DATABASE_URL'],
   }
   expect(givenLines(given)).toEqual([
     'from the environment: TESTNET_ONLY',
     'by --set: RPC_URL',
-    'not taken from the environment, only by --set: DATABASE_URL',
+    'not taken from the environment, only by --set: READS_DATABASE_URL',
   ])
 })
 

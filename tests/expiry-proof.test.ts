@@ -31,8 +31,10 @@ async function signed(): Promise<Reservation> {
     ...{ account, token, amount: '5', idempotency: undefined, requestId: 'test', reason: undefined },
   })
   const request = { account, recipient: account, token, amount: '2', ttlSeconds: 600, idempotency: undefined }
-  const { reservation } = (await reserve(stage.edge, { ...key, ...request })) as { reservation: Reservation }
-  await storeSignature(stage.edge, reservation.id, `0x${'11'.repeat(65)}`, 0)
+  const { reservation } = (await reserve(stage.withdrawals, { ...key, ...request })) as {
+    reservation: Reservation
+  }
+  await storeSignature(stage.withdrawals, reservation.id, `0x${'11'.repeat(65)}`, 0)
   return reservation
 }
 /** Up to where the vault's logs were read. */

@@ -267,7 +267,7 @@ describe('the log', () => {
       signature,
       client.manifest.adminApiKey,
       'private label',
-      new URL(client.manifest.edgeDatabaseUrl).password,
+      new URL(client.manifest.loginUrls.sessions).password,
     ])
       expect(log.some((text) => text.includes(secret))).toBe(false)
   })

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
-import { EDGE_ROLES } from '../scripts/stack/database.ts'
+import { JOBS, loginOf } from '../db/logins.ts'
 import { clientOf } from './support/client.ts'
-import { EXECUTABLE } from './support/grants.ts'
+import { EXECUTABLE, mayRead } from './support/grants.ts'
 import { everyLogin, loginAs, outcomeOf } from './support/logins.ts'
 
 const api = clientOf()
@@ -9,7 +9,27 @@ const { manifest } = api
 
 const logins = everyLogin(manifest)
 
-describe.each(EDGE_ROLES)('%s', (role) => {
+const bare = (name: string): string => name.replace(/^ledger\./, '').replace(/\(.*/, '')
+
+/** What may be called or read, by whoever may. */
+const functions = async () =>
+  await api.sql<{ name: string; call: string }>(
+    `select p.oid::regprocedure::text as name, format('select %s(%s)', p.oid::regproc, (select string_agg(
+       case when p.provariadic <> 0 and a.at = p.pronargs then 'variadic ' else '' end || 'null::' || format_type(a.type, null), ', ' order by a.at)
+       from unnest(p.proargtypes) with ordinality a(type, at))) as call
+     from pg_proc p where p.pronamespace = 'ledger'::regnamespace`,
+  )
+const columns = async () =>
+  await api.sql<{ table: string; column: string }>(
+    `select format('%I.%I', n.nspname, c.relname) as table, a.attname as column
+     from pg_attribute a join pg_class c on c.oid = a.attrelid join pg_namespace n on n.oid = c.relnamespace
+     where c.relkind in ('r', 'p', 'v', 'm', 'S') and n.nspname in ('public', 'ledger', 'drizzle') and not a.attisdropped
+       and (a.attnum > 0 or a.attname = 'ctid' and c.relkind in ('r', 'p')) order by 1, a.attnum`,
+  )
+
+describe.each(JOBS)('the login of %s', (job) => {
+  const role = loginOf(job)
+
   it('writes no table of the schema, partitions and migrations included', async () => {
     const tables = await api.sql<{ name: string; column: string }>(
       `select format('%I.%I', n.nspname, c.relname) as name,
@@ -31,19 +51,21 @@ describe.each(EDGE_ROLES)('%s', (role) => {
         `drop table ${name}`,
         `create trigger mine before insert on ${name} for each row execute function suppress_redundant_updates_trigger()`,
       ]) {
-        expect([text, await outcomeOf(logins[role], text)]).toEqual([text, '42501'])
+        expect([text, await outcomeOf(logins[job], text)]).toEqual([text, '42501'])
       }
     }
   })
 
   it('executes exactly the verbs of its list, and no inner function', async () => {
     const rows = await api.sql<{ name: string }>(
-      `select p.oid::regprocedure::text as name from pg_proc p join pg_namespace n on n.oid = p.pronamespace
-       where n.nspname = 'ledger' and has_function_privilege($1, p.oid, 'execute')`,
+      `select p.proname as name from pg_proc p
+       where p.pronamespace = 'ledger'::regnamespace and has_function_privilege($1, p.oid, 'execute')`,
       [role],
     )
-    const names = rows.map(({ name }) => name.replace(/^ledger\./, '').replace(/\(.*/, ''))
-    expect(names.sort()).toEqual([...EXECUTABLE[role]].sort())
+    expect(rows.map(({ name }) => name).sort()).toEqual([...EXECUTABLE[job]].sort())
+    const others = (await functions()).filter(({ name }) => !EXECUTABLE[job].includes(bare(name)))
+    expect(others.length).toBeGreaterThan(80)
+    for (const { call } of others) expect([call, await outcomeOf(logins[job], call)]).toEqual([call, '42501'])
     for (const text of [
       `select ledger.post('credit', 'USDT', 1, 'issuance', 'system', 'x', 'spot')`,
       `select ledger.open_account('x')`,
@@ -52,25 +74,63 @@ describe.each(EDGE_ROLES)('%s', (role) => {
       `select ledger.new_id(now())`,
       `select ledger.refuse('not_found')`,
     ]) {
-      expect([text, await outcomeOf(logins[role], text)]).toEqual([text, '42501'])
+      expect([text, await outcomeOf(logins[job], text)]).toEqual([text, '42501'])
     }
   })
 
-  it('reads no table beyond its list', async () => {
-    const readable = await api.sql<{ name: string }>(
-      `select c.relname as name from pg_class c join pg_namespace n on n.oid = c.relnamespace
-       where c.relkind in ('r', 'p', 'v', 'm') and n.nspname in ('public', 'ledger', 'drizzle')
-         and has_table_privilege($1, c.oid, 'select')`,
-      [role],
+  it('reads exactly the columns of its list: of no other table, view, partition or sequence a single one', async () => {
+    const all = await columns()
+    expect(all.length).toBeGreaterThan(300)
+    const wrong: string[] = []
+    for (const { table, column } of all) {
+      const text = `select "${column}" from ${table} limit 0`
+      const wanted = mayRead(job, table, column) ? 'done' : '42501'
+      const code = await outcomeOf(logins[job], text)
+      if (code !== wanted) wrong.push(`${text}: ${code}`)
+    }
+    expect(wrong).toEqual([])
+  })
+
+  it('learns no value of another column from what the planner or the server keeps of it', async () => {
+    await api.sql('analyze')
+    const { rows: kept } = await logins[job].query<{ table: string; column: string }>(
+      `select distinct format('%I.%I', schemaname, tablename) as table, attname as column from pg_stats
+       where schemaname in ('public', 'ledger', 'drizzle')`,
     )
-    const names = readable.map(({ name }) => name)
-    if (role === 'tidegate_admin') expect(names).toEqual(['tokens'])
-    if (role === 'tidegate_settle')
-      for (const secret of ['api_keys', 'login_nonces', 'idempotency_keys', 'signed_messages'])
-        expect(names).not.toContain(secret)
-    if (role === 'tidegate_edge')
-      for (const inner of ['spot_admin_credits', 'alerts', 'signed_messages', 'debts'])
-        expect(names).not.toContain(inner)
+    expect(kept.filter(({ table, column }) => !mayRead(job, table, column))).toEqual([])
+    for (const text of [
+      'select 1 from pg_statistic',
+      'select 1 from pg_statistic_ext_data',
+      'select 1 from pg_largeobject',
+      'select rolpassword from pg_authid',
+      'select passwd from pg_shadow',
+      'select 1 from pg_user_mapping',
+      'select umoptions from pg_user_mappings',
+      'select subconninfo from pg_subscription',
+      'select 1 from pg_hba_file_rules',
+      'select 1 from pg_file_settings',
+      'select 1 from pg_shmem_allocations',
+      'select 1 from pg_backend_memory_contexts',
+      'select 1 from pg_config()',
+      'explain select signature from public.signed_messages',
+      'explain select * from public.alerts',
+    ]) {
+      const code = await outcomeOf(logins[job], text)
+      // A view of people with mappings of their own: these have none.
+      if (text.includes('pg_user_mappings')) expect([text, code]).toEqual([text, 'done'])
+      else expect([text, code]).toEqual([text, expect.stringMatching(/^(42501|42703)$/)])
+    }
+  })
+
+  it('sees no statement of another login', async () => {
+    for (const other of JOBS.filter((one) => one !== job)) {
+      const { rows: own } = await logins[other].query<{ pid: number }>('select pg_backend_pid() as pid')
+      const { rows } = await logins[job].query<{ query: string }>(
+        'select query from pg_stat_activity where pid = $1',
+        [own[0]?.pid],
+      )
+      expect([other, rows]).toEqual([other, [{ query: '<insufficient privilege>' }]])
+    }
   })
 
   it('creates nothing in public or ledger, and becomes nobody else', async () => {
@@ -84,16 +144,52 @@ describe.each(EDGE_ROLES)('%s', (role) => {
       ['create function pg_temp.mine() returns int language sql as $$select 1$$', '42501'],
       ['create role mine', '42501'],
       ['create database mine', '42501'],
+      ['create view public.mine as select 1', '42501'],
+      ['create view ledger.mine as select 1', '42501'],
+      ['create sequence public.mine', '42501'],
+      ['create type ledger.mine as (a int)', '42501'],
+      ['create procedure ledger.mine() language sql as $$select 1$$', '42501'],
+      ['create server mine foreign data wrapper mine', '42704'],
+      ['create foreign data wrapper mine', '42501'],
+      ['create language mine handler mine', '42501'],
+      ['create extension file_fdw', '42501'],
+      ['create tablespace mine location $$/tmp$$', '42501'],
+      ['create temp sequence mine', '42501'],
+      ['create temp view mine as select 1', '42501'],
+      ['select 1 as a into temp mine', '42501'],
+      ['lock table public.tokens in access exclusive mode', '42501'],
+      ['lock table ledger.balances in share mode', '42501'],
+      ['select symbol from public.tokens for update', '42501'],
+      ["copy public.tokens from '/etc/passwd'", '42501'],
+      ["copy (select 1) to '/tmp/mine'", '42501'],
+      ['copy public.api_keys to stdout', '42501'],
+      ["select setval('ledger.accounts_account_no_seq', 1)", '42501'],
+      ["select nextval('ledger.accounts_account_no_seq')", '42501'],
+      ['grant select on public.tokens to public', '01007'],
+      ['reassign owned by tidegate to ' + role, '42501'],
       ['set role tidegate', '42501'],
       ['set session authorization tidegate', '42501'],
-      ['alter role tidegate_edge superuser', '42501'],
+      [`alter role ${role} superuser`, '42501'],
+      [`alter role ${role} createrole`, '42501'],
+      [`alter role ${role} bypassrls`, '42501'],
+      ...JOBS.filter((other) => other !== job).flatMap((other) =>
+        [
+          `set role ${loginOf(other)}`,
+          `set session authorization ${loginOf(other)}`,
+          `alter role ${loginOf(other)} password 'x'`,
+          `alter role ${loginOf(other)} set statement_timeout = 0`,
+          `alter role ${loginOf(other)} rename to mine`,
+          `drop role ${loginOf(other)}`,
+          `grant ${loginOf(other)} to ${role}`,
+        ].map((text) => [text, '42501'] as const),
+      ),
       ["select pg_read_file('/etc/passwd')", '42501'],
       ["copy (select 1) to program 'true'", '42501'],
       ['set session_replication_role = replica', '42501'],
       ['alter function ledger.new_id(timestamptz) owner to ' + role, '42501'],
       ['select pg_terminate_backend(pid) from pg_stat_activity where usename = $$tidegate$$', '42501'],
     ] as const) {
-      expect([text, await outcomeOf(logins[role], text)]).toEqual([text, code])
+      expect([text, await outcomeOf(logins[job], text)]).toEqual([text, code])
     }
   })
 
@@ -110,10 +206,8 @@ describe.each(EDGE_ROLES)('%s', (role) => {
     expect(config).toEqual(
       expect.arrayContaining(['statement_timeout', 'lock_timeout', 'idle_in_transaction_session_timeout']),
     )
-    const { rows: set } = await logins[role].query('show statement_timeout')
-    expect((set[0] as { statement_timeout: string }).statement_timeout).toBe(
-      role === 'tidegate_settle' ? '20s' : '3s',
-    )
+    const { rows: set } = await logins[job].query('show statement_timeout')
+    expect((set[0] as { statement_timeout: string }).statement_timeout).toBe(job === 'settle' ? '20s' : '3s')
   })
 })
 
@@ -144,8 +238,8 @@ describe('verbs', () => {
     const { account } = await api.newAccount({ USDT: '10' })
     // The login may make none; the verbs must hold where a database lets it.
     const database = new URL(manifest.databaseUrl).pathname.slice(1)
-    await api.sql(`grant temporary on database "${database}" to tidegate_edge`)
-    const client = await loginAs(manifest, 'tidegate_edge')
+    await api.sql(`grant temporary on database "${database}" to tidegate_transfers`)
+    const client = await loginAs(manifest, 'transfers')
     try {
       await client.query(
         `create temp table balances (account text, wallet text, token text, available numeric, frozen numeric, version bigint)`,
@@ -181,7 +275,7 @@ describe('verbs', () => {
       ])
     } finally {
       await client.end()
-      await api.sql(`revoke temporary on database "${database}" from tidegate_edge`)
+      await api.sql(`revoke temporary on database "${database}" from tidegate_transfers`)
     }
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '4', 'spot USDT': '6' })
   })
@@ -196,10 +290,11 @@ describe('verbs', () => {
       ['spot_to_perp', '-1'],
       ['spot_to_perp', '0.0000001'],
     ]) {
-      const call = logins.tidegate_edge.query(
-        `select ledger.transfer($1, 'USDT', $2, $3::numeric, null, null)`,
-        [account, direction, amount],
-      )
+      const call = logins.transfers.query(`select ledger.transfer($1, 'USDT', $2, $3::numeric, null, null)`, [
+        account,
+        direction,
+        amount,
+      ])
       await expect(call, `${direction} ${amount}`).rejects.toMatchObject({
         code: 'TG000',
         message: expect.stringMatching(/^(invalid_amount|amount_not_positive|invalid_direction)$/),
@@ -210,7 +305,7 @@ describe('verbs', () => {
 
   it('bound a caller who lifted its own time limit: it holds up its own rows and nobody else’s', async () => {
     const [mine, other] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
-    const client = await loginAs(manifest, 'tidegate_edge')
+    const client = await loginAs(manifest, 'transfers')
     try {
       // A role may change these settings of its own session; what is left is the limit on idling in a transaction.
       await client.query('set statement_timeout = 0; set lock_timeout = 0')

@@ -35,7 +35,7 @@ beforeAll(async () => {
   await startCursor(stage.settle, key, at)
   await expire(stage.settle, key, at, [{ id: ids.expired, nextNonce: '1' }])
   ids.released = await reserved(600)
-  await release(stage.edge, ids.released, 'sign_failed')
+  await release(stage.withdrawals, ids.released, 'sign_failed')
   ids.signed = await signed(600)
   ids.reserved = await reserved(600)
   const states = await sql('select status from withdrawals order by id')
@@ -46,7 +46,7 @@ afterAll(async () => await stage.stop())
 async function reserved(ttlSeconds: number): Promise<string> {
   const idempotency = { key: randomBytes(8).toString('hex'), requestHash: randomBytes(32).toString('hex') }
   const place = { ...key, account, recipient: account }
-  const result = await reserve(stage.edge, { ...place, token, amount: '1', ttlSeconds, idempotency })
+  const result = await reserve(stage.withdrawals, { ...place, token, amount: '1', ttlSeconds, idempotency })
   if (result.outcome !== 'reserved') throw new Error(result.outcome)
   return result.reservation.id
 }
@@ -54,7 +54,7 @@ async function signed(ttlSeconds: number): Promise<string> {
   const id = await reserved(ttlSeconds)
   const [proved] = await sql('select next_on_chain::int as next from withdrawal_nonces')
   const counter = (proved as { next: number }).next
-  await storeSignature(stage.edge, id, `0x${'11'.repeat(65)}`, counter)
+  await storeSignature(stage.withdrawals, id, `0x${'11'.repeat(65)}`, counter)
   return id
 }
 const everything = async () =>

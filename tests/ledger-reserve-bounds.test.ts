@@ -30,7 +30,7 @@ afterAll(async () => {
 const ask = async (ttlSeconds: number) => {
   const place = { chainId: CHAIN_ID, vault: VAULT, account, recipient: account }
   const idempotency = { key: randomBytes(8).toString('hex'), requestHash: randomBytes(32).toString('hex') }
-  const result = await reserve(stage.edge, { ...place, token, amount: '10', ttlSeconds, idempotency })
+  const result = await reserve(stage.withdrawals, { ...place, token, amount: '10', ttlSeconds, idempotency })
   if (result.outcome !== 'reserved') throw new Error(result.outcome)
   return result.reservation
 }
@@ -65,7 +65,7 @@ describe('a login that reserves without the edge’s own checks', () => {
 describe('why a reservation was given back', () => {
   test.each([...RELEASE_REASONS])('is one of the list: %s', async (reason) => {
     const { id } = await ask(60)
-    expect(await release(stage.edge, id, reason)).toMatchObject({ released: true })
+    expect(await release(stage.withdrawals, id, reason)).toMatchObject({ released: true })
     expect(await rows()).toEqual([{ status: 'released', release_reason: reason, frozen: '0' }])
   })
 
@@ -78,7 +78,7 @@ describe('why a reservation was given back', () => {
     ['a text of 100,000 letters', 'x'.repeat(100_000)],
   ])('is not %s: nothing is given back and the row stays as it is', async (_what, reason) => {
     const { id } = await ask(60)
-    await expect(release(stage.edge, id, reason as ReleaseReason)).rejects.toMatchObject({
+    await expect(release(stage.withdrawals, id, reason as ReleaseReason)).rejects.toMatchObject({
       sqlstate: '23514',
       outcome: 'rolled_back',
     })

@@ -47,9 +47,9 @@ afterAll(async () => {
 
 async function signed(amount: string): Promise<string> {
   const place = { ...key, account, recipient: account, ttlSeconds: 600 }
-  const result = await reserve(stage.edge, { ...place, token, amount, idempotency: undefined })
+  const result = await reserve(stage.withdrawals, { ...place, token, amount, idempotency: undefined })
   if (result.outcome !== 'reserved') throw new Error(result.outcome)
-  await storeSignature(stage.edge, result.reservation.id, `0x${'11'.repeat(65)}`, 0)
+  await storeSignature(stage.withdrawals, result.reservation.id, `0x${'11'.repeat(65)}`, 0)
   return result.reservation.id
 }
 const balance = async () => {

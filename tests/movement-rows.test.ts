@@ -149,12 +149,12 @@ test('a request is answered again as it was first, to the byte, also after its w
   await give(account, '20')
   const idempotency = { key: 'again', requestHash: randomBytes(32).toString('hex') }
   const request = { ...key, account, recipient: account, token, amount: '1.50', ttlSeconds: 600, idempotency }
-  const { reservation } = (await reserve(stage.edge, request)) as { reservation: { id: string } }
+  const { reservation } = (await reserve(stage.withdrawals, request)) as { reservation: { id: string } }
   // Nothing is signed yet, so there is no answer to give again.
-  await expect(reserve(stage.edge, request)).rejects.toMatchObject({ reason: 'request_in_progress' })
-  const first = await storeSignature(stage.edge, reservation.id, `0x${'11'.repeat(65)}`, 0)
+  await expect(reserve(stage.withdrawals, request)).rejects.toMatchObject({ reason: 'request_in_progress' })
+  const first = await storeSignature(stage.withdrawals, reservation.id, `0x${'11'.repeat(65)}`, 0)
   const again = async () =>
-    JSON.stringify(((await reserve(stage.edge, request)) as { answer: unknown }).answer)
+    JSON.stringify(((await reserve(stage.withdrawals, request)) as { answer: unknown }).answer)
   const answer = JSON.stringify((first as { answer: unknown }).answer)
   expect(JSON.parse(answer)).toMatchObject({ id: reservation.id, amount: '1.5', status: 'signed' })
   expect(await again()).toBe(answer)
@@ -211,10 +211,10 @@ test('a key is one of its endpoint: used at three of them it is carried out thre
     idempotencyKey: idempotency.key,
   } as const
 
-  const moved = await transfer(stage.edge, toPerp)
+  const moved = await transfer(stage.transfers, toPerp)
   expect([moved.replayed, moved.answer.amount]).toEqual([false, '1'])
-  expect(await reserve(stage.edge, toVault)).toMatchObject({ outcome: 'reserved' })
-  const given = await subaccountTransfer(stage.edge, toSub)
+  expect(await reserve(stage.withdrawals, toVault)).toMatchObject({ outcome: 'reserved' })
+  const given = await subaccountTransfer(stage.signed, toSub)
   expect(given.replayed).toBe(false)
   expect(given.answer.transfer_id).not.toBe(moved.answer.transfer_id)
   expect((await balancesOf([account, sub])).map(({ available }) => available).sort()).toEqual([
@@ -224,9 +224,9 @@ test('a key is one of its endpoint: used at three of them it is carried out thre
   ])
 
   // Each is still known where it was used.
-  expect(await transfer(stage.edge, toPerp)).toMatchObject({ replayed: true, answer: moved.answer })
-  await expect(reserve(stage.edge, toVault)).rejects.toMatchObject({ reason: 'request_in_progress' })
-  await expect(subaccountTransfer(stage.edge, toSub)).rejects.toMatchObject({
+  expect(await transfer(stage.transfers, toPerp)).toMatchObject({ replayed: true, answer: moved.answer })
+  await expect(reserve(stage.withdrawals, toVault)).rejects.toMatchObject({ reason: 'request_in_progress' })
+  await expect(subaccountTransfer(stage.signed, toSub)).rejects.toMatchObject({
     reason: 'duplicate_idempotency_key',
     detail: expect.stringContaining(given.answer.transfer_id) as string,
   })
@@ -289,7 +289,7 @@ test('a filtered walk finds every entry however short its scans are, also of an 
     const found: string[] = []
     let cursor: string | undefined
     do {
-      const page = await readHistory(stage.edge, account, {
+      const page = await readHistory(stage.reads, account, {
         ...{ ...filter, idempotencyKey: undefined, limit: 2, cursor, ...wanted },
         scanMax: wanted.scanMax ?? 5,
       })
@@ -317,7 +317,7 @@ test('a signature that was kept is not signed behind the pause’s back, and is 
     ttlSeconds: 600,
     idempotency: undefined,
   }
-  const { reservation } = (await reserve(stage.edge, request)) as { reservation: { id: string } }
+  const { reservation } = (await reserve(stage.withdrawals, request)) as { reservation: { id: string } }
   const end = async () => {
     await sql('select ledger.end_reservations(array[$1::uuid], jsonb_build_object($1, $2::text))', [
       reservation.id,

@@ -7,12 +7,16 @@ import type { Worker } from '../functions/_lib/app.ts'
 import type { Endpoint } from '../functions/_lib/endpoint.ts'
 import { BRAKED_ADDRESSES_MAX, RATES } from '../functions/_lib/limits.ts'
 import { addressKey, identityOf, RateGate, ratesOf } from '../functions/_lib/rate-limit.ts'
+import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
 beforeEach(() => void logged.mockClear())
 
-const SETTINGS = { DATABASE_URL: 'postgresql://u:p@127.0.0.1:1/none', JWT_SECRET: 'x'.repeat(32) }
+const SETTINGS = {
+  ...urlsByVariable(() => 'postgresql://u:p@127.0.0.1:1/none'),
+  JWT_SECRET: 'x'.repeat(32),
+}
 /** Calls a function with every binding but those left out; answers what was counted, as `NAME key`. */
 async function call(
   worker: Worker,

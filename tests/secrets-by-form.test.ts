@@ -9,6 +9,7 @@ import { goodClaims, goodToken } from './support/attacks.ts'
 import { hostileFetch, type Sent } from './support/hostile-network.ts'
 import { functionsEnv } from './support/in-process.ts'
 import { showsSecret, spelling, type Spelt } from './support/secret-spellings.ts'
+import { freshTime, newSolana } from './support/subaccounts.ts'
 import { witnessBinding } from './support/witness.ts'
 
 interface Module {
@@ -16,9 +17,14 @@ interface Module {
 }
 const functionOf = async (name: string) =>
   ((await import(/* @vite-ignore */ join(projectRoot, `functions/${name}.ts`))) as Module).default
-const [adminCredit, health, settle, spotBalances, spotWithdrawRequest] = (await Promise.all(
-  ['admin-credit', 'health', 'settle', 'spot-balances', 'spot-withdraw-request'].map(functionOf),
-)) as [Module['default'], Module['default'], Module['default'], Module['default'], Module['default']]
+const adminCredit = await functionOf('admin-credit')
+const auth = await functionOf('auth')
+const health = await functionOf('health')
+const settle = await functionOf('settle')
+const spotBalances = await functionOf('spot-balances')
+const spotTransfer = await functionOf('spot-transfer')
+const spotWithdrawRequest = await functionOf('spot-withdraw-request')
+const subaccountList = await functionOf('subaccount-list')
 
 const SPELLINGS = 10_500
 const WITNESS = witnessBinding()
@@ -73,7 +79,20 @@ const bearer = () => ({ Authorization: `Bearer ${goodToken(env.JWT_SECRET!, good
 
 /** One function that reads the variable, made to do with it what it is for. */
 const USES: Record<string, (bindings: Record<string, string>) => Promise<string>> = {
-  DATABASE_URL: async (bindings) => await answerOf(health, call('/health'), bindings),
+  PUBLIC_DATABASE_URL: async (bindings) => await answerOf(health, call('/health'), bindings),
+  READS_DATABASE_URL: async (bindings) =>
+    await answerOf(spotBalances, call('/api/v1/spot/balances', bearer()), bindings),
+  SESSIONS_DATABASE_URL: async (bindings) =>
+    await answerOf(auth, call(`/api/v1/auth/nonce/${account}`), bindings),
+  SIGNED_DATABASE_URL: async (bindings) => {
+    const body = await newSolana().body('list_subaccounts', {}, { timestamp: freshTime() })
+    return await answerOf(subaccountList, call('/api/v1/account/subaccount/list', {}, body), bindings)
+  },
+  TRANSFERS_DATABASE_URL: async (bindings) => {
+    const move = { token: 'USDT', direction: 'perp_to_spot', amount: '1' }
+    return await answerOf(spotTransfer, call('/api/v1/spot/transfer', bearer(), move), bindings)
+  },
+  WITHDRAWALS_DATABASE_URL: withdrawn,
   JWT_SECRET: async (bindings) =>
     await answerOf(spotBalances, call('/api/v1/spot/balances', bearer()), {
       ...bindings,
@@ -159,10 +178,9 @@ describe('a secret that is spelt in any way', () => {
 describe('what a right secret is used for', () => {
   test('is reached by these calls, so that their silence says something', async () => {
     for (const [name, host] of [
-      ['DATABASE_URL', '127.0.0.1'],
+      ...EVERY_SECRET.filter((one) => /_DATABASE_URL$/.test(one)).map((one) => [one, '127.0.0.1'] as const),
       ['AWS_SECRET_ACCESS_KEY', new URL(env.KMS_ENDPOINT!).host],
       ['ALERT_WEBHOOK_URL', 'hooks.example.com'],
-      ['ADMIN_DATABASE_URL', '127.0.0.1'],
     ] as const) {
       sent.length = 0
       await USES[name]!(env)

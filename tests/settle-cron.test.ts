@@ -98,7 +98,7 @@ test('the function has no route: nobody can run it or read it from outside', asy
 })
 
 test('the settle login may call its own verbs and nothing else: it neither writes tables nor credits nor resumes', async () => {
-  const url = new URL(stack.manifest.settleDatabaseUrl)
+  const url = new URL(stack.manifest.loginUrls.settle)
   url.port = new URL(stack.manifest.databaseUrl).port
   const login = new pg.Client({ connectionString: url.href })
   await login.connect()

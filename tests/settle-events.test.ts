@@ -176,7 +176,7 @@ describe('an event that is known and waits', () => {
     const { holder, row } = await due()
     const hash = await rogueLog('withdrawal', holder.id, s.df, withdrawalData(row.wei, row.nonce))
     // Followed to the final block without settling: as when another copy holds the account's rows.
-    const settleLogin = connect(s.stack.manifest.settleDatabaseUrl, 10_000)
+    const settleLogin = connect(s.stack.manifest.loginUrls.settle, 10_000)
     const key = { chainId: s.stack.manifest.chainId, vault: s.vault }
     const head = await s.chain.getBlock()
     const at = { number: Number(head.number), hash: head.hash, timestamp: Number(head.timestamp) }

@@ -48,10 +48,10 @@ const sum = (runs: { confirmed: number; expired: number; deposited: number }[]) 
 async function signedElsewhere(vault: string, chainId = s.stack.manifest.chainId) {
   const holder = await s.account()
   const wish = { account: holder.id, token: 'DF', amount: '10', recipient: holder.id }
-  const row = await reserve(s.edge, { ...wish, chainId: s.stack.manifest.chainId, vault, ttlSeconds: 1, idempotency: undefined }) // prettier-ignore
+  const row = await reserve(s.withdrawals, { ...wish, chainId: s.stack.manifest.chainId, vault, ttlSeconds: 1, idempotency: undefined }) // prettier-ignore
   if (row.outcome !== 'reserved') throw new Error(row.outcome)
   const { id } = row.reservation
-  await storeSignature(s.edge, id, `0x${'11'.repeat(65)}`, 0)
+  await storeSignature(s.withdrawals, id, `0x${'11'.repeat(65)}`, 0)
   if (chainId !== s.stack.manifest.chainId)
     await s.client.sql(
       `begin; set local session_replication_role = replica; update withdrawals set chain_id = ${chainId} where id = '${id}'; commit`,
@@ -251,7 +251,7 @@ describe('while two vaults are followed', () => {
     expect(await operator('write-off', 'DF', '1', moved.VAULT_ADDRESS)).toMatchObject({ code: 0 })
     expect(await operator('write-off', 'DF', '3')).toMatchObject({ code: 0 })
     for (let runs = 0; runs < 2; runs += 1) await s.run(moved)
-    const others = await otherVaults(connect(s.stack.manifest.settleDatabaseUrl, 10_000), {
+    const others = await otherVaults(connect(s.stack.manifest.loginUrls.settle, 10_000), {
       chainId: s.stack.manifest.chainId,
       vault: moved.VAULT_ADDRESS,
     })
@@ -324,7 +324,7 @@ test('of several vaults before, the one that was read longest ago is followed fi
       [vault, [2, 1, 3][at], s.vault],
     )
   }
-  const first = await otherVaults(connect(s.stack.manifest.settleDatabaseUrl, 10_000), {
+  const first = await otherVaults(connect(s.stack.manifest.loginUrls.settle, 10_000), {
     chainId,
     vault: s.vault,
   })

@@ -46,11 +46,16 @@ async function openAt(places: Address[], ttl: number) {
   for (const vault of places) {
     const { id: account } = await s.account()
     const wish = { account, token: 'DF', amount: '10', recipient: account, idempotency: undefined }
-    const made = await reserve(s.edge, { ...wish, chainId: s.stack.manifest.chainId, vault, ttlSeconds: 60 })
+    const made = await reserve(s.withdrawals, {
+      ...wish,
+      chainId: s.stack.manifest.chainId,
+      vault,
+      ttlSeconds: 60,
+    })
     if (made.outcome !== 'reserved') throw new Error(made.outcome)
     const { id } = made.reservation
     await s.client.sql('update withdrawals set deadline = $2 where id = $1', [id, (await s.now()) + ttl])
-    await storeSignature(s.edge, id, `0x${'11'.repeat(65)}`, 0)
+    await storeSignature(s.withdrawals, id, `0x${'11'.repeat(65)}`, 0)
     rows.push({ id, account, vault })
   }
   return rows

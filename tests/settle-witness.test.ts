@@ -220,7 +220,7 @@ describe('a reservation whose signature was made', () => {
   test('is missed as well where its funds went back meanwhile, or where its signature is nowhere: that one waits for a person', async () => {
     const [back, nowhere] = [await s.account(), await s.account()]
     const [released, reserved] = [await s.reserved(back.id), await s.reserved(nowhere.id)]
-    await release(s.edge, released.id, 'reservation_timeout')
+    await release(s.withdrawals, released.id, 'reservation_timeout')
     for (const { id } of [released, reserved]) await s.witness.addSigned(id)
     await grownOld(reserved.id)
     expect(await s.run()).toMatchObject({ released: 0 })
@@ -235,7 +235,7 @@ describe('a reservation whose signature was made', () => {
 
 describe('a signature', () => {
   const authority = (keepSignature: Authority['keepSignature'], told: string[] = []): Authority => ({
-    db: s.edge,
+    db: s.withdrawals,
     signer: { signDigest: async (digest: Hex) => await s.signer.sign({ hash: digest }) },
     domain: {
       name: DOMAIN_NAME,

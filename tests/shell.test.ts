@@ -7,11 +7,10 @@ import { plainEnvNames } from '../scripts/stack/env-names.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { programEnv } from '../scripts/stack/program-env.ts'
 import { givenVariables } from '../scripts/stack/shell.ts'
+import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 
 const OTHERS = {
-  DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
-  ADMIN_DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
-  SETTLE_DATABASE_URL: 'postgresql://them:pw@db.example.com/theirs',
+  ...urlsByVariable(() => 'postgresql://them:pw@db.example.com/theirs'),
   RPC_URL: 'https://mainnet.example.com',
   AWS_REGION: 'eu-central-1',
   AWS_ACCESS_KEY_ID: 'AKIA',

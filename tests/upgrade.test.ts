@@ -143,10 +143,13 @@ describe('bringing a database up to date', () => {
 
   it('takes a right away that the verbs no longer grant, and leaves every other as it was', async () => {
     const may = async (name: string) =>
-      (await rows(`select has_function_privilege('tidegate_edge', '${name}', 'execute') as may`))[0]?.may
+      (await rows(`select has_function_privilege('tidegate_withdrawals', '${name}', 'execute') as may`))[0]
+        ?.may
     expect(await may('ledger.release(uuid, text)')).toBe(true)
     const before = await structure()
-    await checkout.editVerbs('release.sql', (text) => text.replace('tidegate_edge, ', ''))
+    await checkout.editVerbs('release.sql', (text) =>
+      text.replace('to tidegate_withdrawals', 'to tidegate_settle'),
+    )
     await migrate()
     expect(await may('ledger.release(uuid, text)')).toBe(false)
     const after = await structure()
@@ -165,7 +168,7 @@ describe('bringing a database up to date', () => {
     await rm(join(checkout.verbs, 'release.sql'))
     await migrate()
     const granted = await rows(
-      `select has_function_privilege('tidegate_edge', 'ledger.release(uuid, text)', 'execute') as may`,
+      `select has_function_privilege('tidegate_withdrawals', 'ledger.release(uuid, text)', 'execute') as may`,
     )
     expect(granted).toEqual([{ may: false }])
   })

@@ -28,7 +28,7 @@ async function reserved(key?: string): Promise<string> {
   await credit(stage.admin, {
     ...{ account, token, amount: '5', reason: undefined, requestId: 'test', idempotency: undefined },
   })
-  const result = await reserve(stage.edge, {
+  const result = await reserve(stage.withdrawals, {
     ...{ account, recipient: account, token, amount: '2', ttlSeconds: 600, chainId: CHAIN_ID, vault: VAULT },
     idempotency: key === undefined ? undefined : { key, requestHash: 'ab'.repeat(32) },
   })

@@ -43,7 +43,7 @@ async function reap(): Promise<void> {
   try {
     await connection.query('set role tidegate_settle')
     await connection.query(
-      `select ledger.release(id, 'reservation_timeout') from withdrawals where status = 'reserved'`,
+      `select ledger.end_reservations(array(select json_array_elements_text(ledger.stale_reservations(0, 1000))::uuid), '{}')`,
     )
   } finally {
     await connection.end()

@@ -1,4 +1,11 @@
 -- User API keys. The edge makes the key and gives only its SHA-256; nothing here can tell the key again.
+
+-- The account of a live key, by the key's SHA-256. No login reads the hashes themselves.
+create or replace function ledger.account_of_api_key(p_key_hash bytea) returns text
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select k.account from public.api_keys k where k.key_hash = p_key_hash and k.revoked_at is null
+$$;
+
 -- The account's lock comes first and the count is a later statement: raced creates never exceed the limit.
 create or replace function ledger.create_api_key(p_account text, p_label text, p_key_hash bytea, p_live_max integer) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
@@ -31,7 +38,7 @@ begin
   return json_build_object('id', p_id, 'revoked_at', ledger.unix_seconds(v_revoked_at));
 end $$;
 
-revoke all on function ledger.create_api_key(text, text, bytea, integer) from public;
-grant execute on function ledger.create_api_key(text, text, bytea, integer) to tidegate_edge;
-revoke all on function ledger.revoke_api_key(text, uuid) from public;
-grant execute on function ledger.revoke_api_key(text, uuid) to tidegate_edge;
+revoke all on function ledger.account_of_api_key(bytea), ledger.create_api_key(text, text, bytea, integer),
+  ledger.revoke_api_key(text, uuid) from public;
+grant execute on function ledger.account_of_api_key(bytea) to tidegate_reads, tidegate_withdrawals;
+grant execute on function ledger.create_api_key(text, text, bytea, integer), ledger.revoke_api_key(text, uuid) to tidegate_sessions;

@@ -11,11 +11,11 @@ export interface ApiKeyRow {
 
 /** The account of a live user API key, by the key's SHA-256 (hex). */
 export async function accountOfApiKey(db: Database, keyHash: string): Promise<string | undefined> {
-  const rows = await execute<{ account: string }>(
+  const account = await callVerb<string | null>(
     db,
-    sql`select account from public.api_keys where key_hash = decode(${keyHash}, 'hex') and revoked_at is null`,
+    sql`select ledger.account_of_api_key(decode(${keyHash}, 'hex')) as result`,
   )
-  return rows[0]?.account
+  return account ?? undefined
 }
 
 /** The account's live keys, newest first. */

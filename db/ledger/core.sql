@@ -57,4 +57,4 @@ begin
 end $$;
 
 -- What the history reads by (history.ts).
-grant execute on function ledger.time_of(uuid) to tidegate_edge;
+grant execute on function ledger.time_of(uuid) to tidegate_reads;

@@ -169,5 +169,5 @@ end $$;
 
 revoke all on function ledger.refuse_counter(uuid, bigint), ledger.settle_counters(bigint, text, bigint, text, jsonb),
   ledger.accept_counter(text, bigint, text, bigint, text) from public;
-grant execute on function ledger.refuse_counter(uuid, bigint) to tidegate_edge;
+grant execute on function ledger.refuse_counter(uuid, bigint) to tidegate_withdrawals;
 grant execute on function ledger.settle_counters(bigint, text, bigint, text, jsonb) to tidegate_settle;

@@ -69,4 +69,4 @@ begin
 end $$;
 
 -- What the history reads by (history.ts).
-grant execute on function ledger.key_endpoints(), ledger.half_hash(bytea), ledger.key_id(text, text, text) to tidegate_edge;
+grant execute on function ledger.key_endpoints(), ledger.half_hash(bytea), ledger.key_id(text, text, text) to tidegate_reads;

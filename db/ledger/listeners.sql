@@ -47,4 +47,4 @@ begin
 end $$;
 
 revoke all on function ledger.listen(text) from public;
-grant execute on function ledger.listen(text) to tidegate_edge;
+grant execute on function ledger.listen(text) to tidegate_reads;

@@ -11,10 +11,10 @@ declare
   v_wanted text[];
   v_setting text;
 begin
-  for v_role, v_wanted in values
-    ('tidegate_edge', array['statement_timeout=3s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']),
-    ('tidegate_admin', array['statement_timeout=3s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']),
-    ('tidegate_settle', array['statement_timeout=20s', 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s'])
+  for v_role, v_wanted in
+    select 'tidegate_' || job, array['statement_timeout=' || statement, 'lock_timeout=2s', 'idle_in_transaction_session_timeout=5s']
+    from (values ('reads', '3s'), ('sessions', '3s'), ('transfers', '3s'), ('withdrawals', '3s'), ('signed', '3s'), ('admin', '3s'),
+      ('public', '3s'), ('settle', '20s')) as logins(job, statement)
   loop
     continue when (select count(*) = 1 and bool_and(setdatabase = 0 and setconfig = v_wanted)
       from pg_db_role_setting where setrole = v_role::regrole);

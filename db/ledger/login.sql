@@ -1,3 +1,9 @@
+-- The nonce that an account's next login must sign. Writes nothing.
+create or replace function ledger.next_login_nonce(p_account text) returns bigint
+language sql stable security definer set search_path = pg_catalog, pg_temp as $$
+  select coalesce((select n.next_nonce from public.login_nonces n where n.account = p_account), 0)
+$$;
+
 -- Uses up a login nonce: the check and the step are one statement, so of two replays one wins. Answers the generation that the
 -- new token belongs to; null: somebody was first.
 create or replace function ledger.sign_in(p_account text, p_nonce bigint) returns integer
@@ -15,5 +21,5 @@ begin
   return coalesce((select c.generation from public.session_cutoffs c where c.account = p_account), 0);
 end $$;
 
-revoke all on function ledger.sign_in(text, bigint) from public;
-grant execute on function ledger.sign_in(text, bigint) to tidegate_edge;
+revoke all on function ledger.next_login_nonce(text), ledger.sign_in(text, bigint) from public;
+grant execute on function ledger.next_login_nonce(text), ledger.sign_in(text, bigint) to tidegate_sessions;

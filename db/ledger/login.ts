@@ -1,13 +1,9 @@
 import { sql } from 'drizzle-orm'
-import { callVerb, execute, type Database } from '../client.ts'
+import { callVerb, type Database } from '../client.ts'
 
 /** The nonce an account's next login must sign. Reading it writes nothing. */
 export async function nextLoginNonce(db: Database, account: string): Promise<number> {
-  const rows = await execute<{ nonce: string }>(
-    db,
-    sql`select next_nonce as nonce from public.login_nonces where account = ${account}`,
-  )
-  return Number(rows[0]?.nonce ?? 0)
+  return Number(await callVerb<string>(db, sql`select ledger.next_login_nonce(${account}) as result`))
 }
 
 /** Uses the nonce up and answers the generation of the new session; undefined when another login was first. */

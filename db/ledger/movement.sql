@@ -215,4 +215,4 @@ language sql stable as $$
 $$;
 
 -- What the history reads by (history.ts).
-grant execute on function ledger.movement_kinds(), ledger.taker_id(uuid), ledger.entries_of(ledger.movements) to tidegate_edge;
+grant execute on function ledger.movement_kinds(), ledger.taker_id(uuid), ledger.entries_of(ledger.movements) to tidegate_reads;

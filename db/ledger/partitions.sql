@@ -31,5 +31,5 @@ begin
 end $$;
 
 revoke all on function ledger.first_id(timestamptz), ledger.ensure_partitions(integer) from public;
-grant execute on function ledger.first_id(timestamptz) to tidegate_edge;
+grant execute on function ledger.first_id(timestamptz) to tidegate_reads;
 grant execute on function ledger.ensure_partitions(integer) to tidegate_settle;

@@ -26,4 +26,4 @@ begin
 end $$;
 
 revoke all on function ledger.release(uuid, text) from public;
-grant execute on function ledger.release(uuid, text) to tidegate_edge, tidegate_settle;
+grant execute on function ledger.release(uuid, text) to tidegate_withdrawals;

@@ -122,4 +122,4 @@ begin
 end $$;
 
 revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) from public;
-grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) to tidegate_edge;
+grant execute on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) to tidegate_withdrawals;

@@ -51,5 +51,6 @@ end $$;
 
 revoke all on function ledger.require_session(text, bigint, integer, bytea),
   ledger.sign_out(text, bigint, integer, bytea, bigint, boolean, integer) from public;
-grant execute on function ledger.require_session(text, bigint, integer, bytea),
-  ledger.sign_out(text, bigint, integer, bytea, bigint, boolean, integer) to tidegate_edge;
+grant execute on function ledger.require_session(text, bigint, integer, bytea)
+  to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals;
+grant execute on function ledger.sign_out(text, bigint, integer, bytea, bigint, boolean, integer) to tidegate_sessions;

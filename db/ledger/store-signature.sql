@@ -67,4 +67,4 @@ begin
 end $$;
 
 revoke all on function ledger.store_signature(uuid, text, bigint, uuid[], uuid[]) from public;
-grant execute on function ledger.store_signature(uuid, text, bigint, uuid[], uuid[]) to tidegate_edge;
+grant execute on function ledger.store_signature(uuid, text, bigint, uuid[], uuid[]) to tidegate_withdrawals;

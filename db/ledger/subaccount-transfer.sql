@@ -56,4 +56,4 @@ begin
 end $$;
 
 revoke all on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) from public;
-grant execute on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_edge;
+grant execute on function ledger.transfer_in_family(text, text, text, text, text, numeric, text, bytea, bigint) to tidegate_signed;

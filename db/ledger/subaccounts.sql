@@ -62,5 +62,5 @@ end $$;
 
 revoke all on function ledger.create_subaccount(text, text, integer) from public;
 revoke all on function ledger.list_subaccounts(text, text) from public;
-grant execute on function ledger.create_subaccount(text, text, integer) to tidegate_edge;
-grant execute on function ledger.list_subaccounts(text, text) to tidegate_edge;
+grant execute on function ledger.create_subaccount(text, text, integer) to tidegate_signed;
+grant execute on function ledger.list_subaccounts(text, text) to tidegate_signed;

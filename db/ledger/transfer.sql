@@ -68,4 +68,4 @@ begin
 end $$;
 
 revoke all on function ledger.transfer(text, text, text, numeric, text, bytea) from public;
-grant execute on function ledger.transfer(text, text, text, numeric, text, bytea) to tidegate_edge;
+grant execute on function ledger.transfer(text, text, text, numeric, text, bytea) to tidegate_transfers;

@@ -44,4 +44,4 @@ end $$;
 revoke all on function ledger.report_vault_differs(bigint, text, bigint, jsonb), ledger.report_no_vault(bigint, text, bigint, boolean),
   ledger.report_vault(uuid, jsonb) from public;
 grant execute on function ledger.report_vault_differs(bigint, text, bigint, jsonb), ledger.report_no_vault(bigint, text, bigint, boolean) to tidegate_settle;
-grant execute on function ledger.report_vault(uuid, jsonb) to tidegate_edge;
+grant execute on function ledger.report_vault(uuid, jsonb) to tidegate_withdrawals;

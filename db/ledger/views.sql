@@ -57,4 +57,4 @@ create or replace view public.spot_deposits as
   from public.deposits d;
 
 -- What the history reads by (history.ts).
-grant execute on function ledger.system_account("char"), ledger.wallet_name("char") to tidegate_edge;
+grant execute on function ledger.system_account("char"), ledger.wallet_name("char") to tidegate_reads;

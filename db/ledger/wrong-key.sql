@@ -13,4 +13,4 @@ begin
 end $$;
 
 revoke all on function ledger.report_wrong_key(uuid) from public;
-grant execute on function ledger.report_wrong_key(uuid) to tidegate_edge;
+grant execute on function ledger.report_wrong_key(uuid) to tidegate_withdrawals;

@@ -1,13 +1,14 @@
 -- Why: the functions' logins may call verbs and read, never write; history is append-only. The verbs themselves are in
 -- db/ledger/*.sql, which `npm run migrate` applies after the numbered migrations.
 
--- Logins of the functions. Without a password nobody can use them: `npm run migrate -- --roles` sets one.
+-- A login for each job of the functions (db/logins.ts). Without a password nobody can use it: `npm run migrate -- --logins` sets one.
 -- Roles belong to the cluster, so another database of it may have made them already.
 do $$
 declare
   v_role text;
 begin
-  foreach v_role in array array['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] loop
+  foreach v_role in array array['tidegate_reads', 'tidegate_sessions', 'tidegate_transfers', 'tidegate_withdrawals',
+      'tidegate_signed', 'tidegate_admin', 'tidegate_settle', 'tidegate_public'] loop
     begin
       execute format('create role %I login nosuperuser nocreatedb nocreaterole noreplication', v_role);
     exception when duplicate_object or unique_violation then
@@ -184,18 +185,44 @@ end $$;
 --> statement-breakpoint
 revoke all on all functions in schema ledger from public;
 --> statement-breakpoint
-grant usage on schema ledger to tidegate_edge, tidegate_admin, tidegate_settle;
+grant usage on schema ledger to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals, tidegate_signed, tidegate_admin, tidegate_settle;
 --> statement-breakpoint
-grant usage on schema public to tidegate_edge, tidegate_admin, tidegate_settle;
+grant usage on schema public to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals, tidegate_signed, tidegate_admin, tidegate_settle, tidegate_public;
 --> statement-breakpoint
-grant select on public.tokens, ledger.accounts, ledger.balances, ledger.movements, ledger.idempotency_keys, public.withdrawals, public.withdrawal_nonces, public.deposits, public.switches, public.login_nonces, public.api_keys,
-  public.subaccounts, public.agent_wallets to tidegate_edge;
+-- What the reads in db/ledger/*.ts show or look by, column for column. A signature is for `withdrawals` alone; the hash of an API key,
+-- a login's nonce and the digest of a signed message are for verbs alone.
+grant select (symbol, decimals, chain_id, contract, transferable, withdrawable, min_withdraw) on public.tokens
+  to tidegate_public, tidegate_transfers, tidegate_admin;
 --> statement-breakpoint
-grant select on public.tokens to tidegate_admin;
+grant select (symbol, token_no) on public.tokens to tidegate_reads;
 --> statement-breakpoint
-grant select on all tables in schema public to tidegate_settle;
+grant select on ledger.accounts, ledger.balances, ledger.movements to tidegate_reads;
 --> statement-breakpoint
-revoke select on public.api_keys, public.login_nonces, public.signed_messages from tidegate_settle;
+grant select (family_no, key_id, movement_id) on ledger.idempotency_keys to tidegate_reads;
+--> statement-breakpoint
+grant select (subaccount, main_account) on public.subaccounts to tidegate_reads;
+--> statement-breakpoint
+grant select (id, account, token, amount, amount_in_wei, chain_id, tx_hash, log_index, block_number, status, created_at, confirmed_at)
+  on public.deposits to tidegate_reads;
+--> statement-breakpoint
+grant select (id, account, label, created_at, revoked_at) on public.api_keys to tidegate_sessions;
+--> statement-breakpoint
+grant select (id, account, token, amount, amount_in_wei, fee, recipient, chain_id, vault, nonce, status, deadline, signature, tx_hash, block_number,
+  requested_at, confirmed_at) on public.withdrawals to tidegate_withdrawals;
+--> statement-breakpoint
+grant select (account, chain_id, vault, next_on_chain) on public.withdrawal_nonces to tidegate_withdrawals;
+--> statement-breakpoint
+grant select (symbol, contract, chain_id) on public.tokens to tidegate_settle;
+--> statement-breakpoint
+grant select (id, account, chain_id, vault, status, deadline) on public.withdrawals to tidegate_settle;
+--> statement-breakpoint
+grant select (account, chain_id, vault, cleared_at) on public.counter_doubts to tidegate_settle;
+--> statement-breakpoint
+grant select (chain_id, vault, block_number, block_hash, block_timestamp, rescan_from, behind, node_limits) on public.chain_cursors to tidegate_settle;
+--> statement-breakpoint
+grant select (chain_id, tx_hash, block_hash, block_timestamp) on public.chain_logs to tidegate_settle;
+--> statement-breakpoint
+grant select (chain_id, vault, token, checked_at, took_ms) on public.solvency_checks to tidegate_settle;
 --> statement-breakpoint
 -- Which text of each file in db/ledger was applied last.
 create table ledger.verb_files (

@@ -10,13 +10,9 @@ import { spotSnapshot } from '../../db/ledger/balances.ts'
 import { listen } from '../../db/ledger/listeners.ts'
 import { isCutOff } from '../../db/ledger/sessions.ts'
 import { BalanceFeed, type FeedMemory } from './balance-feed.ts'
-import { databaseEnv, parseEnv, sessionEnv } from './env.ts'
-import {
-  DATABASE_TIMEOUT_MS,
-  STREAM_RETRY_MS,
-  STREAM_SIGN_INS_MAX,
-  STREAM_SOCKETS_PER_ACCOUNT_MAX,
-} from './limits.ts'
+import { parseEnv, sessionEnv } from './env.ts'
+import { reads, urlOf } from './ledgers.ts'
+import { STREAM_RETRY_MS, STREAM_SIGN_INS_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './limits.ts'
 import { logFailure } from './log.ts'
 import type { Session } from './session-claims.ts'
 import type { Ended } from './stream-client.ts'
@@ -47,7 +43,7 @@ interface Conduct {
   turn: Promise<boolean>
 }
 
-const env = z.object({ ...databaseEnv, ...sessionEnv })
+const env = z.object({ ...reads.env, ...sessionEnv })
 
 export class AccountStream {
   /** Only of sockets that were used since the object woke; the rest is in the attachments. */
@@ -133,7 +129,7 @@ export class AccountStream {
     // First its session, then the look whether that has ended: whoever ends it meanwhile finds it here.
     this.#keep(socket, { session: verdict })
     await this.#wakeAt(verdict.expiresAt * 1000)
-    const end = await whyEnded(config.DATABASE_URL, verdict)
+    const end = await whyEnded(this.#database(), verdict)
     if (end) closeQuietly(socket, ...end)
     else send(socket, authResult(true, 'signed in'))
     return !end
@@ -275,7 +271,7 @@ export class AccountStream {
   }
 
   #database(): Database {
-    return connect(parseEnv(env, this.bindings).DATABASE_URL, DATABASE_TIMEOUT_MS)
+    return connect(urlOf(reads, parseEnv(env, this.bindings)), reads.timeoutMs)
   }
 
   #keep(socket: WebSocket, change: Partial<Attachment>): void {

@@ -2,9 +2,10 @@
  * What an endpoint is: one object that holds its whole contract (path, caller, schemas, errors) beside its handler. The
  * router (app.ts), the OpenAPI document and the shared attack tests all read this object.
  */
-import type * as z from 'zod/mini'
+import * as z from 'zod/mini'
 import type { Database } from '../../db/client.ts'
 import type { ErrorCode } from './errors.ts'
+import type { Ledger } from './ledgers.ts'
 import type { Session } from './session-claims.ts'
 import type { SignedErrorId } from './signed-envelope.ts'
 
@@ -70,8 +71,10 @@ export interface EndpointDefinition<
   description?: string
   tag: string
   access: Access
+  /** Its variables; that of `ledger` is added. */
   env: E
-  databaseUrl?: (env: z.output<E>) => string
+  /** As whom it comes to the ledger; without one it does not. */
+  ledger?: Ledger
   /** What the caller of an `admin` endpoint must hold; undefined means closed. Read here, so that no other bundle names it. */
   adminKey?: (env: z.output<E>) => string | undefined
   body?: B
@@ -124,7 +127,11 @@ export function defineEndpoint<
   Q extends Schema | undefined = undefined,
   P extends Schema | undefined = undefined,
 >(definition: EndpointDefinition<E, B, Q, P>): Endpoint {
-  return definition
+  const endpoint: Endpoint = definition
+  const { env, ledger } = endpoint
+  return ledger
+    ? { ...endpoint, env: z.object({ ...(env as z.ZodMiniObject).shape, ...ledger.env }) }
+    : endpoint
 }
 
 export const fullPath = (endpoint: Endpoint): string => (endpoint.atRoot ? '' : '/api/v1') + endpoint.path

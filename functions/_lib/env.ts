@@ -4,6 +4,7 @@
  */
 import * as z from 'zod/mini'
 import { OwnError } from '../../db/errors.ts'
+import type { Job } from '../../db/logins.ts'
 import {
   KMS_TIMEOUT_MS_DEFAULT,
   RESERVATION_TTL_SECONDS_DEFAULT,
@@ -81,12 +82,13 @@ const KEY_FORM = '32 to 512 characters of hex, base64 or base64url, as from `ope
 const URL_FORM = 'an https: URL without user and password'
 
 // Whole schemas, so that their arguments are plain values: a call among them would keep a variable in every bundle.
+const loginText = (job: Job) => `Connection string of the login \`tidegate_${job}\` (Neon: the pooled one)`
 /* @__NO_SIDE_EFFECTS__ */
-const database = (description: string) =>
-  described(connectionString(), description, { secret: true, form: CONNECTION_FORM })
+export const database = (job: Job) =>
+  described(connectionString(), loginText(job), { secret: true, form: CONNECTION_FORM })
 /* @__NO_SIDE_EFFECTS__ */
-const optionalDatabase = (description: string) =>
-  described(orUnset(connectionString()), description, { secret: true, form: CONNECTION_FORM })
+export const optionalDatabase = (job: Job) =>
+  described(orUnset(connectionString()), loginText(job), { secret: true, form: CONNECTION_FORM })
 /* @__NO_SIDE_EFFECTS__ */
 const formedText = (form: Form, description: string, extra: Extra) =>
   described(formed(form), description, extra)
@@ -123,10 +125,6 @@ export const commonEnv = {
   RATE_LIMITS: withDefault('on', '`off` lifts the rate limits, for load tests; anything else leaves them on'),
 }
 
-export const databaseEnv = {
-  DATABASE_URL: database('Connection string of the login `tidegate_edge` (Neon: the pooled one)'),
-}
-
 export const sessionEnv = {
   JWT_SECRET: optionalKey(
     'HS256 key of our own tokens, at least 32 characters. One of JWT_SECRET and JWT_PRIVATE_KEY must be set',
@@ -153,7 +151,6 @@ export const sessionEnv = {
 export const adminEnv = {
   TESTNET_ONLY: onlyTrue('The faucet exists only where this is exactly `true`'),
   ADMIN_API_KEY: optionalKey('Key of `/admin/*`; unset means closed'),
-  ADMIN_DATABASE_URL: optionalDatabase('Connection string of the login `tidegate_admin`'),
 }
 
 /** The chain side that login and withdrawals share. */
@@ -246,7 +243,6 @@ const finality = (description: string) =>
 
 /** What only settle has. */
 export const settleEnv = {
-  SETTLE_DATABASE_URL: database('Connection string of the login `tidegate_settle`'),
   FINALITY: finality(
     'Which blocks count: `finalized`, those the node calls final; a number, those so many blocks below the head, for chains that have no final blocks (0 only with TESTNET_ONLY=true)',
   ),

@@ -14,7 +14,7 @@ import { rememberEnded } from './ended-sessions.ts'
 import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts'
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS, type Repeat } from './errors.ts'
-import { DATABASE_TIMEOUT_MS } from './limits.ts'
+import { urlOf } from './ledgers.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
 import { identified } from './request-id.ts'
@@ -103,8 +103,9 @@ async function answer(
   const db = () => {
     const existing = c.get('db')
     if (existing) return existing
-    if (!endpoint.databaseUrl) throw new OwnError(`${functionName} declares no database`)
-    const opened = connect(endpoint.databaseUrl(env), DATABASE_TIMEOUT_MS)
+    const { ledger } = endpoint
+    if (!ledger) throw new OwnError(`${functionName} declares no ledger`)
+    const opened = connect(urlOf(ledger, env), ledger.timeoutMs)
     opened.session = c.get('session')
     c.set('db', opened)
     return opened

@@ -16,7 +16,6 @@ import type { Block } from './chain-answers.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from './chain-fault.ts'
 import { chainEnv, reservationEnv, rpcEnv, settleEnv, vaultEnv } from './env.ts'
 import {
-  SETTLE_DATABASE_TIMEOUT_MS,
   SETTLE_RPC_TIMEOUT_MS,
   SETTLE_EVENTS_BATCH,
   SETTLE_PUSHES_MAX,
@@ -24,6 +23,7 @@ import {
   SETTLE_REQUESTS_RESERVED,
 } from './limits.ts'
 import type { Witness } from './ledger-witness.ts'
+import { settle as settleLedger, urlOf } from './ledgers.ts'
 import { logFailure } from './log.ts'
 import { connectNodes, type Nodes } from './nodes.ts'
 import { settleDoubts } from './settle-counters.ts'
@@ -37,7 +37,7 @@ import { followOthers, TURN_REQUESTS } from './settle-vaults.ts'
 import { endStale, markWithWitness } from './settle-witness.ts'
 
 export const settleSchema = z
-  .object({ ...settleEnv, ...chainEnv, ...vaultEnv, ...rpcEnv, ...reservationEnv })
+  .object({ ...settleLedger.env, ...settleEnv, ...chainEnv, ...vaultEnv, ...rpcEnv, ...reservationEnv })
   // To trust the head is to credit what the next block may undo.
   .check(z.refine((env) => env.FINALITY !== 0 || env.TESTNET_ONLY, { path: ['FINALITY'] }))
 export type SettleEnv = z.output<typeof settleSchema>
@@ -194,7 +194,7 @@ function begin(env: SettleEnv, witness: Witness | undefined): Run {
     ...{ logs: 0, confirmed: 0, deposited: 0, expired: 0, released: 0, quarantined: 0, alerts: 0 },
     ...{ final_block: null, cursor: null, vault_signer: null, subrequests: 0, rpc_requests: 0, ms: 0 },
   }
-  const db = connect(env.SETTLE_DATABASE_URL, SETTLE_DATABASE_TIMEOUT_MS)
+  const db = connect(urlOf(settleLedger, env), settleLedger.timeoutMs)
   const spent = { requests: 0 }
   const mayAsk = () => roomFor(run) > 0
   const nodes = connectNodes(env, { timeoutMs: SETTLE_RPC_TIMEOUT_MS, spent, mayAsk })

@@ -3,12 +3,11 @@ import * as z from 'zod/mini'
 import type { SignedCaller } from '../../db/ledger/signed.ts'
 import { parseAccount } from './accounts.ts'
 import type { Call } from './endpoint.ts'
-import { commonEnv, databaseEnv } from './env.ts'
+import { commonEnv } from './env.ts'
+import { signed } from './ledgers.ts'
 import { accountOut, field, signatureParts } from './schemas.ts'
 import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
 import { type Refusal, type SignedOperation, type Verified, verifySignedBody } from './signed-message.ts'
-
-const env = z.object({ ...commonEnv, ...databaseEnv })
 
 /** Keys of the reference's examples: those of the seeds 32×0x01, 32×0x02 and 32×0x03. */
 export const EXAMPLE = {
@@ -22,8 +21,8 @@ export const EXAMPLE = {
 export const signedFamily = {
   method: 'POST' as const,
   access: 'signature' as const,
-  env,
-  databaseUrl: (config: z.output<typeof env>) => config.DATABASE_URL,
+  env: z.object(commonEnv),
+  ledger: signed,
   renderError: renderSignedError,
   errors: {},
   internal: 'internal error' as const,

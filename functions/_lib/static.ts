@@ -11,8 +11,8 @@ const connect: Parts['connect'] = () => {
 }
 
 export function serveStatic(functionName: string, ...endpoints: Endpoint[]): Worker {
-  const needy = endpoints.find(({ access, databaseUrl }) => access !== 'none' || databaseUrl)
-  if (needy) throw new OwnError(`${fullPath(needy)} needs serve(): it has callers or a database`)
+  const needy = endpoints.find(({ access, ledger }) => access !== 'none' || ledger)
+  if (needy) throw new OwnError(`${fullPath(needy)} needs serve(): it has callers or a ledger`)
   return {
     fetch: routes([{ functionName, endpoints }], { identify: nobody, connect }).fetch,
     functionName,

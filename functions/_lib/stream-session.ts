@@ -1,10 +1,9 @@
 /** Tokens that come to a socket which is signed in already. */
-import { connect } from '../../db/client.ts'
+import type { Database } from '../../db/client.ts'
 import { LedgerRefusal } from '../../db/errors.ts'
 import { ping } from '../../db/ledger/health.ts'
 import { ApiError } from './errors.ts'
 import type { Keep } from './issuer-keys.ts'
-import { DATABASE_TIMEOUT_MS } from './limits.ts'
 import { logFailure } from './log.ts'
 import type { Session } from './session-claims.ts'
 import { readSession, type SessionEnv } from './session.ts'
@@ -30,11 +29,11 @@ export async function verifiedAgain(
 
 /** How to close the socket of a session that was signed out, or that nobody can say it of; undefined when it goes on. */
 export async function whyEnded(
-  databaseUrl: string,
+  db: Database,
   session: Session,
 ): Promise<[code: number, reason: string] | undefined> {
   try {
-    await ping({ ...connect(databaseUrl, DATABASE_TIMEOUT_MS), session })
+    await ping({ ...db, session })
     return undefined
   } catch (error) {
     if (error instanceof LedgerRefusal) return [CLOSE.sessionEnded, 'signed out']

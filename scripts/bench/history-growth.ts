@@ -118,7 +118,7 @@ async function fill(
         stepSeconds: STEP_SECONDS,
       })
     await settleDown(owner)
-    const db = connect(`postgresql://tidegate_edge:${PASSWORD}@127.0.0.1:${proxyPort}/${database}`, 4_000)
+    const db = connect(`postgresql://tidegate_reads:${PASSWORD}@127.0.0.1:${proxyPort}/${database}`, 4_000)
     const places: Place[] = []
     for (const size of sizes) {
       const account = accountOf(size)

@@ -9,7 +9,7 @@ import { accounts, balances, movements, tokens } from '../../db/schema.ts'
 import { newMovementId } from './new-id.ts'
 
 interface Env {
-  DATABASE_URL: string
+  OWNER_DATABASE_URL: string
   WS_PROXY: string
 }
 interface Move {
@@ -28,7 +28,7 @@ const TOKEN = 'USDT'
 export default {
   async fetch(request: Request, env: Env): Promise<Response> {
     neonConfig.wsProxy = env.WS_PROXY
-    const pool = new Pool({ connectionString: env.DATABASE_URL, max: 1 })
+    const pool = new Pool({ connectionString: env.OWNER_DATABASE_URL, max: 1 })
     try {
       return Response.json(await move(pool, (await request.json()) as Move))
     } finally {

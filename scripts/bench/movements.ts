@@ -1,7 +1,9 @@
 /** Many movements at once, written as ledger.post would have, in a database of their own. */
 import pg from 'pg'
+import { eachJob } from '../../db/logins.ts'
+import { setPasswords } from '../../db/operate/logins.ts'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
-import { putTokens, setRolePasswords } from '../stack/database.ts'
+import { putTokens } from '../stack/database.ts'
 import type { LocalPostgres } from '../stack/postgres.ts'
 
 export const PASSWORD = 'benchmark'
@@ -31,11 +33,10 @@ export async function newDatabase(postgres: LocalPostgres, name: string): Promis
   await postgres.createDatabase(name)
   const ownerUrl = postgres.ownerUrl(name)
   await migrateDatabase(ownerUrl)
-  await setRolePasswords(ownerUrl, {
-    tidegate_edge: PASSWORD,
-    tidegate_admin: PASSWORD,
-    tidegate_settle: PASSWORD,
-  })
+  await setPasswords(
+    ownerUrl,
+    eachJob(() => PASSWORD),
+  )
   await putTokens(ownerUrl, [USDT, { ...USDT, symbol: 'DF', decimals: 18 }])
   const owner = new pg.Client({ connectionString: ownerUrl })
   await owner.connect()

@@ -3,7 +3,8 @@ import * as z from 'zod/mini'
 import { ping } from '../../db/ledger/health.ts'
 import { serve } from '../../functions/_lib/app.ts'
 import { defineEndpoint } from '../../functions/_lib/endpoint.ts'
-import { commonEnv, databaseEnv, sessionEnv } from '../../functions/_lib/env.ts'
+import { commonEnv, sessionEnv } from '../../functions/_lib/env.ts'
+import { transfers } from '../../functions/_lib/ledgers.ts'
 import { amountIn, tokenIn } from '../../functions/_lib/schemas.ts'
 
 export const selectOne = defineEndpoint({
@@ -12,8 +13,8 @@ export const selectOne = defineEndpoint({
   tag: 'Benchmark',
   summary: 'SELECT 1 behind a session and a body',
   access: 'session',
-  env: z.object({ ...commonEnv, ...databaseEnv, ...sessionEnv }),
-  databaseUrl: (env) => env.DATABASE_URL,
+  env: z.object({ ...commonEnv, ...sessionEnv }),
+  ledger: transfers,
   // As spot-transfer.ts has it.
   body: z.strictObject({ token: tokenIn(), direction: z.string(), amount: amountIn() }),
   errors: {},

@@ -82,7 +82,7 @@ export async function transferGrowth(
       name: database,
       vars: {
         ...vars,
-        DATABASE_URL: `postgresql://tidegate_edge:${PASSWORD}@127.0.0.1:${proxyPort}/${database}`,
+        TRANSFERS_DATABASE_URL: `postgresql://tidegate_transfers:${PASSWORD}@127.0.0.1:${proxyPort}/${database}`,
       },
     })),
   })

@@ -25,7 +25,7 @@ export async function workerOf(name: WorkerName, stack: Stack, folder: string): 
   if (name === 'select-one') return { name, file, vars: env }
   const owner = new URL(manifest.databaseUrl)
   owner.port = String(proxy.port)
-  return { name, file, vars: { DATABASE_URL: owner.href, WS_PROXY: proxy.wsProxy } }
+  return { name, file, vars: { OWNER_DATABASE_URL: owner.href, WS_PROXY: proxy.wsProxy } }
 }
 
 /** All functions behind one origin, with these variables. */

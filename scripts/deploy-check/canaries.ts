@@ -5,6 +5,7 @@
 import { randomBytes } from 'node:crypto'
 import { cp, mkdir, readdir, readFile, stat, symlink, writeFile } from 'node:fs/promises'
 import { dirname, join, relative } from 'node:path'
+import { eachJob, loginOf } from '../../db/logins.ts'
 import { EVERY_SECRET } from './secrets.ts'
 import { projectRoot, type LocalSecrets, type Manifest } from '../stack/manifest.ts'
 
@@ -65,12 +66,10 @@ function localFiles(markOf: (secret: string) => string): Record<string, string> 
   const secrets: LocalSecrets = {
     jwtSecret: mark('the local jwtSecret'),
     adminApiKey: mark('the local adminApiKey'),
-    edgePassword: mark('the local edgePassword'),
-    adminPassword: mark('the local adminPassword'),
-    settlePassword: mark('the local settlePassword'),
+    passwords: eachJob((job) => mark(`the local password of ${loginOf(job)}`)),
   }
   const manifest: Pick<Manifest, 'databaseUrl' | 'accounts'> = {
-    databaseUrl: valueOf('DATABASE_URL', markOf('the local owner’s password')),
+    databaseUrl: valueOf('OWNER_DATABASE_URL', markOf('the local owner’s password')),
     accounts: [{ address: '0x00', privateKey: mark('a local account’s key') }],
   }
   return {

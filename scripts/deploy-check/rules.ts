@@ -33,7 +33,16 @@ const ownersOf = (pattern: RegExp) => (name: string) => pattern.test(name)
 const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }[] = [
   { variable: 'ADMIN_API_KEY', mayRead: ownersOf(/^admin-/) },
   { variable: 'ADMIN_DATABASE_URL', mayRead: ownersOf(/^admin-/) },
+  { variable: 'PUBLIC_DATABASE_URL', mayRead: ownersOf(/^(health|wallet-tokens)$/) },
+  {
+    variable: 'READS_DATABASE_URL',
+    mayRead: ownersOf(/^(perp-balances|spot-balances|spot-deposits|spot-transfers|stream)$/),
+  },
+  { variable: 'SESSIONS_DATABASE_URL', mayRead: ownersOf(/^(api-keys|auth|auth-logout)$/) },
   { variable: 'SETTLE_DATABASE_URL', mayRead: ownersOf(/^settle$/) },
+  { variable: 'SIGNED_DATABASE_URL', mayRead: ownersOf(/^(agent|subaccount)-/) },
+  { variable: 'TRANSFERS_DATABASE_URL', mayRead: ownersOf(/^spot-transfer$/) },
+  { variable: 'WITHDRAWALS_DATABASE_URL', mayRead: ownersOf(/^spot-withdraw(-request|als)$/) },
   { variable: 'RPC_URL', mayRead: ownersOf(/^(auth|settle|spot-withdraw-request)$/) },
   { variable: 'AWS_SECRET_ACCESS_KEY', mayRead: ownersOf(/^spot-withdraw-request$/) },
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },

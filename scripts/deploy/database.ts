@@ -1,7 +1,8 @@
 /** The ledger's side of a deployment: what would change in the database, the changes, and whether the books are right. */
+import type { Login } from '../../db/logins.ts'
 import { backDoorsLine } from '../../db/operate/back-doors.ts'
 import { migrateDatabase, pendingMigrations, type Migrated } from '../../db/operate/migrate.ts'
-import { putTokens, staleTokens, type EdgeRole, type TokenSeed } from '../stack/database.ts'
+import { putTokens, staleTokens, type TokenSeed } from '../stack/database.ts'
 import { checkInvariants } from '../stack/invariants.ts'
 import { environmentName, isNamed, nameDatabase } from './environment.ts'
 import { setLogins, staleLogins } from './logins.ts'
@@ -12,7 +13,7 @@ import { readTokenFile } from './token-file.ts'
 export interface DatabasePlan {
   pending: Migrated
   /** Logins whose passwords are not what the deploy key makes them. */
-  stale: EdgeRole[]
+  stale: Login[]
   /** The environment's name, where the database has none or one that is taken over. */
   name: string | undefined
   /** Symbols of tokens whose rows are not what the file says. */

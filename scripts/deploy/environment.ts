@@ -4,8 +4,8 @@
  * money.
  */
 import pg from 'pg'
+import { JOBS, loginOf } from '../../db/logins.ts'
 import { verifiedConnection } from '../../db/operate/connection.ts'
-import { EDGE_ROLES } from '../stack/database.ts'
 import type { Deployment } from './settings.ts'
 
 /** Of a comment that is a name. */
@@ -23,9 +23,7 @@ export async function isNamed(deployment: Deployment): Promise<boolean> {
   return await withOwner(deployment, async (client) => {
     const names = await namesIn(client)
     refuseForeign(names, deployment)
-    return (
-      names.length === 1 + EDGE_ROLES.length && names.every((name) => name === environmentName(deployment))
-    )
+    return names.length === 1 + JOBS.length && names.every((name) => name === environmentName(deployment))
   })
 }
 
@@ -42,8 +40,8 @@ export async function nameDatabase(deployment: Deployment): Promise<void> {
        on conflict (one_row) do update set name = excluded.name, named_at = now() where deployed_environment.name <> excluded.name`,
       [name],
     )
-    for (const role of EDGE_ROLES)
-      await client.query(`comment on role ${role} is ${client.escapeLiteral(COMMENT + name)}`)
+    for (const job of JOBS)
+      await client.query(`comment on role ${loginOf(job)} is ${client.escapeLiteral(COMMENT + name)}`)
     await client.query('commit')
   })
 }
@@ -65,7 +63,7 @@ async function namesIn(client: pg.Client): Promise<string[]> {
     `select substr(comment, length($2) + 1) as name
      from (select shobj_description(oid, 'pg_authid') as comment from pg_catalog.pg_roles where rolname = any($1)) as r
      where starts_with(comment, $2)`,
-    [EDGE_ROLES, COMMENT],
+    [JOBS.map(loginOf), COMMENT],
   )
   const { rows } = await client.query<{ there: boolean }>(
     `select to_regclass('ledger.deployed_environment') is not null as there`,

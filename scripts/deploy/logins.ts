@@ -4,27 +4,28 @@
  */
 import { createHmac } from 'node:crypto'
 import pg from 'pg'
+import { eachJob, JOBS, loginOf, type Job, type Login } from '../../db/logins.ts'
 import { verifiedConnection } from '../../db/operate/connection.ts'
-import { EDGE_ROLES, setRolePasswords, type EdgeRole } from '../stack/database.ts'
-import { LOGIN_OF, type Deployment } from './settings.ts'
+import { setPasswords } from '../../db/operate/logins.ts'
+import { JOB_OF, type Deployment } from './settings.ts'
 
-const unused = EDGE_ROLES.find((role) => !Object.values(LOGIN_OF).includes(role))
-if (unused) throw new Error(`no connection string is for the login ${unused}`)
+const unused = JOBS.find((job) => !Object.values(JOB_OF).includes(job))
+if (unused) throw new Error(`no connection string is for the login ${loginOf(unused)}`)
 
-export const passwordOf = ({ deployKey, environment }: Deployment, role: EdgeRole): string =>
+export const passwordOf = ({ deployKey, environment }: Deployment, job: Job): string =>
   createHmac('sha256', deployKey)
-    .update(`login ${environment ?? ''} ${role}`)
+    .update(`login ${environment ?? ''} ${loginOf(job)}`)
     .digest('hex')
 
 /** Variable → connection string of its login on the pooled host. */
 export function connectionStrings(deployment: Deployment): Map<string, string> {
   const { ownerUrl, settings } = deployment
   return new Map(
-    Object.entries(LOGIN_OF).map(([variable, role]) => {
+    Object.entries(JOB_OF).map(([variable, job]) => {
       const url = new URL(ownerUrl)
       url.host = settings.pooledHost ?? pooledHostOf(url)
-      url.username = role
-      url.password = passwordOf(deployment, role)
+      url.username = loginOf(job)
+      url.password = passwordOf(deployment, job)
       return [variable, url.href]
     }),
   )
@@ -34,22 +35,24 @@ export function connectionStrings(deployment: Deployment): Map<string, string> {
 const pooledHostOf = (url: URL): string => url.host.replace(/^([^.]+)\./, '$1-pooler.')
 
 /** Logins whose passwords are not what they should be, or that are not there yet. */
-export async function staleLogins(deployment: Deployment): Promise<EdgeRole[]> {
-  const stale: EdgeRole[] = []
-  for (const role of EDGE_ROLES) if (!(await canLogIn(deployment, role))) stale.push(role)
+export async function staleLogins(deployment: Deployment): Promise<Login[]> {
+  const stale: Login[] = []
+  for (const job of JOBS) if (!(await canLogIn(deployment, job))) stale.push(loginOf(job))
   return stale
 }
 
 export async function setLogins(deployment: Deployment): Promise<void> {
-  const passwords = EDGE_ROLES.map((role) => [role, passwordOf(deployment, role)] as const)
-  await setRolePasswords(deployment.ownerUrl, Object.fromEntries(passwords) as Record<EdgeRole, string>)
+  await setPasswords(
+    deployment.ownerUrl,
+    eachJob((job) => passwordOf(deployment, job)),
+  )
 }
 
 /** @throws Error where the database does not answer */
-async function canLogIn(deployment: Deployment, role: EdgeRole): Promise<boolean> {
+async function canLogIn(deployment: Deployment, job: Job): Promise<boolean> {
   const url = new URL(deployment.ownerUrl)
-  url.username = role
-  url.password = passwordOf(deployment, role)
+  url.username = loginOf(job)
+  url.password = passwordOf(deployment, job)
   const client = new pg.Client({ connectionString: verifiedConnection(url.href) })
   try {
     await client.connect()

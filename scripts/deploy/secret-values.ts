@@ -1,6 +1,6 @@
 /**
  * Values of secrets: from a file that is not committed, or from the environment as `DEPLOY_<NAME>`. Never from a variable of
- * the plain name: shells carry `AWS_…` and `DATABASE_URL` of other projects.
+ * the plain name: shells carry `AWS_…` and `RPC_URL` of other projects.
  */
 import { execFileSync } from 'node:child_process'
 import { existsSync, statSync } from 'node:fs'

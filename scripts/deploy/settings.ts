@@ -2,8 +2,9 @@
  * `deploy.json`: what a deployment is, for one or more environments, and nothing secret. It is read whole: every mistake in
  * it, in the variables that the functions read and in the secrets is told at once, before anything is touched.
  */
-import type { EdgeRole } from '../stack/database.ts'
 import * as z from 'zod/mini'
+import type { Job } from '../../db/logins.ts'
+import { LEDGERS } from '../../functions/_lib/ledgers.ts'
 import { apiAddress, type Asked } from './asked.ts'
 import { checked, FileProblems, readJson } from './checked-json.ts'
 import { readSecrets, type SecretSource } from './secret-values.ts'
@@ -76,12 +77,10 @@ export interface Deployment {
   takeOver: string | undefined
 }
 
-/** Which login stands behind which connection string. */
-export const LOGIN_OF: Readonly<Record<string, EdgeRole>> = {
-  DATABASE_URL: 'tidegate_edge',
-  ADMIN_DATABASE_URL: 'tidegate_admin',
-  SETTLE_DATABASE_URL: 'tidegate_settle',
-}
+/** Which job's login stands behind which connection string. */
+export const JOB_OF: Readonly<Record<string, Job>> = Object.fromEntries(
+  LEDGERS.map(({ variable, job }) => [variable, job]),
+)
 
 /** What the deploy command itself needs, beside the functions' secrets. */
 const OWN_SECRETS = ['OWNER_DATABASE_URL', 'DEPLOY_KEY', 'CLOUDFLARE_API_TOKEN'] as const
@@ -151,7 +150,7 @@ export function readDeploySettings(file: string, environment: string | undefined
         ]
       : []
   const twice = settings.secrets.filter((name, at) => settings.secrets.indexOf(name) !== at)
-  const derived = settings.secrets.filter((name) => name in LOGIN_OF || OWN_SECRETS.includes(name as never))
+  const derived = settings.secrets.filter((name) => name in JOB_OF || OWN_SECRETS.includes(name as never))
   const problems = [
     ...clash,
     ...twice.map((name) => `secrets: ${name} is in the list twice`),

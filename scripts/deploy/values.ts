@@ -1,7 +1,7 @@
 /** The functions' variables as deploy.json gives them, judged by the schemas of the functions that read them. */
 import * as z from 'zod/mini'
 import type { Declared } from '../deploy-check/declared.ts'
-import { LOGIN_OF, type Deployment, type DeploySettings } from './settings.ts'
+import { JOB_OF, type Deployment, type DeploySettings } from './settings.ts'
 
 const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
@@ -37,7 +37,7 @@ export function valueProblems(
   const values = plainVariables(settings)
   const readsSessions = SESSION_KEYS.some((name) => name in schemas)
   const wrong = Object.entries(schemas).flatMap(([name, schema]) => {
-    if (name in LOGIN_OF) return []
+    if (name in JOB_OF) return []
     const isSecret = secretNames.has(name)
     const value = isSecret ? secrets.get(name) : values[name]
     const result = z.safeParse(schema, value, { error: z.locales.en().localeError })

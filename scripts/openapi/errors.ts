@@ -64,7 +64,7 @@ const ROUTER = {
 }
 
 function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
-  const { access, body, query, params, idempotent, databaseUrl } = endpoint
+  const { access, body, query, params, idempotent, ledger } = endpoint
   return {
     ...(body || query || params
       ? { INVALID_REQUEST: 'malformed, a field is missing, unknown or of a wrong type; `message` names it' }
@@ -95,6 +95,6 @@ function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
         }
       : {}),
     [endpoint.internal]: 'something went wrong here; the log has the rest under the request id',
-    ...(databaseUrl ? { SERVICE_BUSY: 'the database is busy or away; nothing was done, try again' } : {}),
+    ...(ledger ? { SERVICE_BUSY: 'the database is busy or away; nothing was done, try again' } : {}),
   }
 }

@@ -1,9 +1,6 @@
-/** The functions' logins and token rows: what a migrated Postgres needs before a function can use it. */
+/** Token rows, and where coins came from: what a migrated Postgres needs before a function can use it. */
 import pg from 'pg'
 import { verifiedConnection } from '../../db/operate/connection.ts'
-
-export const EDGE_ROLES = ['tidegate_edge', 'tidegate_admin', 'tidegate_settle'] as const
-export type EdgeRole = (typeof EDGE_ROLES)[number]
 
 export interface TokenSeed {
   symbol: string
@@ -23,20 +20,6 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
   } finally {
     await client.end()
   }
-}
-
-/** Gives the edge's logins their passwords. Only plain characters, so that they need no escaping in a connection string. */
-export async function setRolePasswords(
-  databaseUrl: string,
-  passwords: Record<EdgeRole, string>,
-): Promise<void> {
-  await withClient(databaseUrl, async (client) => {
-    for (const role of EDGE_ROLES) {
-      await client.query(`alter role ${role} password ${client.escapeLiteral(passwords[role])}`)
-    }
-    // Whoever had the old password may have changed what the login waits for.
-    await client.query('select ledger.reset_login_settings()')
-  })
 }
 
 /**

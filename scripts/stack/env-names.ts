@@ -1,17 +1,15 @@
 import * as z from 'zod/mini'
-import * as groups from '../../functions/_lib/env.ts'
+import { ENV_GROUPS } from './env-groups.ts'
 
 /** Every variable that some function reads, and whether it is a secret. */
 function functionVariables(): Map<string, { secret: boolean }> {
-  const shapes = Object.values(groups).filter((group) => typeof group === 'object')
   const variables = new Map<string, { secret: boolean }>()
-  for (const [name, schema] of shapes.flatMap((shape) => Object.entries(shape as Shape))) {
+  for (const [name, schema] of ENV_GROUPS.flatMap((group) => Object.entries(group))) {
     const meta = z.globalRegistry.get(schema) as { secret?: true } | undefined
     variables.set(name, { secret: meta?.secret === true || (variables.get(name)?.secret ?? false) })
   }
   return variables
 }
-type Shape = Record<string, z.ZodMiniType>
 
 /** Every variable that some function reads. */
 export const functionEnvNames = (): string[] => [...functionVariables().keys()].sort()

@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { existsSync, readFileSync } from 'node:fs'
 import { rename, writeFile } from 'node:fs/promises'
 import { join } from 'node:path'
+import { eachJob, type Job } from '../../db/logins.ts'
 
 export interface Manifest {
   /** With `/api/v1`. */
@@ -10,10 +11,8 @@ export interface Manifest {
   wsUrl: string
   /** The owner's connection string, straight to Postgres. */
   databaseUrl: string
-  /** What the functions connect with, through the Neon proxy. */
-  edgeDatabaseUrl: string
-  adminDatabaseUrl: string
-  settleDatabaseUrl: string
+  /** What the functions connect with, through the Neon proxy: each job's own. */
+  loginUrls: Record<Job, string>
   neonProxyUrl: string
   adminApiKey: string
   /** What session tokens are signed with. */
@@ -33,9 +32,8 @@ export interface Manifest {
 export interface LocalSecrets {
   jwtSecret: string
   adminApiKey: string
-  edgePassword: string
-  adminPassword: string
-  settlePassword: string
+  /** Of the functions' logins. */
+  passwords: Record<Job, string>
 }
 
 export const projectRoot = join(import.meta.dirname, '../..')
@@ -48,9 +46,7 @@ export async function localSecrets(folder: string): Promise<LocalSecrets> {
   const secrets: LocalSecrets = {
     jwtSecret: random(),
     adminApiKey: random(),
-    edgePassword: random(),
-    adminPassword: random(),
-    settlePassword: random(),
+    passwords: eachJob(random),
   }
   await writePrivate(file, JSON.stringify(secrets, null, 2))
   return secrets

@@ -5,7 +5,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EVERY_SECRET } from '../deploy-check/secrets.ts'
-import { LOGIN_OF } from '../deploy/settings.ts'
+import { JOB_OF } from '../deploy/settings.ts'
 import { plainVariables } from '../deploy/values.ts'
 import { startCloudflare, type CloudflareStandIn } from './cloudflare/stand-in.ts'
 import { projectRoot } from './manifest.ts'
@@ -108,9 +108,7 @@ function settingsOf(
 
 /** Those whose values a person gives; connection strings are made. */
 const functionSecrets = (env: Record<string, string>): Record<string, string> =>
-  Object.fromEntries(
-    Object.entries(env).filter(([name]) => EVERY_SECRET.includes(name) && !(name in LOGIN_OF)),
-  )
+  Object.fromEntries(Object.entries(env).filter(([name]) => EVERY_SECRET.includes(name) && !(name in JOB_OF)))
 
 const secretsOf = (
   { env }: Stack,

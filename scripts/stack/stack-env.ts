@@ -1,4 +1,6 @@
 /** What a stack's parts are called, and told: its manifest, the functions' variables, the tokens. */
+import { eachJob, loginOf, type Job } from '../../db/logins.ts'
+import { LEDGERS } from '../../functions/_lib/ledgers.ts'
 import type { LocalChain } from './chain.ts'
 import type { TokenSeed } from './database.ts'
 import type { LocalKms } from './kms.ts'
@@ -25,16 +27,14 @@ export function manifestOf(
   secrets: LocalSecrets,
   { postgres, proxy, kms, chain }: Omit<Parts, 'rpc' | 'restartChain'>,
 ): Manifest {
-  const viaProxy = (role: string, password: string) =>
-    `postgresql://${role}:${password}@127.0.0.1:${proxy.port}/${DATABASE}`
   const origin = `http://127.0.0.1:${port}`
   return {
     baseUrl: `${origin}/api/v1`,
     wsUrl: `ws://127.0.0.1:${port}/ws`,
     databaseUrl: postgres.ownerUrl(DATABASE),
-    edgeDatabaseUrl: viaProxy('tidegate_edge', secrets.edgePassword),
-    adminDatabaseUrl: viaProxy('tidegate_admin', secrets.adminPassword),
-    settleDatabaseUrl: viaProxy('tidegate_settle', secrets.settlePassword),
+    loginUrls: eachJob(
+      (job) => `postgresql://${loginOf(job)}:${secrets.passwords[job]}@127.0.0.1:${proxy.port}/${DATABASE}`,
+    ),
     neonProxyUrl: `http://127.0.0.1:${proxy.port}`,
     adminApiKey: secrets.adminApiKey,
     sessionKeys: { JWT_SECRET: secrets.jwtSecret },
@@ -59,6 +59,10 @@ export function keysOf(env: Record<string, string>): Pick<Manifest, 'adminApiKey
   }
 }
 
+/** The functions' connection strings by their variables. */
+export const urlsByVariable = (urlOf: (job: Job) => string): Record<string, string> =>
+  Object.fromEntries(LEDGERS.map(({ variable, job }) => [variable, urlOf(job)]))
+
 /** Variables of all functions, as the README's configuration table lists them. */
 export function localEnv(
   manifest: Manifest,
@@ -67,9 +71,7 @@ export function localEnv(
   rpc: RpcProxy,
 ): Record<string, string> {
   return {
-    DATABASE_URL: manifest.edgeDatabaseUrl,
-    ADMIN_DATABASE_URL: manifest.adminDatabaseUrl,
-    SETTLE_DATABASE_URL: manifest.settleDatabaseUrl,
+    ...urlsByVariable((job) => manifest.loginUrls[job]),
     JWT_SECRET: secrets.jwtSecret,
     ADMIN_API_KEY: secrets.adminApiKey,
     TESTNET_ONLY: 'true',

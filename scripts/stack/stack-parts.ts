@@ -2,9 +2,10 @@
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
 import { toUnits } from '../../functions/_lib/amount.ts'
+import { setPasswords } from '../../db/operate/logins.ts'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
 import { startChain } from './chain.ts'
-import { explainReserve, putTokens, setRolePasswords } from './database.ts'
+import { explainReserve, putTokens } from './database.ts'
 import { VAULT_RESERVE } from './deploy.ts'
 import { startKms } from './kms.ts'
 import { localSecrets, type LocalSecrets, type Manifest } from './manifest.ts'
@@ -82,11 +83,7 @@ async function startLedger(
       await postgres.createDatabase(DATABASE)
       const ownerUrl = postgres.ownerUrl(DATABASE)
       const applied = await migrated(ownerUrl, folder)
-      await setRolePasswords(ownerUrl, {
-        tidegate_edge: secrets.edgePassword,
-        tidegate_admin: secrets.adminPassword,
-        tidegate_settle: secrets.settlePassword,
-      })
+      await setPasswords(ownerUrl, secrets.passwords)
       return applied
     },
     ({ migrations, verbs }) =>

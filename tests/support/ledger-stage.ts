@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { expect } from 'vitest'
 import { connect, type Database, type Push } from '../../db/client.ts'
+import { eachJob, type Job } from '../../db/logins.ts'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import type { LedgerModel, ModelToken } from './ledger-model.ts'
@@ -41,10 +42,8 @@ export const TOKENS: readonly ModelToken[] = [
   },
 ]
 
-export interface LedgerStage {
-  edge: Database
-  admin: Database
-  settle: Database
+/** The ledger as the login of each job reaches it, and as its owner does. */
+export interface LedgerStage extends Record<Job, Database> {
   owner: pg.Pool
   /** What is wrong with the ledger as a whole, by the names of the invariants. */
   violations(): Promise<string[]>
@@ -90,9 +89,7 @@ export async function ledgerStage(manifest: Manifest): Promise<LedgerStage> {
       textOf(token.minWithdraw),
     ])
   return {
-    edge: connect(inside(manifest.edgeDatabaseUrl), 30_000),
-    admin: connect(inside(manifest.adminDatabaseUrl), 30_000),
-    settle: connect(inside(manifest.settleDatabaseUrl), 30_000),
+    ...eachJob((job) => connect(inside(manifest.loginUrls[job]), 30_000)),
     owner,
     violations: invariantsOf(inside(manifest.databaseUrl)),
     differences: async (model, accounts) => {

@@ -97,9 +97,9 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
     case 'transfer':
       return {
         text,
-        database: ({ edge }) =>
+        database: ({ transfers }) =>
           heard(async () => {
-            const { answer, ...rest } = await transfer(edge, { ...shared, direction: step.direction })
+            const { answer, ...rest } = await transfer(transfers, { ...shared, direction: step.direction })
             return {
               ...rest,
               perp: answer.perp_balance_after,
@@ -124,9 +124,9 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
       }
       return {
         text,
-        database: ({ edge }) =>
+        database: ({ signed }) =>
           heard(async () => {
-            const { answer, pushes } = await subaccountTransfer(edge, input)
+            const { answer, pushes } = await subaccountTransfer(signed, input)
             return { pushes, id: answer.transfer_id }
           }),
         model: () => model.subaccountTransfer(owner, to, step.wallet, step.token, sum, digest, given?.key),
@@ -142,9 +142,9 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
       }
       return {
         text,
-        database: ({ edge }) =>
+        database: ({ withdrawals }) =>
           heard(async () => {
-            const result = await reserve(edge, { ...input, ttlSeconds: step.ttl })
+            const result = await reserve(withdrawals, { ...input, ttlSeconds: step.ttl })
             const made = result.outcome === 'reserved' ? result.reservation : undefined
             const deadline = made?.deadline ?? 0
             return {
@@ -189,8 +189,8 @@ function withdrawalAct(
   if (step.verb === 'release')
     return {
       text,
-      database: ({ edge }) =>
-        heard(async () => ({ ...(await release(edge, target.id, 'signer_unavailable')) })),
+      database: ({ withdrawals }) =>
+        heard(async () => ({ ...(await release(withdrawals, target.id, 'signer_unavailable')) })),
       model: () => model.release(target),
       effects: cameBack,
     }
@@ -198,17 +198,18 @@ function withdrawalAct(
   if (step.verb === 'refuseCounter')
     return {
       text,
-      database: ({ edge }) => heard(async () => ({ ...(await refuseCounter(edge, target.id, counter())) })),
+      database: ({ withdrawals }) =>
+        heard(async () => ({ ...(await refuseCounter(withdrawals, target.id, counter())) })),
       model: () => model.refuseCounter(target, counter()),
       effects: cameBack,
     }
   const signature = `0x${step.signature.repeat(65)}`
   return {
     text,
-    database: ({ edge }) =>
+    database: ({ withdrawals }) =>
       heard(async () => {
         model.kept.set(target.id, signature)
-        const { outcome, pushes } = await storeSignature(edge, target.id, signature, counter())
+        const { outcome, pushes } = await storeSignature(withdrawals, target.id, signature, counter())
         if (outcome === 'signed') run.signatureLeft?.(target)
         return { outcome, pushes, released: outcome === 'behind' && pushes.length > 0 }
       }),

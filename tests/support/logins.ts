@@ -1,17 +1,12 @@
 /** The functions' own logins, straight to Postgres past the proxy: what somebody could do who stole a connection string. */
 import pg from 'pg'
 import { afterAll, beforeAll } from 'vitest'
-import { EDGE_ROLES, type EdgeRole } from '../../scripts/stack/database.ts'
+import { JOBS, type Job } from '../../db/logins.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 
-/** A connection as this login. Its caller ends it. */
-export async function loginAs(manifest: Manifest, role: EdgeRole): Promise<pg.Client> {
-  const urlOf: Record<EdgeRole, string> = {
-    tidegate_edge: manifest.edgeDatabaseUrl,
-    tidegate_admin: manifest.adminDatabaseUrl,
-    tidegate_settle: manifest.settleDatabaseUrl,
-  }
-  const url = new URL(urlOf[role])
+/** A connection as the login of this job. Its caller ends it. */
+export async function loginAs(manifest: Manifest, job: Job): Promise<pg.Client> {
+  const url = new URL(manifest.loginUrls[job])
   url.port = new URL(manifest.databaseUrl).port
   const client = new pg.Client({ connectionString: url.toString() })
   await client.connect()
@@ -26,13 +21,13 @@ export const outcomeOf = async (client: pg.Client, text: string): Promise<string
   )
 
 /** One connection of each login, for the tests of a file. */
-export function everyLogin(manifest: Manifest): Record<EdgeRole, pg.Client> {
-  const logins = {} as Record<EdgeRole, pg.Client>
+export function everyLogin(manifest: Manifest): Record<Job, pg.Client> {
+  const logins = {} as Record<Job, pg.Client>
   beforeAll(async () => {
-    for (const role of EDGE_ROLES) logins[role] = await loginAs(manifest, role)
+    for (const job of JOBS) logins[job] = await loginAs(manifest, job)
   })
   afterAll(async () => {
-    for (const role of EDGE_ROLES) await logins[role].end()
+    for (const job of JOBS) await logins[job].end()
   })
   return logins
 }

@@ -45,8 +45,8 @@ export async function settleStage() {
   const df = stack.chain.tokens.DF.address
   const signer = privateKeyToAccount(generatePrivateKey())
   const owner = privateKeyToAccount(stack.chain.owner.privateKey)
-  const edge = connect(manifest.edgeDatabaseUrl, 10_000)
-  const admin = connect(manifest.adminDatabaseUrl, 10_000)
+  const withdrawals = connect(manifest.loginUrls.withdrawals, 10_000)
+  const admin = connect(manifest.loginUrls.admin, 10_000)
 
   const ownerCall = async (data: Hex, to: Address = vault) =>
     await succeed(chain, await chain.sendTransaction({ account: owner, to, data, gas: 300_000n }))
@@ -94,7 +94,7 @@ export async function settleStage() {
 
   /** Frozen, nonce and deadline fixed, nothing signed. The deadline is `ttl` seconds after the chain's time. */
   const reserved = async (id: string, amount = '10', ttl = 600) => {
-    const result = await reserve(edge, {
+    const result = await reserve(withdrawals, {
       account: id,
       token: 'DF',
       amount,
@@ -118,7 +118,7 @@ export async function settleStage() {
     const wei = BigInt(row.amount_in_wei)
     const signature = await authorize(holder.wallet.address, df, wei, row.nonce, row.deadline)
     const counter = await counterOf(holder.wallet.address)
-    const stored = await storeSignature(edge, row.id, signature, counter)
+    const stored = await storeSignature(withdrawals, row.id, signature, counter)
     if (stored.outcome !== 'signed') throw new Error(stored.outcome)
     return { ...row, wallet: holder.wallet, contract: df, wei, signature }
   }
@@ -205,7 +205,7 @@ export async function settleStage() {
     df,
     signer,
     owner,
-    edge,
+    withdrawals,
     ownerCall,
     deployVault,
     run,

@@ -87,7 +87,7 @@ export async function connectionsOfFunctions(client: Client): Promise<{ all: num
   const rows = await client.sql<{ all: number; busy: number }>(
     `select count(distinct a.pid)::int as all,
        count(distinct a.pid) filter (where a.xact_start is not null or l.pid is not null)::int as busy
-     from pg_stat_activity a left join pg_locks l on l.pid = a.pid where a.usename = 'tidegate_edge'`,
+     from pg_stat_activity a left join pg_locks l on l.pid = a.pid where a.usename like 'tidegate\\_%'`,
   )
   return rows[0]!
 }

@@ -27,7 +27,7 @@ export const stream: Area = {
     },
     {
       file: 'functions/_lib/account-stream.ts',
-      from: '    const end = await whyEnded(config.DATABASE_URL, verdict)\n',
+      from: '    const end = await whyEnded(this.#database(), verdict)\n',
       to: '    const end = undefined as [number, string] | undefined\n    await Promise.resolve(whyEnded)\n',
       why: 'a session that was signed out opens a socket',
       tests: ['tests/stream-object.test.ts'],

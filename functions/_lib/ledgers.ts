@@ -1,0 +1,64 @@
+/**
+ * The logins at the ledger, a value for each job: an endpoint says `ledger: transfers` and has with it the variable, the
+ * login and the time limit. What each login may do stands at the end of its verbs' files and in db/migrations/0002_rules.sql.
+ */
+import type * as z from 'zod/mini'
+import type { Job } from '../../db/logins.ts'
+import { database, optionalDatabase, required } from './env.ts'
+import { DATABASE_TIMEOUT_MS, SETTLE_DATABASE_TIMEOUT_MS } from './limits.ts'
+
+export interface Ledger<V extends string = string, T extends string | undefined = string | undefined> {
+  readonly job: Job
+  /** Where the connection string stands. */
+  readonly variable: V
+  /** That variable, for the schema of whoever reads it. */
+  readonly env: Record<V, z.ZodMiniType<T>>
+  /** How long one call may take. */
+  readonly timeoutMs: number
+}
+
+// For the bundler, as in env.ts: a bundle names the one variable that it reads.
+/* @__NO_SIDE_EFFECTS__ */
+const ledger = <V extends string>(job: Job, variable: V): Ledger<V, string> => ({
+  job,
+  variable,
+  env: { [variable]: database(job) } as unknown as Ledger<V, string>['env'],
+  timeoutMs: job === 'settle' ? SETTLE_DATABASE_TIMEOUT_MS : DATABASE_TIMEOUT_MS,
+})
+
+/** Balances, histories, and what the stream needs. */
+export const reads = /* @__PURE__ */ ledger('reads', 'READS_DATABASE_URL')
+/** Signing in and out, and API keys. */
+export const sessions = /* @__PURE__ */ ledger('sessions', 'SESSIONS_DATABASE_URL')
+/** Between an account's own wallets. */
+export const transfers = /* @__PURE__ */ ledger('transfers', 'TRANSFERS_DATABASE_URL')
+/** Requests of withdrawals and what became of them: the only ones that see signatures. */
+export const withdrawals = /* @__PURE__ */ ledger('withdrawals', 'WITHDRAWALS_DATABASE_URL')
+/** What wallets sign: subaccounts and agents. */
+export const signed = /* @__PURE__ */ ledger('signed', 'SIGNED_DATABASE_URL')
+/** What anybody may know: `public` is a reserved word. */
+export const publicReads = /* @__PURE__ */ ledger('public', 'PUBLIC_DATABASE_URL')
+/** The cron function. */
+export const settle = /* @__PURE__ */ ledger('settle', 'SETTLE_DATABASE_URL')
+/** The faucet, which is closed where this is unset. */
+export const admin: Ledger<'ADMIN_DATABASE_URL'> = {
+  job: 'admin',
+  variable: 'ADMIN_DATABASE_URL',
+  env: { ADMIN_DATABASE_URL: /* @__PURE__ */ optionalDatabase('admin') },
+  timeoutMs: DATABASE_TIMEOUT_MS,
+}
+
+export const LEDGERS: readonly Ledger[] = [
+  reads,
+  sessions,
+  transfers,
+  withdrawals,
+  signed,
+  publicReads,
+  settle,
+  admin,
+]
+
+/** The connection string in variables that were read by a schema. @throws EnvironmentError where it is left out */
+export const urlOf = ({ variable }: Ledger, env: object): string =>
+  required((env as Record<string, string | undefined>)[variable], variable)
