@@ -26,10 +26,10 @@ const functionNamed = (name: string) => ({
   config: {
     name: `tidegate-${name}`,
     main: join(projectRoot, `functions/${name}.ts`),
-    secrets: { required: ['SESSIONS_DATABASE_URL'] },
+    secrets: { required: ['TRANSFERS_DATABASE_URL'] },
     ratelimits: [],
   },
-  secrets: ['SESSIONS_DATABASE_URL'],
+  secrets: ['TRANSFERS_DATABASE_URL'],
   rates: [],
 })
 const faults = (name: string, change: object) => functionFaults({ ...functionNamed(name), ...change })
@@ -55,20 +55,19 @@ describe('a function that may be deployed', () => {
       faults(name, { text: `x(e=>e.${variable})` }).some((fault) => fault.includes('not its business'))
     expect(reads('spot-transfer', 'ADMIN_API_KEY')).toBe(true)
     expect(reads('admin-credit', 'ADMIN_API_KEY')).toBe(false)
-    for (const [variable, owner] of [
-      ['ADMIN_DATABASE_URL', 'admin-credit'],
-      ['PUBLIC_DATABASE_URL', 'health'],
-      ['READS_DATABASE_URL', 'stream'],
-      ['SESSIONS_DATABASE_URL', 'auth'],
-      ['SETTLE_DATABASE_URL', 'settle'],
-      ['SIGNED_DATABASE_URL', 'subaccount-transfer'],
-      ['TRANSFERS_DATABASE_URL', 'spot-transfer'],
-      ['WITHDRAWALS_DATABASE_URL', 'spot-withdrawals'],
-    ] as const) {
-      expect([variable, reads(owner, variable)]).toEqual([variable, false])
-      for (const other of ['admin-credit', 'health', 'stream', 'auth', 'settle', 'subaccount-transfer', 'spot-transfers', 'spot-withdrawals']) // prettier-ignore
-        expect([variable, other, reads(other, variable)]).toEqual([variable, other, other !== owner && !(other === 'spot-transfers' && owner === 'stream')]) // prettier-ignore
+    const owners = {
+      ADMIN_DATABASE_URL: 'admin-credit',
+      PUBLIC_DATABASE_URL: 'health',
+      READS_DATABASE_URL: 'spot-transfers',
+      SESSIONS_DATABASE_URL: 'auth',
+      SETTLE_DATABASE_URL: 'settle',
+      SIGNED_DATABASE_URL: 'subaccount-spot-transfer',
+      TRANSFERS_DATABASE_URL: 'spot-transfer',
+      WITHDRAWALS_DATABASE_URL: 'spot-withdrawals',
     }
+    for (const [variable, owner] of Object.entries(owners))
+      for (const name of Object.values(owners))
+        expect([variable, name, reads(name, variable)]).toEqual([variable, name, name !== owner])
     expect(reads('settle', 'AWS_SECRET_ACCESS_KEY')).toBe(true)
     expect(reads('auth', 'KMS_KEY_ID')).toBe(true)
     // Nodes are asked by whom a contract's signature, a withdrawal or the chain's logs concern.
@@ -80,7 +79,7 @@ describe('a function that may be deployed', () => {
 
   it('names no secret that is not declared for it, in whatever way', () => {
     for (const text of ['e.RPC_URL', '"set RPC_URL to a node"', 'RPC_URL']) {
-      expect(foreignSecrets(text, ['SESSIONS_DATABASE_URL'])).toEqual(['RPC_URL'])
+      expect(foreignSecrets(text, ['TRANSFERS_DATABASE_URL'])).toEqual(['RPC_URL'])
       expect(foreignSecrets(text, ['RPC_URL'])).toEqual([])
       expect(faults('spot-transfer', { text })).toContainEqual(
         expect.stringContaining('names the secret RPC_URL'),
@@ -317,8 +316,8 @@ describe('a bundle as wrangler makes it', () => {
     const made = { text: honest.text, gzipBytes: honest.gzipBytes }
     const { config } = functionNamed('spot-transfer')
     const declared = {
-      secrets: ['JWT_PRIVATE_KEY', 'JWT_SECRET', 'SESSIONS_DATABASE_URL'],
-      config: { ...config, secrets: { required: ['SESSIONS_DATABASE_URL'] } },
+      secrets: ['JWT_PRIVATE_KEY', 'JWT_SECRET', 'TRANSFERS_DATABASE_URL'],
+      config: { ...config, secrets: { required: ['TRANSFERS_DATABASE_URL'] } },
     }
     expect(faults('spot-transfer', { ...made, ...declared })).toEqual([])
     expect(faults('spot-transfer', made)).toEqual([
