@@ -155,7 +155,7 @@ describe('a database that is down', () => {
     const reads = [
       { match: 'balances', send: async () => await client.call('/spot/balances', { token }) },
       { match: 'withdrawals', send: async () => await client.call('/spot/withdrawals', { token }) },
-      { match: 'login_nonces', send: async () => await client.call(`/auth/nonce/${account}`) },
+      { match: 'next_login_nonce', send: async () => await client.call(`/auth/nonce/${account}`) },
       { match: 'list_subaccounts', send: list },
     ]
     for (const { match, send } of reads) {

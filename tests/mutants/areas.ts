@@ -9,6 +9,7 @@ import { amounts } from './lists/amounts.ts'
 import { defaults } from './lists/defaults.ts'
 import { http } from './lists/http.ts'
 import { limits } from './lists/limits.ts'
+import { logins } from './lists/logins.ts'
 import { outcome } from './lists/outcome.ts'
 import { sessions } from './lists/sessions.ts'
 import { settle } from './lists/settle.ts'
@@ -23,6 +24,7 @@ export const AREAS: Area[] = [
   defaults,
   http,
   limits,
+  logins,
   outcome,
   sessions,
   settle,
