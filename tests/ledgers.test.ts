@@ -7,6 +7,7 @@ import spotBalances from '../functions/spot-balances.ts'
 import { createApp } from '../functions/_lib/app.ts'
 import { LEDGERS } from '../functions/_lib/ledgers.ts'
 import { issueSession } from '../functions/_lib/session.ts'
+import { JOB_OF } from '../scripts/deploy/settings.ts'
 import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 import { allEndpoints } from './support/endpoints.ts'
 
@@ -49,7 +50,7 @@ test('every endpoint comes to the ledger as its own job, and one that needs no l
 test('each job has one variable, which names it, and no two have the same', () => {
   expect(LEDGERS.map(({ job }) => job).sort()).toEqual([...JOBS].sort())
   for (const { job, variable, env } of LEDGERS) {
-    expect([job, variable]).toEqual([job, `${job.toUpperCase()}_DATABASE_URL`])
+    expect([variable, JOB_OF[variable]]).toEqual([`${job.toUpperCase()}_DATABASE_URL`, job])
     expect(Object.keys(env)).toEqual([variable])
   }
 })

@@ -3,8 +3,7 @@
  * it, in the variables that the functions read and in the secrets is told at once, before anything is touched.
  */
 import * as z from 'zod/mini'
-import type { Job } from '../../db/logins.ts'
-import { LEDGERS } from '../../functions/_lib/ledgers.ts'
+import { JOBS, type Job } from '../../db/logins.ts'
 import { apiAddress, type Asked } from './asked.ts'
 import { checked, FileProblems, readJson } from './checked-json.ts'
 import { readSecrets, type SecretSource } from './secret-values.ts'
@@ -77,9 +76,9 @@ export interface Deployment {
   takeOver: string | undefined
 }
 
-/** Which job's login stands behind which connection string. */
+/** Which job's login stands behind which connection string: as functions/_lib/ledgers.ts has it, which is not loaded so early. */
 export const JOB_OF: Readonly<Record<string, Job>> = Object.fromEntries(
-  LEDGERS.map(({ variable, job }) => [variable, job]),
+  JOBS.map((job) => [`${job.toUpperCase()}_DATABASE_URL`, job]),
 )
 
 /** What the deploy command itself needs, beside the functions' secrets. */
