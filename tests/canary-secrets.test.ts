@@ -3,6 +3,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { JOBS, loginOf } from '../db/logins.ts'
 import { issueSession } from '../functions/_lib/session.ts'
 import { plantCanaries, searchFolder } from '../scripts/deploy-check/canaries.ts'
 import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
@@ -179,7 +180,10 @@ describe('a build on a machine that has secrets in its environment and its files
     const { faults } = await searchFolder(join(folder, 'made'), marks)
     const inFiles = (pattern: RegExp) =>
       faults.flatMap((line) => (pattern.test(line) ? [line.replace(/^.* of /, '')] : [])).sort()
-    expect(inFiles(/^rogue\/rogue\.js:/)).toEqual(['ADMIN_API_KEY', 'the local password of tidegate_reads'])
+    expect(inFiles(/^rogue\/rogue\.js:/)).toEqual([
+      'ADMIN_API_KEY',
+      ...JOBS.map((job) => `the local login ${loginOf(job)}`).sort(),
+    ])
     expect(inFiles(/^rogue\/rogue\.js\.map:/)).toEqual(expect.arrayContaining(['ADMIN_API_KEY', 'RPC_URL']))
     expect(inFiles(/^rogue\/[0-9a-f]+-\.dev\.vars:/)).toEqual(EVERY_SECRET)
     expect(inFiles(/^output\/.*\.log:/)).toEqual(['READS_DATABASE_URL'])

@@ -66,7 +66,10 @@ test('one Worker for several jobs calls the ledger with each job’s own connect
   const session = { JWT_SECRET, JWT_TTL_SECONDS: 600 }
   const account = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
   const { token } = await issueSession(session, account, Math.floor(Date.now() / 1000))
-  const env = { ...urlsByVariable((job) => `postgresql://${loginOf(job)}:p@db.example.com/d`), JWT_SECRET }
+  const env = {
+    ...urlsByVariable((job) => `postgresql://${loginOf(job)}:p@db.example.com/d`),
+    ...{ JWT_SECRET, RATE_LIMITS: 'off' },
+  }
   const context = { waitUntil: () => undefined, passThroughOnException: () => undefined } as never
   const app = createApp([apiKeys, health, spotBalances])
   const headers = { Authorization: `Bearer ${token}` }

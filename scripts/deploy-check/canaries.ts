@@ -66,7 +66,7 @@ function localFiles(markOf: (secret: string) => string): Record<string, string> 
   const secrets: LocalSecrets = {
     jwtSecret: mark('the local jwtSecret'),
     adminApiKey: mark('the local adminApiKey'),
-    passwords: eachJob((job) => mark(`the local password of ${loginOf(job)}`)),
+    passwords: eachJob((job) => mark(`the local login ${loginOf(job)}`)),
   }
   const manifest: Pick<Manifest, 'databaseUrl' | 'accounts'> = {
     databaseUrl: valueOf('OWNER_DATABASE_URL', markOf('the local owner’s password')),
