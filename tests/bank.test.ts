@@ -1,10 +1,13 @@
 import pg from 'pg'
 import { describe, expect, it } from 'vitest'
 import { clientOf } from './support/client.ts'
+import { until } from './support/until.ts'
 
 const api = clientOf()
 const CLIENTS = 64
 const MOVES = 12
+/** How many moves a reader lets pass between two looks: as many looks as there is work, on whatever machine. */
+const MOVES_A_LOOK = 6
 
 /** All money of a token in one snapshot: what balances hold, and what system accounts gave or took for it. */
 const TOTALS = `
@@ -19,6 +22,7 @@ describe('readers who sum everything while 64 clients move money', () => {
     const accounts = await Promise.all(
       Array.from({ length: 8 }, async () => await api.newAccount({ USDT: '1000', DF: '1000' })),
     )
+    let moved = 0
     let over = false
     const client = async (index: number) => {
       const { account, token } = accounts[index % accounts.length]!
@@ -33,13 +37,15 @@ describe('readers who sum everything while 64 clients move money', () => {
             direction: kind % 2 ? 'spot_to_perp' : 'perp_to_spot',
             amount: '0.25',
           })
+        moved += 1
       }
     }
     const seen = new Set<string>()
     const reader = async () => {
       const connection = new pg.Client({ connectionString: api.manifest.databaseUrl })
       await connection.connect()
-      while (!over) {
+      for (let next = 0; !over; next = moved + MOVES_A_LOOK) {
+        await until(() => over || moved >= next, 'more moves')
         await connection.query('begin isolation level repeatable read read only')
         const { rows } = await connection.query(TOTALS)
         await connection.query('commit')
