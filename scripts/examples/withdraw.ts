@@ -24,7 +24,7 @@ import {
   type TypedDataDefinition,
 } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
-import { createClient, type Operations } from './client.ts'
+import { createClient, repeated, type Operations } from './client.ts'
 
 const vaultAbi = parseAbi([
   'function deposit(address token, uint256 amount)',
@@ -56,7 +56,9 @@ async function run({ origin, key, rpc, amount, symbol }: Given): Promise<void> {
   // The key makes a repeat safe: where no answer comes, the same call again gets the same signature.
   const body = { token: symbol, amount }
   const idempotencyKey = randomUUID()
-  const { id, nonce } = await me.call('POST /api/v1/spot/withdraw/request', { body, idempotencyKey })
+  const { id, nonce } = await repeated(
+    async () => await me.call('POST /api/v1/spot/withdraw/request', { body, idempotencyKey }),
+  )
   console.log(`asked for ${amount} ${symbol}: withdrawal ${id} with nonce ${nonce}`)
   await useSignatures(me, nonce)
   const done = await until('the payment to be final', async () => {
