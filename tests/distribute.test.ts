@@ -208,6 +208,7 @@ describe('the stand-in refuses, as Citus does,', () => {
     ['a column that is none', `set citus.enable_unsafe_triggers to on; select create_distributed_table('ledger.movements', 'family')`, 'does not exist'],
     ['a partitioned table that is everywhere', `set citus.enable_unsafe_triggers to on; select create_reference_table('ledger.movements')`, 'in only supported for hash-distributed'],
     ['functions after a parallel step', `begin; create table t (a bigint); select create_distributed_table('t', 'a'); select create_distributed_function('ledger.time_of(uuid)'); commit`, 'there was a parallel operation'],
+    ['a foreign key to what is everywhere after a parallel step', `create table r (a bigint primary key); create table t (a bigint); select create_reference_table('r'), create_distributed_table('t', 'a'); alter table t add foreign key (a) references r`, 'because there was a parallel operation'],
     ['a function of a table’s rows', `select create_distributed_function('ledger.entries_of(ledger.movements)')`, 'dependency on unsupported object'],
     ['a new trigger that nobody meant', `create table t (a bigint); select create_distributed_table('t', 'a'); create trigger x before update on t for each row execute function ledger.refuse_change()`, 'triggers are not supported'],
     ['a foreign key between families', `create table t (a bigint primary key); create table u (a bigint primary key, b bigint);

@@ -182,6 +182,10 @@ begin
       end if;
     elsif v_made.command_tag = 'ALTER TABLE' and exists (select from pg_dist_partition d where d.logicalrelid = v_made.objid) then
       perform standin_check_keys(v_made.objid::regclass);
+      if exists (select from standin_parallel where xid = pg_current_xact_id()) and exists (select from pg_constraint k
+          join pg_dist_partition d on d.logicalrelid = k.confrelid and d.repmodel = 't' where k.contype = 'f' and k.conrelid = v_made.objid) then
+        raise exception 'cannot modify table "%" because there was a parallel operation on a distributed table', v_made.objid::regclass;
+      end if;
     end if;
   end loop;
 end $$;

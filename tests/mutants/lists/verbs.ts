@@ -300,6 +300,13 @@ export const verbs: Area = {
     },
     {
       file: 'db/operate/distribute.ts',
+      from: "  await client.query(`set local citus.multi_shard_modify_mode to 'sequential'`)\n",
+      to: '',
+      why: 'the tables are spread in parallel, and the next step of the same transaction is refused',
+      tests: ['tests/distribute.test.ts'],
+    },
+    {
+      file: 'db/operate/distribute.ts',
       from: '  const keys = await dropForeignKeys(client)\n',
       to: '  const keys: ForeignKey[] = []\n',
       why: 'withdrawals are drawn into the cluster',
