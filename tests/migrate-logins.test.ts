@@ -1,20 +1,20 @@
 /** `npm run migrate -- --logins` on a Postgres of its own: logins belong to all databases of a server. */
-import { execFile } from 'node:child_process'
 import { mkdtemp, rm } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { promisify } from 'node:util'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { JOBS, loginOf } from '../db/logins.ts'
 import { LEDGERS } from '../functions/_lib/ledgers.ts'
-import { projectRoot } from '../scripts/stack/manifest.ts'
 import { startPostgres, type LocalPostgres } from '../scripts/stack/postgres.ts'
 import { readWranglerConfig, resolvedConfig } from '../scripts/stack/wrangler-config.ts'
+import { runScript, type Said } from './support/script.ts'
 
 const DATABASE = 'ledger'
 let folder: string
 let postgres: LocalPostgres
+/** What the newest run printed. */
+let newest: Map<string, Printed>
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), 'tidegate-logins-'))
@@ -26,16 +26,8 @@ afterAll(async () => {
   await rm(folder, { recursive: true, force: true })
 })
 
-async function migrate(...options: string[]): Promise<{ code: number; out: string; error: string }> {
-  const args = ['--import', 'tsx', 'scripts/migrate.ts', ...options]
-  const env = { ...process.env, OWNER_DATABASE_URL: postgres.ownerUrl(DATABASE) }
-  return await promisify(execFile)(process.execPath, args, { cwd: projectRoot, env }).then(
-    ({ stdout, stderr }) => ({ code: 0, out: stdout, error: stderr }),
-    ({ code, stdout, stderr }: { code: number; stdout: string; stderr: string }) => ({
-      ...{ code, out: stdout, error: stderr },
-    }),
-  )
-}
+const migrate = async (...options: string[]): Promise<Said> =>
+  await runScript(['scripts/migrate.ts', ...options], { OWNER_DATABASE_URL: postgres.ownerUrl(DATABASE) })
 
 /** Who a connection string signs in as; the SQLSTATE where it does not. */
 async function whoIs(url: string): Promise<string> {
@@ -68,6 +60,7 @@ test('the logins are made without passwords, get one each, and say which functio
   const { code, out } = await migrate('--logins')
   expect(code).toBe(0)
   const logins = printed(out)
+  newest = logins
   expect([...logins.keys()].sort()).toEqual(LEDGERS.map(({ variable }) => variable).sort())
   for (const { variable, job } of LEDGERS)
     expect([variable, await whoIs(logins.get(variable)?.url ?? '')]).toEqual([variable, loginOf(job)])
@@ -83,24 +76,23 @@ test('the logins are made without passwords, get one each, and say which functio
 })
 
 test('the next ones take the place of the first, which open nothing any more, with settings that somebody had changed', async () => {
-  const first = printed((await migrate('--logins')).out)
+  const first = newest
   const stolen = new pg.Client({ connectionString: first.get('READS_DATABASE_URL')?.url })
   await stolen.connect()
   await stolen.query('alter role tidegate_reads set statement_timeout = 0')
   await stolen.end()
-  const second = printed((await migrate('--logins')).out)
+  newest = printed((await migrate('--logins')).out)
   for (const { variable } of LEDGERS)
     expect([variable, await whoIs(first.get(variable)?.url ?? '')]).toEqual([variable, '28P01'])
-  const fresh = new pg.Client({ connectionString: second.get('READS_DATABASE_URL')?.url })
+  const fresh = new pg.Client({ connectionString: newest.get('READS_DATABASE_URL')?.url })
   await fresh.connect()
   expect((await fresh.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '3s' }])
   await fresh.end()
 })
 
 test('what it was called before is refused like any other word, and no password changes', async () => {
-  const before = printed((await migrate('--logins')).out)
   const { code, error } = await migrate('--roles')
   expect([code, error]).toEqual([2, expect.stringContaining('--logins')])
   for (const { variable, job } of LEDGERS)
-    expect(await whoIs(before.get(variable)?.url ?? '')).toBe(loginOf(job))
+    expect(await whoIs(newest.get(variable)?.url ?? '')).toBe(loginOf(job))
 })
