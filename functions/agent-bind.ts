@@ -16,7 +16,7 @@ import {
 } from './_lib/signed-call.ts'
 import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
 
-const OPERATION = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMayAct: false } as const
+const OPERATION = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMaySign: false } as const
 
 export const agentBind = defineEndpoint({
   ...signedFamily,

@@ -15,7 +15,7 @@ import {
 } from './_lib/signed-call.ts'
 import { renderReadError, succeeded } from './_lib/signed-envelope.ts'
 
-const OPERATION = { type: 'list_agent_wallets', fields: [], agentMayAct: false } as const
+const OPERATION = { type: 'list_agent_wallets', fields: [], agentMaySign: false } as const
 
 export const agentList = defineEndpoint({
   ...signedFamily,

@@ -14,7 +14,7 @@ import {
 } from './_lib/signed-call.ts'
 import { succeeded } from './_lib/signed-envelope.ts'
 
-const OPERATION = { type: 'revoke_all_agent_wallets', fields: [], agentMayAct: false } as const
+const OPERATION = { type: 'revoke_all_agent_wallets', fields: [], agentMaySign: false } as const
 
 export const agentRevokeAll = defineEndpoint({
   ...signedFamily,

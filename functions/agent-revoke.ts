@@ -14,7 +14,7 @@ import {
 } from './_lib/signed-call.ts'
 import { succeeded } from './_lib/signed-envelope.ts'
 
-const OPERATION = { type: 'revoke_agent_wallet', fields: ['agent_wallet'], agentMayAct: false } as const
+const OPERATION = { type: 'revoke_agent_wallet', fields: ['agent_wallet'], agentMaySign: false } as const
 
 export const agentRevoke = defineEndpoint({
   ...signedFamily,

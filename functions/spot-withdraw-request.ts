@@ -25,7 +25,7 @@ import {
   uuid,
 } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream-client.ts'
-import { readReleaseNonce } from './_lib/vault-counter.ts'
+import { readVaultCounter } from './_lib/vault-counter.ts'
 import { vaultDomainOf } from './_lib/vault.ts'
 import { authorize } from './_lib/withdrawal.ts'
 
@@ -106,7 +106,7 @@ export const spotWithdrawRequest = defineEndpoint({
       db: call.db,
       signer: signerOf(env),
       domain: vaultDomainOf(env),
-      readCounter: (account: string) => readReleaseNonce(env, account),
+      readCounter: (account: string) => readVaultCounter(env, account),
       addReservation: async (id: string) => await witness.addReservation(id, env.SIGNER_ADDRESS),
       keepSignature: async (id: string, signature: string) => await witness.keepSignature(id, signature),
       addSigned: (id: string) => call.after(witness.addSigned(id).catch((error: unknown) => logFailure('witness', error))), // prettier-ignore

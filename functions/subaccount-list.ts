@@ -15,7 +15,7 @@ import {
 } from './_lib/signed-call.ts'
 import { renderReadError, succeeded } from './_lib/signed-envelope.ts'
 
-const OPERATION = { type: 'list_subaccounts', fields: [], agentMayAct: true } as const
+const OPERATION = { type: 'list_subaccounts', fields: [], agentMaySign: true } as const
 /** Trading fees are not this service's: what clients expect of an account without a tier. */
 const FEES = { fee_level: 0, fee_mode: 'auto' } as const
 

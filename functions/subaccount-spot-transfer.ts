@@ -13,7 +13,7 @@ const OPERATION = {
   type: 'transfer_spot_asset',
   fields: ['to_account', 'symbol', 'amount', 'idempotency_key'],
   optional: ['idempotency_key'],
-  agentMayAct: true,
+  agentMaySign: true,
 } as const
 const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 

@@ -7,7 +7,7 @@ import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } fro
 import { renderPerpError, succeeded } from './_lib/signed-envelope.ts'
 import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
 
-const OPERATION = { type: 'transfer_funds', fields: ['to_account', 'amount'], agentMayAct: true } as const
+const OPERATION = { type: 'transfer_funds', fields: ['to_account', 'amount'], agentMaySign: true } as const
 
 export const subaccountPerpTransfer = defineEndpoint({
   ...signedFamily,

@@ -3,7 +3,7 @@ import { encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseEnv } from '../functions/_lib/env.ts'
 import { chainEnv, rpcEnv, vaultEnv } from '../functions/_lib/env.ts'
-import { readReleaseNonce } from '../functions/_lib/vault-counter.ts'
+import { readVaultCounter } from '../functions/_lib/vault-counter.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import * as z from 'zod/mini'
@@ -42,7 +42,7 @@ const envOf = (vars: Record<string, string> = {}) =>
     RPC_URL: nodes.map(({ url }) => url).join(','),
     ...vars,
   })
-const read = async (vars: Record<string, string> = {}) => await readReleaseNonce(envOf(vars), account)
+const read = async (vars: Record<string, string> = {}) => await readVaultCounter(envOf(vars), account)
 const asked = () => nodes.map((node) => node.counters().httpRequests)
 
 describe('with one node enough', () => {

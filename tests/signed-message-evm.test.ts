@@ -4,7 +4,7 @@ import { type Hex, keccak256, recoverMessageAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, test } from 'vitest'
 import { parsePersonalSignature, recoverPersonalSigner } from '../functions/_lib/personal-sign.ts'
-import { type Refusal, verifySignedBody } from '../functions/_lib/signed-message.ts'
+import { type MessageRefusal, verifySignedBody } from '../functions/_lib/signed-message.ts'
 import {
   BY_MAIN,
   BY_MAIN_IN_ENVELOPE,
@@ -54,7 +54,7 @@ describe('an EVM signature with one change is never accepted:', () => {
   }
   const order = secp256k1.Point.Fn.ORDER.toString(16)
 
-  test.each<[string, (hex: string) => unknown, Refusal['reason']]>([
+  test.each<[string, (hex: string) => unknown, MessageRefusal['reason']]>([
     ['a high s with the other v', highS, 'invalid_signature'],
     ['v 29', (hex) => hex.slice(0, -2) + '1d', 'invalid_signature'],
     ['v 2', (hex) => hex.slice(0, -2) + '02', 'invalid_signature'],

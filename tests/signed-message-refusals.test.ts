@@ -162,7 +162,7 @@ describe('one change to the signed body is never accepted:', () => {
   )
   test('verification failed when no agent may act and one signed', async () => {
     const body = bodyWith({ agent_wallet: AGENT, signature: BY_AGENT })
-    expect(await refusal(body, { ...TRANSFER, agentMayAct: false })).toBe('verification_failed')
+    expect(await refusal(body, { ...TRANSFER, agentMaySign: false })).toBe('verification_failed')
   })
 
   test.each<[string, string]>([

@@ -117,7 +117,7 @@ describe('clients that differ', () => {
   })
 
   test('where agent_wallet is data it is signed, and the account itself must sign', async () => {
-    const bind = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMayAct: false }
+    const bind = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMaySign: false }
     const options = { timestamp: NOW }
     const body = await main.body(bind.type, { agent_wallet: AGENT }, options)
     expect(await verifySignedBody(body, bind, NOW)).toMatchObject({ ok: true, signer: MAIN, viaAgent: false })
@@ -173,7 +173,7 @@ describe('EVM accounts', () => {
         const body = await wallet.body('note', { note }, { ...options, escape })
         const verdict = await verifySignedBody(
           body,
-          { type: 'note', fields: ['note'], agentMayAct: false },
+          { type: 'note', fields: ['note'], agentMaySign: false },
           NOW,
         )
         expect(verdict).toMatchObject({ ok: true, signer: wallet.address.toLowerCase() })
@@ -211,7 +211,7 @@ describe('the digest for replays', () => {
 })
 
 test('any data signed in either form and any envelope verifies, and no changed byte of the signature does', async () => {
-  const operation = { type: 'note', fields: ['a', 'b', 'nested'], agentMayAct: false }
+  const operation = { type: 'note', fields: ['a', 'b', 'nested'], agentMaySign: false }
   const unicode = fc.string({ unit: 'binary' })
   const data = fc.record({
     a: unicode,

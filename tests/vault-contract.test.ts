@@ -86,9 +86,13 @@ describe('the interface is the documented one', () => {
     expect(separator).toBe(v.separatorOf(v.domainOf(stage)))
     const args = [account, token, value, nonce, deadline] as const
     const digest = await stage.client.readContract({ ...contract, functionName: 'hashRelease', args })
-    const typed = { types: v.RELEASE_TYPES, primaryType: 'SpotReleaseFunds', message: release } as const
+    const typed = { types: v.AUTHORIZATION_TYPES, primaryType: 'SpotReleaseFunds', message: release } as const
     expect(digest).toBe(hashTypedData({ ...typed, domain: v.domainOf(stage) }))
-    const struct = hashStruct({ data: release, types: v.RELEASE_TYPES, primaryType: 'SpotReleaseFunds' })
+    const struct = hashStruct({
+      data: release,
+      types: v.AUTHORIZATION_TYPES,
+      primaryType: 'SpotReleaseFunds',
+    })
     expect(digest).toBe(keccak256(`0x1901${separator.slice(2)}${struct.slice(2)}`))
   })
 })

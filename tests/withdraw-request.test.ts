@@ -1,6 +1,6 @@
 import { hashDomain, type Address } from 'viem'
 import { describe, expect, test } from 'vitest'
-import { releaseDigest } from '../functions/_lib/vault.ts'
+import { authorizationDigest } from '../functions/_lib/vault.ts'
 import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { chainClient } from '../scripts/stack/deploy.ts'
 import { clientOf } from './support/client.ts'
@@ -59,7 +59,7 @@ describe('the signature', () => {
     }
     const args = [release.account as Address, DF, 123456789012345678901n, 7n, 1_790_000_000n] as const
     const vault = { address: manifest.vault as Address, abi: vaultAbi }
-    expect(releaseDigest(domain, release)).toBe(
+    expect(authorizationDigest(domain, release)).toBe(
       await chain.readContract({ ...vault, functionName: 'hashRelease', args }),
     )
     expect(await chain.readContract({ ...vault, functionName: 'RELEASE_TYPEHASH' })).toBe(

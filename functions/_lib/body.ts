@@ -1,8 +1,6 @@
 import { ApiError } from './errors.ts'
-import { BODY_BYTES_MAX, BODY_TIMEOUT_MS } from './limits.ts'
+import { BODY_BYTES_MAX, BODY_TIMEOUT_MS, MEDIA_TYPE_LENGTH_MAX } from './limits.ts'
 import { parseStrictJson, StrictJsonError } from './strict-json.ts'
-
-const MEDIA_TYPE_LENGTH_MAX = 128
 
 /**
  * Reads a JSON object from a request, never more than the limit of bytes and never longer than the limit of time.

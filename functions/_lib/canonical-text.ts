@@ -1,12 +1,8 @@
+import { EXPIRY_WINDOW_MS_DEFAULT, SIGNED_DEPTH_MAX } from './limits.ts'
+
 /** A value as `JSON.parse` gives it. */
 export type Json = string | number | boolean | null | readonly Json[] | { readonly [key: string]: Json }
 export type JsonObject = { readonly [key: string]: Json }
-
-/** The window a client means when it names none. */
-export const DEFAULT_EXPIRY_WINDOW_MS = 30_000
-
-// Operation data is flat but for a hardware signature in it (two levels); the rest is slack.
-const DEPTH_MAX = 4
 
 /**
  * The text a wallet signs: keys sorted at every level, no spaces, non-ASCII characters as they are.
@@ -33,7 +29,7 @@ export function canonicalCandidates(
   expiryWindow: number | null | undefined,
 ): [string, ...string[]] {
   const windows =
-    typeof expiryWindow === 'number' ? [expiryWindow] : [undefined, null, DEFAULT_EXPIRY_WINDOW_MS]
+    typeof expiryWindow === 'number' ? [expiryWindow] : [undefined, null, EXPIRY_WINDOW_MS_DEFAULT]
   const raw = windows.map((window) => canonicalText(type, data, timestamp, window))
   const escaped = raw.map(escapeNonAscii).filter((text, at) => text !== raw[at])
   return [...raw, ...escaped] as [string, ...string[]]
@@ -51,7 +47,7 @@ export const escapeNonAscii = (text: string): string =>
  * Whether the value can be written again exactly as it was signed. Numbers outside the safe integers cannot:
  * `1.0`, `1e16` and long digits do not survive `JSON.parse`.
  */
-export function isCanonical(value: unknown, depth = DEPTH_MAX): value is Json {
+export function isCanonical(value: unknown, depth = SIGNED_DEPTH_MAX): value is Json {
   if (typeof value === 'number') return Number.isSafeInteger(value)
   if (typeof value === 'string' || typeof value === 'boolean' || value === null) return true
   if (typeof value !== 'object' || depth === 0) return false

@@ -208,3 +208,30 @@ export const FINALITY_LAG_SECONDS_MAX = 60 * 60
 export const WEBHOOK_TIMEOUT_MS = 3_000
 /** The rest is told in the next minute. */
 export const WEBHOOK_ALERTS_MAX = 4
+
+/** The longest media type that a body may be of is `application/json; charset=utf-8`. */
+export const MEDIA_TYPE_LENGTH_MAX = 128
+/** The longest text of an IPv6 address. */
+export const IP_LENGTH_MAX = 45
+
+/** A UUID, a ULID, a trace's 32 hex digits: none has a longer word, and only short ids mix capitals and small letters. */
+export const REQUEST_ID_WORD_LENGTH_MAX = 32
+export const REQUEST_ID_MIXED_CASE_LENGTH_MAX = 24
+
+/** Of a text that comes into a log: what is behind it says no more. */
+export const LOGGED_LENGTH_MAX = 500
+export const LOGGED_CAUSES_MAX = 6
+export const LOGGED_FRAMES_MAX = 4
+
+/** The window a client means when it names none, and the longest it may name. */
+export const EXPIRY_WINDOW_MS_DEFAULT = 30_000
+export const EXPIRY_WINDOW_MS_MAX = 300_000
+/** How far a client's clock may run ahead of ours. */
+export const CLOCK_AHEAD_MS_MAX = 10_000
+/** Operation data is flat but for a hardware signature in it (two levels); the rest is slack. */
+export const SIGNED_DEPTH_MAX = 4
+
+/** The request came before its payment by the database's clock; the chain's may be that far from it. */
+export const CLOCKS_APART_SECONDS_MAX = 3_600
+/** Blocks a node may be behind what another one has shown before it is worth an alert. */
+export const BEHIND_BLOCKS_MAX = 50

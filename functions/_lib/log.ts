@@ -1,4 +1,5 @@
 import { OwnError } from '../../db/errors.ts'
+import { LOGGED_CAUSES_MAX, LOGGED_FRAMES_MAX, LOGGED_LENGTH_MAX } from './limits.ts'
 
 /** One JSON line a request. Never a token, signature, key, body or connection string. */
 export interface RequestLog {
@@ -27,9 +28,6 @@ interface Cause {
   at?: string[]
 }
 
-const CAUSES_MAX = 6
-const FRAMES_MAX = 4
-const LOGGED_LENGTH_MAX = 500
 const ERROR_NAME = /^[A-Za-z$_]{1,64}$/
 /** A word (`ECONNRESET`) or a SQLSTATE. */
 const ERROR_CODE = /^(?:[A-Z_]{2,64}|[0-9A-Z]{5})$/
@@ -50,7 +48,7 @@ const SAFE_MESSAGES = new Set([
  */
 export function logFailure(requestId: string, error: unknown): void {
   const causes: Cause[] = []
-  for (let cause = error; cause instanceof Error && causes.length < CAUSES_MAX; cause = cause.cause)
+  for (let cause = error; cause instanceof Error && causes.length < LOGGED_CAUSES_MAX; cause = cause.cause)
     causes.push(shown(cause))
   console.error(JSON.stringify({ level: 'error', request_id: requestId, causes }))
 }
@@ -74,7 +72,7 @@ function framesOf({ name, message, stack = '' }: Error): string[] {
   const frames = stack.slice(head.length, head.length + 2_000).split('\n')
   return frames
     .filter((line) => FRAME.test(line))
-    .slice(0, FRAMES_MAX)
+    .slice(0, LOGGED_FRAMES_MAX)
     .map((line) => line.trim())
 }
 

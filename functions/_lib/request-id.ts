@@ -1,10 +1,11 @@
 import type { Context } from 'hono'
-import { REQUEST_ID_LENGTH_MAX } from './limits.ts'
+import {
+  REQUEST_ID_LENGTH_MAX,
+  REQUEST_ID_MIXED_CASE_LENGTH_MAX,
+  REQUEST_ID_WORD_LENGTH_MAX,
+} from './limits.ts'
 
 const PLAIN = /^[\w=-]+$/
-/** A UUID, a ULID, a trace's 32 hex digits: none has a longer word, and only short ids mix capitals and small letters. */
-const WORD_LENGTH_MAX = 32
-const MIXED_CASE_LENGTH_MAX = 24
 
 /**
  * Keeps the caller's `X-Request-Id`, so that both sides' logs speak of one thing; makes one where there is none, or where
@@ -23,6 +24,10 @@ export async function identified(
 
 export function isPlainRequestId(text: string): boolean {
   if (text.length > REQUEST_ID_LENGTH_MAX || !PLAIN.test(text)) return false
-  if (text.split(/[_=-]/).some((word) => word.length > WORD_LENGTH_MAX)) return false
-  return text.length <= MIXED_CASE_LENGTH_MAX || text === text.toLowerCase() || text === text.toUpperCase()
+  if (text.split(/[_=-]/).some((word) => word.length > REQUEST_ID_WORD_LENGTH_MAX)) return false
+  return (
+    text.length <= REQUEST_ID_MIXED_CASE_LENGTH_MAX ||
+    text === text.toLowerCase() ||
+    text === text.toUpperCase()
+  )
 }

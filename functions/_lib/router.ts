@@ -15,15 +15,13 @@ import { fullPath, type Caller, type Endpoint, type Header } from './endpoint.ts
 import { parseEnv } from './env.ts'
 import { ApiError, asApiError, ERROR_STATUS, type Repeat } from './errors.ts'
 import { urlOf } from './ledgers.ts'
+import { IP_LENGTH_MAX } from './limits.ts'
 import { logFailure, loggedPath, logRequest } from './log.ts'
 import { identityOf, RateGate } from './rate-limit.ts'
 import { identified } from './request-id.ts'
 import { renderSignedError, SIGNED_FAMILY } from './signed-envelope.ts'
 import type { Session } from './session-claims.ts'
 import { isStorable } from './storable-text.ts'
-
-/** The longest text of an IPv6 address. */
-const IP_LENGTH_MAX = 45
 
 type Bindings = Record<string, unknown>
 interface Variables {

@@ -3,13 +3,11 @@ import { dueWithdrawals, expire, type DueWithdrawal } from '../../db/ledger/expi
 import { readCursor, requestRescan } from '../../db/ledger/record-logs.ts'
 import type { Block } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
-import { EXPIRE_BATCH } from './limits.ts'
+import { CLOCKS_APART_SECONDS_MAX, EXPIRE_BATCH } from './limits.ts'
 import { keyOf } from './settle-alerts.ts'
 import { rescan } from './settle-logs.ts'
 import { room, settleStored, type Run } from './settle-run.ts'
 
-/** The request came before its payment by the database's clock; the chain's may be that far from it. */
-const CLOCKS_APART_SECONDS_MAX = 3_600
 /** Blocks asked for in one step of a search: 7 steps find one of 200 million. */
 const SEARCH_WIDTH = 16
 

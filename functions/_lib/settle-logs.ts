@@ -12,6 +12,7 @@ import { RangeRefused } from './chain.ts'
 import type { Block, Log } from './chain-answers.ts'
 import { ChainError } from './chain-fault.ts'
 import {
+  BEHIND_BLOCKS_MAX,
   LOG_OVERLAP_BLOCKS,
   LOG_RANGE_BLOCKS_MAX,
   LOG_RANGES_TOGETHER_MAX,
@@ -22,9 +23,6 @@ import { keyOf, raiseOfVault } from './settle-alerts.ts'
 import { finalBlock } from './settle-head.ts'
 import { adoptLimits, keepReading } from './settle-reading.ts'
 import { room, roomFor, type Run } from './settle-run.ts'
-
-/** Blocks a node may be behind what another one has shown before it is worth an alert. */
-const BEHIND_BLOCKS_MAX = 50
 
 /**
  * Stores every log up to the final block and moves the cursor there.

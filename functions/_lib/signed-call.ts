@@ -7,7 +7,12 @@ import { commonEnv } from './env.ts'
 import { signed } from './ledgers.ts'
 import { accountOut, field, signatureParts } from './schemas.ts'
 import { renderSignedError, type SignedErrorId, SignedRefusal } from './signed-envelope.ts'
-import { type Refusal, type SignedOperation, type Verified, verifySignedBody } from './signed-message.ts'
+import {
+  type MessageRefusal,
+  type SignedOperation,
+  type Verified,
+  verifySignedBody,
+} from './signed-message.ts'
 
 /** Keys of the reference's examples: those of the seeds 32×0x01, 32×0x02 and 32×0x03. */
 export const EXAMPLE = {
@@ -118,7 +123,7 @@ const callerOf = (message: Verified): SignedCaller => ({
 })
 
 /** @throws SignedRefusal; a signature that does not match comes with what it was checked against. */
-export function verified(result: Verified | Refusal): Verified {
+export function verified(result: Verified | MessageRefusal): Verified {
   if (result.ok) return result
   if (result.reason !== 'verification_failed') throw new SignedRefusal(result.reason, result.detail)
   throw new SignedRefusal('signature_verification_failed', result.detail, {

@@ -1,27 +1,19 @@
 import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Account, parseAccount } from './accounts.ts'
-import {
-  DEFAULT_EXPIRY_WINDOW_MS,
-  canonicalCandidates,
-  isCanonical,
-  type JsonObject,
-} from './canonical-text.ts'
+import { canonicalCandidates, isCanonical, type JsonObject } from './canonical-text.ts'
 import { decodeKeyText, decodeSignatureText, type StrictPublicKey, verifyStrict } from './ed25519.ts'
+import { CLOCK_AHEAD_MS_MAX, EXPIRY_WINDOW_MS_DEFAULT, EXPIRY_WINDOW_MS_MAX } from './limits.ts'
 import { envelopeLayoutSigned } from './offchain-envelope.ts'
 import { parsePersonalSignature, type PersonalSignature, recoverPersonalSigner } from './personal-sign.ts'
 
-export const EXPIRY_WINDOW_MAX_MS = 300_000
-/** How far a client's clock may run ahead of ours. */
-export const CLOCK_AHEAD_MAX_MS = 10_000
-
-/** What an endpoint knows of its signed message. `agentMayAct` is false where `agent_wallet` is data. */
+/** What an endpoint knows of its signed message. `agentMaySign` is false where `agent_wallet` is data. */
 export type SignedOperation = {
   readonly type: string
   readonly fields: readonly string[]
   /** Those of the fields that may be left out. */
   readonly optional?: readonly string[]
-  readonly agentMayAct: boolean
+  readonly agentMaySign: boolean
 }
 
 /** A message and who is said to have signed it; the values are as the client sent them. */
@@ -37,7 +29,7 @@ export type WalletClaim = {
   readonly nulls?: readonly string[]
 }
 
-export type Refusal =
+export type MessageRefusal =
   | {
       readonly ok: false
       readonly reason: 'invalid_signature' | 'invalid_public_key' | 'invalid_message'
@@ -66,7 +58,7 @@ export type Verified = {
 }
 
 /** How the contract's error text begins for each reason. */
-export const REFUSAL_TEXT: Readonly<Record<Refusal['reason'], string>> = {
+export const REFUSAL_TEXT: Readonly<Record<MessageRefusal['reason'], string>> = {
   invalid_signature: 'Invalid signature',
   invalid_public_key: 'Invalid public key',
   invalid_message: 'Invalid message',
@@ -78,7 +70,7 @@ export const verifySignedBody = async (
   body: Readonly<Record<string, unknown>>,
   operation: SignedOperation,
   nowMs: number,
-): Promise<Verified | Refusal> => await verifyClaim(claimFromBody(body, operation), nowMs)
+): Promise<Verified | MessageRefusal> => await verifyClaim(claimFromBody(body, operation), nowMs)
 
 /** Operation fields absent from the body are absent from the signed data; an optional one that is null equals absent. */
 export function claimFromBody(
@@ -89,7 +81,7 @@ export function claimFromBody(
   const present = operation.fields.filter((field) => Object.hasOwn(body, field) && !nulls.includes(field))
   return {
     account: body['account'],
-    agentWallet: operation.agentMayAct ? body['agent_wallet'] : null,
+    agentWallet: operation.agentMaySign ? body['agent_wallet'] : null,
     signature: body['signature'],
     timestamp: body['timestamp'],
     expiryWindow: body['expiry_window'],
@@ -103,7 +95,7 @@ export function claimFromBody(
  * Says whether the wallet signed the message and the message is still good. Never throws.
  * The order is cheap to dear: the signature's form, the times, the keys, and only then the curve.
  */
-export async function verifyClaim(claim: WalletClaim, nowMs: number): Promise<Verified | Refusal> {
+export async function verifyClaim(claim: WalletClaim, nowMs: number): Promise<Verified | MessageRefusal> {
   const signature = parseSignature(claim.signature)
   if ('problem' in signature) return refuse('invalid_signature', signature.problem)
 
@@ -177,11 +169,11 @@ function checkTimes(timestamp: unknown, expiryWindow: unknown, nowMs: number): T
   if (!isCount(timestamp)) return { problem: 'timestamp must be a whole number of milliseconds' }
   if (isGiven(expiryWindow) && !isCount(expiryWindow))
     return { problem: 'expiry_window must be a whole number of milliseconds' }
-  const window = expiryWindow ?? DEFAULT_EXPIRY_WINDOW_MS
-  if (window > EXPIRY_WINDOW_MAX_MS) return { problem: `expiry_window is over ${EXPIRY_WINDOW_MAX_MS} ms` }
+  const window = expiryWindow ?? EXPIRY_WINDOW_MS_DEFAULT
+  if (window > EXPIRY_WINDOW_MS_MAX) return { problem: `expiry_window is over ${EXPIRY_WINDOW_MS_MAX} ms` }
   const expiresAt = timestamp + window
   if (expiresAt < nowMs) return { problem: `expired ${nowMs - expiresAt} ms ago` }
-  if (timestamp > nowMs + CLOCK_AHEAD_MAX_MS)
+  if (timestamp > nowMs + CLOCK_AHEAD_MS_MAX)
     return { problem: `timestamp is ${timestamp - nowMs} ms in the future` }
   return { timestamp, expiryWindow, expiresAt }
 }
@@ -207,9 +199,9 @@ async function isSignedBy(signature: ParsedSignature, text: string, signer: stri
 const refuse = (
   reason: 'invalid_signature' | 'invalid_public_key' | 'invalid_message',
   detail: string,
-): Refusal => ({ ok: false, reason, detail })
+): MessageRefusal => ({ ok: false, reason, detail })
 
-const mismatch = (canonicalText: string, checkedKey: string): Refusal => ({
+const mismatch = (canonicalText: string, checkedKey: string): MessageRefusal => ({
   ok: false,
   reason: 'verification_failed',
   detail: 'the signature is not over this text by this key',

@@ -1,5 +1,5 @@
 /** The two signatures that make a subaccount: the sub offers itself, the main account confirms by signing the offer. */
-import { type Refusal, type Verified, verifyClaim } from './signed-message.ts'
+import { type MessageRefusal, type Verified, verifyClaim } from './signed-message.ts'
 
 export interface SubaccountPair {
   main_account: string
@@ -11,7 +11,7 @@ export interface SubaccountPair {
 }
 
 /** The sub's consent: type `subaccount_initiate` over `{account: main}`. */
-export const verifyOffer = async (pair: SubaccountPair, nowMs: number): Promise<Verified | Refusal> =>
+export const verifyOffer = async (pair: SubaccountPair, nowMs: number): Promise<Verified | MessageRefusal> =>
   await verifyClaim(
     {
       account: pair.subaccount,
@@ -28,7 +28,10 @@ export const verifyOffer = async (pair: SubaccountPair, nowMs: number): Promise<
  * The main account's consent: type `subaccount_confirm` over `{signature: <the sub's>}`. A hardware signature comes as an
  * object: its `value` is what is signed, and the object as received is taken too.
  */
-export async function verifyConfirmation(pair: SubaccountPair, nowMs: number): Promise<Verified | Refusal> {
+export async function verifyConfirmation(
+  pair: SubaccountPair,
+  nowMs: number,
+): Promise<Verified | MessageRefusal> {
   const verifyOver = async (signature: unknown) =>
     await verifyClaim(
       {

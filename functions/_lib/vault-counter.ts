@@ -27,7 +27,7 @@ export class VaultUnfit extends OwnError {
  *
  * @throws VaultUnfit; ChainError, NodesDisagree without the nodes' addresses, which may carry a key
  */
-export async function readReleaseNonce(
+export async function readVaultCounter(
   env: NodesEnv & VaultNames & { SIGNER_ADDRESS: Address },
   account: string,
 ): Promise<number> {

@@ -25,7 +25,7 @@ export const vaultDomainOf = (env: VaultNames): VaultDomain => ({
 })
 
 /** Mirrors RELEASE_TYPEHASH of the contract, member by member: another order or name is another hash. */
-export const RELEASE_TYPES = {
+export const AUTHORIZATION_TYPES = {
   SpotReleaseFunds: [
     { name: 'account', type: 'address' },
     { name: 'token', type: 'address' },
@@ -36,7 +36,7 @@ export const RELEASE_TYPES = {
 } as const
 
 /** What the vault lets `account` take. */
-export interface Release {
+export interface Authorization {
   account: string
   /** Contract of the token; the zero address is the native coin. */
   contract: string
@@ -47,18 +47,18 @@ export interface Release {
   deadline: number
 }
 
-/** The 32 bytes the signer signs: EIP-712 over the domain and the release. */
-export function releaseDigest(domain: VaultDomain, release: Release): Hex {
+/** The 32 bytes the signer signs: EIP-712 over the domain and what is authorized. */
+export function authorizationDigest(domain: VaultDomain, authorized: Authorization): Hex {
   return hashTypedData({
     domain,
-    types: RELEASE_TYPES,
+    types: AUTHORIZATION_TYPES,
     primaryType: 'SpotReleaseFunds',
     message: {
-      account: release.account as Address,
-      token: release.contract as Address,
-      value: BigInt(release.amount_in_wei),
-      nonce: BigInt(release.nonce),
-      deadline: BigInt(release.deadline),
+      account: authorized.account as Address,
+      token: authorized.contract as Address,
+      value: BigInt(authorized.amount_in_wei),
+      nonce: BigInt(authorized.nonce),
+      deadline: BigInt(authorized.deadline),
     },
   })
 }

@@ -23,7 +23,7 @@ import { SIGNER_RETRY_AFTER_SECONDS } from './limits.ts'
 import { logFailure } from './log.ts'
 import { SignerError, type Signer } from './signer.ts'
 import { VaultUnfit } from './vault-counter.ts'
-import { releaseDigest, type VaultDomain } from './vault.ts'
+import { authorizationDigest, type VaultDomain } from './vault.ts'
 
 export interface Authority {
   db: Database
@@ -55,7 +55,9 @@ export async function authorize(authority: Authority, reservation: Reservation):
   const { id, account } = reservation
   const counted = settled(authority.readCounter(account))
   const witnessed = settled(authority.addReservation(id))
-  const signed = await settled(authority.signer.signDigest(releaseDigest(authority.domain, reservation)))
+  const signed = await settled(
+    authority.signer.signDigest(authorizationDigest(authority.domain, reservation)),
+  )
   if (!('value' in signed)) throw await notSigned(authority, id, signed.cause)
   const kept = settled(authority.keepSignature(id, signed.value))
   const counter = await counted

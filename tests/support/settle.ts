@@ -16,7 +16,7 @@ import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
 import { chainClient, succeed } from '../../scripts/stack/deploy.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
 import { clientOf } from './client.ts'
-import { DOMAIN_NAME, RELEASE_TYPES } from './vault.ts'
+import { DOMAIN_NAME, AUTHORIZATION_TYPES } from './vault.ts'
 import { memoryWitness } from './witness.ts'
 
 export interface SignedRow {
@@ -130,7 +130,7 @@ export async function settleStage() {
   const authorize = async (to: Address, token: Address, value: bigint, nonce: number, deadline: number) =>
     await signer.signTypedData({
       domain: { name: DOMAIN_NAME, version: '1', chainId: manifest.chainId, verifyingContract: vault },
-      types: RELEASE_TYPES,
+      types: AUTHORIZATION_TYPES,
       primaryType: 'SpotReleaseFunds',
       message: { account: to, token, value, nonce: BigInt(nonce), deadline: BigInt(deadline) },
     })

@@ -7,7 +7,7 @@ export const AGENT = 'GyGKxMyg1p9SsHfm15MkNUu1u9TN2JtTspcdmrtGUdse'
 export const TRANSFER = {
   type: 'transfer_spot_asset',
   fields: ['to_account', 'symbol', 'amount', 'idempotency_key'],
-  agentMayAct: true,
+  agentMaySign: true,
 } as const
 export const TRANSFER_DATA = {
   to_account: SUB,

@@ -11,7 +11,7 @@ export const NATIVE: Address = '0x0000000000000000000000000000000000000000'
 export const DOMAIN_NAME = 'ZTDX Spot Vault'
 
 /** What the signer signs, written out here once more: the tests must not share a mistake with the code. */
-export const RELEASE_TYPES = {
+export const AUTHORIZATION_TYPES = {
   SpotReleaseFunds: [
     { name: 'account', type: 'address' },
     { name: 'token', type: 'address' },
@@ -82,7 +82,7 @@ export async function sign(
   by = stage.signer,
   name?: string,
 ): Promise<Hex> {
-  const typed = { types: RELEASE_TYPES, primaryType: 'SpotReleaseFunds', message: release } as const
+  const typed = { types: AUTHORIZATION_TYPES, primaryType: 'SpotReleaseFunds', message: release } as const
   return await by.signTypedData({ ...typed, domain: domainOf(stage, name) })
 }
 

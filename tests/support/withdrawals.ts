@@ -5,7 +5,7 @@ import { vaultAbi } from '../../scripts/stack/contract-abi.ts'
 import { chainClient } from '../../scripts/stack/deploy.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import type { Answer, Client } from './client.ts'
-import { RELEASE_TYPES } from './vault.ts'
+import { AUTHORIZATION_TYPES } from './vault.ts'
 
 export type Account = Awaited<ReturnType<Client['newAccount']>>
 
@@ -59,7 +59,7 @@ export async function signerOfAnswer(
       chainId: answer.chain_id,
       verifyingContract: answer.vault_address,
     },
-    types: RELEASE_TYPES,
+    types: AUTHORIZATION_TYPES,
     primaryType: 'SpotReleaseFunds',
     message: {
       account,

@@ -62,14 +62,14 @@ export const wallets: Area = {
     },
     {
       file: 'functions/_lib/canonical-text.ts',
-      from: '[undefined, null, DEFAULT_EXPIRY_WINDOW_MS]',
-      to: '[undefined, DEFAULT_EXPIRY_WINDOW_MS]',
+      from: '[undefined, null, EXPIRY_WINDOW_MS_DEFAULT]',
+      to: '[undefined, EXPIRY_WINDOW_MS_DEFAULT]',
       why: 'clients that sign `expiry_window: null` are refused',
       tests: ['tests/canonical-text.test.ts', 'tests/signed-message.test.ts'],
     },
     {
       file: 'functions/_lib/canonical-text.ts',
-      from: '[undefined, null, DEFAULT_EXPIRY_WINDOW_MS]',
+      from: '[undefined, null, EXPIRY_WINDOW_MS_DEFAULT]',
       to: '[undefined, null]',
       why: 'clients that sign the default window are refused',
       tests: ['tests/canonical-text.test.ts', 'tests/signed-message.test.ts'],
@@ -107,9 +107,9 @@ export const wallets: Area = {
       tests: ['tests/canonical-text.test.ts'],
     },
     {
-      file: 'functions/_lib/canonical-text.ts',
-      from: 'export const DEFAULT_EXPIRY_WINDOW_MS = 30_000',
-      to: 'export const DEFAULT_EXPIRY_WINDOW_MS = 300_000',
+      file: 'functions/_lib/limits.ts',
+      from: 'export const EXPIRY_WINDOW_MS_DEFAULT = 30_000',
+      to: 'export const EXPIRY_WINDOW_MS_DEFAULT = 300_000',
       why: 'a message without a window is good ten times as long',
       tests: [
         'tests/canonical-text.test.ts',
