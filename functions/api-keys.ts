@@ -8,10 +8,9 @@ import { ApiError } from './_lib/errors.ts'
 import { sha256Hex } from './_lib/idempotency.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { API_KEY_LABEL_LENGTH_MAX, API_KEYS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
-import { documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
+import { UUID, documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const env = z.object({ ...commonEnv, ...sessionEnv })
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 // Letters of any script and spaces, but nothing that is invisible or turns the text around.
 const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]+$/u
 

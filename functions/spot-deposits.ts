@@ -5,7 +5,7 @@ import { defineEndpoint } from './_lib/endpoint.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { reads } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { field, unixSeconds, uuid } from './_lib/schemas.ts'
+import { TOKEN_SYMBOL, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const status = () => z.enum(['confirmed', 'unsupported'])
 
@@ -23,11 +23,7 @@ export const spotDeposits = defineEndpoint({
   query: z.strictObject({
     ...pageQuery,
     status: field(z.optional(status()), 'Only these: `confirmed` or `unsupported`', 'confirmed'),
-    token: field(
-      z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,32}$/))),
-      'Only this token, by its symbol',
-      'DF',
-    ),
+    token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only this token, by its symbol', 'DF'),
   }),
   response: z.array(
     z.object({

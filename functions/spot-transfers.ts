@@ -7,7 +7,16 @@ import { ApiError } from './_lib/errors.ts'
 import { reads } from './_lib/ledgers.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
-import { accountOut, amountOut, documented, field, tokenIn, unixSeconds, uuid } from './_lib/schemas.ts'
+import {
+  TOKEN_SYMBOL,
+  accountOut,
+  amountOut,
+  documented,
+  field,
+  tokenIn,
+  unixSeconds,
+  uuid,
+} from './_lib/schemas.ts'
 
 /** What of a movement's reference its owner may see; anything else a verb notes there stays inside. */
 const SAFE_REFERENCE = ['reason', 'withdrawal_id', 'chain_id', 'tx_hash', 'log_index', 'block_number']
@@ -60,7 +69,7 @@ export const spotTransfers = defineEndpoint({
   ledger: reads,
   query: z.strictObject({
     kind: field(z.optional(z.enum(MOVEMENT_KINDS)), 'Movements of this kind only', 'deposit'),
-    token: field(z.optional(z.string().check(z.regex(/^[A-Za-z0-9._-]{1,32}$/))), 'This token only', 'USDT'),
+    token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'This token only', 'USDT'),
     wallet: field(z.optional(z.enum(['perp', 'spot'])), 'Changes of this wallet only', 'spot'),
     idempotency_key: field(
       z.optional(z.string().check(z.maxLength(IDEMPOTENCY_KEY_LENGTH_MAX), z.regex(/^[\x21-\x7e]+$/))),

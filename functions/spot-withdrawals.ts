@@ -12,6 +12,7 @@ import { ApiError } from './_lib/errors.ts'
 import { withdrawals } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/pages.ts'
 import {
+  UUID,
   accountOut,
   amountOut,
   field,
@@ -23,7 +24,6 @@ import {
 } from './_lib/schemas.ts'
 
 const env = z.object({ ...commonEnv, ...sessionEnv })
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 const status = () => z.enum(WITHDRAWAL_STATUSES)
 const maybe = <S extends z.ZodMiniType>(schema: S, description: string) =>
   field(z.nullable(schema), description, null)

@@ -3,7 +3,7 @@ import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
 import { serveOpen } from './_lib/app.ts'
 import { defineEndpoint } from './_lib/endpoint.ts'
 import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
-import { accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
+import { UUID, accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
 import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
 import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
 import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
@@ -15,8 +15,6 @@ const OPERATION = {
   optional: ['idempotency_key'],
   agentMaySign: true,
 } as const
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
-
 export const subaccountSpotTransfer = defineEndpoint({
   ...signedFamily,
   path: '/account/subaccount/spot_asset/transfer',

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, expect, test } from 'vitest'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { settleStage, type SettleStage, type SignedRow } from './support/settle.ts'
+import { randomFrom } from '../scripts/stack/random.ts'
 
 const ROUNDS = Number(process.env.ROUNDS ?? 4)
 const ROWS_A_ROUND = 64
@@ -10,22 +11,11 @@ beforeAll(async () => {
 })
 afterAll(async () => await s.stop())
 
-/** mulberry32: a failure can be run again with its seed. */
-function seeded(seed: number): () => number {
-  let state = seed
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
-
 test(
   `of ${ROUNDS * ROWS_A_ROUND} withdrawals raced against their expiry, each is paid or returned, never both and never neither`,
   async () => {
     const seed = Date.now() % 1_000_000
-    const random = seeded(seed)
+    const random = randomFrom(seed)
     const all: SignedRow[] = []
     await s.chain.setAutomine(false)
     for (let round = 0; round < ROUNDS; round += 1) {

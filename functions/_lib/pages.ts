@@ -1,9 +1,8 @@
 /** Keyset pagination for the bare-array reads: newest first, the next page in a `Link` header. */
 import * as z from 'zod/mini'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './limits.ts'
-import { documented, field } from './schemas.ts'
+import { UUID, documented, field } from './schemas.ts'
 
-const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/
 // A moment is compared as a uuid v7, whose 48 bits of milliseconds end in the year 10889.
 const SECONDS_MAX = Math.floor(2 ** 48 / 1000) - 1
 const secondsText = () =>

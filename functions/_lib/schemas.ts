@@ -33,6 +33,8 @@ export const amountIn = () =>
   )
 export const amountOut = (description: string, example = '100') =>
   field(z.string(), `${description}; decimal string, whole tokens`, example)
+/** In either case, as Postgres reads it. */
+export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
 export const TOKEN_SYMBOL = /^[A-Za-z0-9._-]{1,32}$/
 /** A symbol as the ledger may have it: any other text becomes one that no token has. */

@@ -3,13 +3,12 @@ import { isAddress } from 'viem'
 import * as z from 'zod/mini'
 import type { TokenSeed } from '../stack/database.ts'
 import { checked, FileProblems, readJson } from './checked-json.ts'
+import { TOKEN_SYMBOL } from '../../functions/_lib/schemas.ts'
 
 const TokenFile = z
   .array(
     z.strictObject({
-      symbol: z
-        .string()
-        .check(z.regex(/^[A-Za-z0-9._-]{1,32}$/, 'must be 1 to 32 letters, digits, dots, _ or -')),
+      symbol: z.string().check(z.regex(TOKEN_SYMBOL, 'must be 1 to 32 letters, digits, dots, _ or -')),
       decimals: z.int().check(z.minimum(0), z.maximum(18)),
       chainId: z.nullable(z.int().check(z.minimum(1))),
       contract: z.nullable(z.string().check(z.regex(/^0x[0-9a-fA-F]{40}$/, 'must be 0x and 40 hex digits'))),

@@ -1,18 +1,8 @@
 /** One seed, one run of choices: whoever chooses has a stream of its own, so that nobody's timing changes another's choices. */
 import { keccak256, toHex, type Hex } from 'viem'
+import { randomFrom, type Random } from '../stack/random.ts'
 
-export type Random = () => number
-
-/** mulberry32 */
-export function randomFrom(seed: number): Random {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
-}
+export type { Random }
 
 const hashOf = (seed: number, who: string): Hex => keccak256(toHex(`soak ${seed} ${who}`))
 

@@ -1,5 +1,6 @@
 import * as z from 'zod'
 import { AwsError } from './sigv4.ts'
+import { randomFrom } from './random.ts'
 
 /** Without either limit a fault holds until the next change. */
 const limits = {
@@ -103,15 +104,4 @@ export function spoiled(output: Record<string, unknown>, member: string, shape: 
   if (shape === 'empty') return '{}'
   const bytes = shape === 'base64' ? '%%%' : Buffer.from('this is no DER').toString('base64')
   return JSON.stringify({ ...output, [member]: bytes })
-}
-
-/** mulberry32: small, seedable, and good enough to pick which request fails. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

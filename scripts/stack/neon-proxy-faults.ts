@@ -1,5 +1,6 @@
 import * as z from 'zod/mini'
 import { AFTER_SQL_KINDS, BEFORE_SQL_KINDS } from './neon-proxy-refusals.ts'
+import { randomFrom } from './random.ts'
 
 /**
  * What a network does to a request, as seen from the client:
@@ -166,15 +167,4 @@ function matches({ match }: Pick<Fault, 'match'>, queries: string[]): boolean {
   return queries.some((query) =>
     typeof wanted === 'string' ? query.includes(wanted) : query.search(wanted) >= 0,
   )
-}
-
-/** mulberry32: small, seedable, and even enough for choosing victims. */
-function randomFrom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }

@@ -11,6 +11,7 @@ import {
   type RpcReply,
 } from './rpc-faults.ts'
 import { limitAnswer, limitBatch, RefusedRequest } from './rpc-limits.ts'
+import { randomFrom } from './random.ts'
 
 export interface RpcCounters {
   /** HTTP requests, control requests left out. A batch is one. */
@@ -57,7 +58,7 @@ export async function startRpcProxy(options: RpcProxyOptions): Promise<RpcProxy>
   const state: ProxyState = {
     target: options.target,
     faults: checkFaults(options.faults ?? {}),
-    random: seededRandom(options.seed ?? DEFAULT_SEED),
+    random: randomFrom(options.seed ?? DEFAULT_SEED),
     counters: emptyCounters(),
   }
   const server = createServer((request, response) => {
@@ -170,7 +171,7 @@ function control(
 
 function setFaults(state: ProxyState, faults: Partial<RpcFaults>, seed?: number): void {
   state.faults = checkFaults(faults)
-  if (seed !== undefined) state.random = seededRandom(seed)
+  if (seed !== undefined) state.random = randomFrom(seed)
 }
 
 function chance(state: ProxyState, probability: number): boolean {
@@ -187,17 +188,6 @@ function bump(counts: Record<string, number>, name: string): void {
 
 function emptyCounters(): RpcCounters {
   return { httpRequests: 0, methods: {}, faults: {} }
-}
-
-/** mulberry32: tiny, and good enough to decide who gets an error. */
-function seededRandom(seed: number): () => number {
-  let state = seed >>> 0
-  return () => {
-    state = (state + 0x6d2b79f5) >>> 0
-    let mixed = Math.imul(state ^ (state >>> 15), state | 1)
-    mixed ^= mixed + Math.imul(mixed ^ (mixed >>> 7), mixed | 61)
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32
-  }
 }
 
 async function readBody(request: IncomingMessage): Promise<string> {
