@@ -2,7 +2,7 @@
  * `npm run migrate`: brings a database up to date, as its owner (`OWNER_DATABASE_URL`).
  *
  *   --logins           gives the functions' logins new passwords and prints their connection strings, once, with the functions
- *                      that need them
+ *                      that need them; not on the local stack, which gives its own at each start
  *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}];
  *                      each contract is asked at the node of `RPC_URL` whether it is there and has those decimals
  *   --skip-chain-check writes them without asking
@@ -28,7 +28,7 @@ import { readWranglerConfig } from './stack/wrangler-config.ts'
 
 const USAGE = 'usage: npm run migrate -- [--logins] [--tokens <file> [--skip-chain-check]] [--distribute]'
 
-/** The owner's connection string with another login: on Neon the pooled host is the one the functions should use. */
+/** The owner's connection string with another login. */
 function connectionString(ownerUrl: string, job: Job, password: string): string {
   const url = new URL(ownerUrl)
   url.username = loginOf(job)
@@ -58,7 +58,12 @@ async function main(): Promise<void> {
       distribute: { type: 'boolean' },
     },
   })
-  // Before anything is applied: a mistake in the file changes nothing.
+  // Before anything is applied: a mistake changes nothing.
+  if (values.logins && process.env.OWNER_DATABASE_URL === undefined)
+    throw new Error(
+      'the local stack gives its logins passwords of its own at each start, and its functions would lose theirs; ' +
+        'OWNER_DATABASE_URL names another database; nothing was changed',
+    )
   const tokens = values.tokens === undefined ? [] : readTokenFile(values.tokens)
   if (values.tokens !== undefined && !values['skip-chain-check']) await askChain(values.tokens, tokens)
   await withOwner(async (ownerUrl) => await bringUpToDate(ownerUrl, tokens, values))
@@ -93,7 +98,10 @@ async function renewLogins(ownerUrl: string): Promise<void> {
     secrets.set(fn, (await declaredBy(join(projectRoot, `functions/${fn}.ts`))).secrets)
   const passwords = eachJob(() => randomBytes(24).toString('hex'))
   await setPasswords(ownerUrl, passwords)
-  console.log('new passwords; store each as this secret of these functions, they are not shown again:')
+  console.log('new passwords; store each as this secret of these functions, they are not shown again')
+  console.log(
+    "(the host is the owner's: at Neon give the functions the pooled one, `-pooler` behind its first name):",
+  )
   for (const { job, variable } of LEDGERS) {
     const needy = functions.filter((fn) => secrets.get(fn)?.includes(variable))
     console.log(`  ${variable} of ${needy.join(', ')}:`)

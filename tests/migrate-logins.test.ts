@@ -96,3 +96,10 @@ test('what it was called before is refused like any other word, and no password 
   for (const { variable, job } of LEDGERS)
     expect(await whoIs(newest.get(variable)?.url ?? '')).toBe(loginOf(job))
 })
+
+test('on the local stack they are refused: its functions would lose the passwords that they run with', async () => {
+  const { code, error, out } = await runScript(['scripts/migrate.ts', '--logins'], {
+    OWNER_DATABASE_URL: undefined,
+  })
+  expect([code, error, out]).toEqual([1, expect.stringContaining('the local stack'), ''])
+})

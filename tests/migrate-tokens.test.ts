@@ -82,6 +82,17 @@ const stored = (change = {}) => [
 ]
 
 describe('tokens.json', () => {
+  test('that gives a token the contract of another is refused by both names, and no token of the file is written', async () => {
+    await apply([{}])
+    expect(
+      await apply([
+        { symbol: 'NEW' },
+        { symbol: 'OTHER', contract: null, chainId: null, withdrawable: false },
+      ]),
+    ).toBe('NEW: its contract is that of DF; no token was written')
+    expect(await tokens()).toEqual(stored())
+  })
+
   test('that says what the chain says is applied, with the contract’s capitals or without', async () => {
     const digits = contracts.DF.slice(2)
     for (const contract of [getAddress(contracts.DF), contracts.DF, `0x${digits.toUpperCase()}`])

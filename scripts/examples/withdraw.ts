@@ -48,6 +48,8 @@ async function run({ origin, key, rpc, amount, symbol }: Given): Promise<void> {
   const me = await signIn(origin, key, rpc)
   console.log(`signed in as ${me.account}`)
   const token = tokenNamed(me, symbol)
+  if (parseUnits(amount, token.decimals) < parseUnits(token.min_withdraw, token.decimals))
+    throw new Error(`at least ${token.min_withdraw} ${symbol} can be withdrawn`)
   const { balances } = await me.call('GET /api/v1/spot/balances', { query: {} })
   const available = balances.find((balance) => balance.token === symbol)?.available ?? '0'
   const missing = parseUnits(amount, token.decimals) - parseUnits(available, token.decimals)

@@ -25,13 +25,20 @@ async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => P
 /**
  * Writes token rows; what a row says is brought up to date, and no row is removed.
  *
- * @throws Error when a token with movements would get other decimals, another chain or contract; then nothing was written
+ * @throws Error when a token with movements would get other decimals, another chain or contract, or one the contract of
+ *   another; then nothing was written
  */
 export async function putTokens(databaseUrl: string, tokens: TokenSeed[]): Promise<void> {
   await withClient(databaseUrl, async (client) => {
     // One that fails ends the connection, and the transaction with it.
     await client.query('begin')
     for (const token of tokens) {
+      const { rows } = await client.query<{ symbol: string }>(
+        'select symbol from public.tokens where chain_id = $1 and contract = $2 and symbol <> $3',
+        [token.chainId, token.contract?.toLowerCase(), token.symbol],
+      )
+      if (rows[0])
+        throw new Error(`${token.symbol}: its contract is that of ${rows[0].symbol}; no token was written`)
       const row = [
         token.symbol,
         token.decimals,
