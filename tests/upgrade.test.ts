@@ -113,6 +113,35 @@ describe('bringing a database up to date', () => {
     expect(await migrate()).toEqual({ migrations: [], verbs: [] })
   })
 
+  it('leaves no function of the ledger to everybody: not what a hand or a later migration made, with no verb changed', async () => {
+    const open = async () =>
+      await rows(`select proname from pg_proc where pronamespace = 'ledger'::regnamespace
+        and has_function_privilege('public', oid, 'execute') order by proname`)
+    const granted = async () =>
+      await rows(`select p.oid::regprocedure::text as verb, grantee::regrole::text as login from pg_proc p,
+        aclexplode(proacl) where pronamespace = 'ledger'::regnamespace and grantee <> proowner order by 1, 2`)
+    const before = await granted()
+    expect(before).not.toEqual([])
+    await owner.query(`create function ledger.by_hand() returns int language sql as 'select 1';
+      grant execute on function ledger.by_hand() to public`)
+    await owner.query(`create procedure ledger.proc_by_hand() language sql as 'select 1';
+      grant execute on procedure ledger.proc_by_hand() to public`)
+    await checkout.addMigration(
+      '0900_function',
+      "create function ledger.of_a_migration() returns int language sql as 'select 1'",
+      1,
+    )
+    expect(await migrate()).toEqual({ migrations: ['0900_function'], verbs: [] })
+    expect(await open()).toEqual([])
+    expect(await granted()).toEqual(before)
+    // And nothing is open in the time until the next run.
+    await owner.query("create function ledger.since() returns int language sql as 'select 1'")
+    expect(await open()).toEqual([])
+    await checkout.editVerbs('pause.sql', (text) => `${text}\n-- changed\n`)
+    expect(await migrate()).toEqual({ migrations: [], verbs: ['pause.sql'] })
+    expect(await granted()).toEqual(before)
+  })
+
   it('refuses a migration that is older than one applied already, names it, and applies nothing beside it', async () => {
     await checkout.addMigration('0900_ours', 'create table ours (id int)', 1_000)
     await migrate()

@@ -140,26 +140,30 @@ async function applyVerbs(db: NodePgDatabase, folder: string): Promise<string[]>
     const known = await appliedVerbs(tx)
     const changed = changedVerbs(files, known)
     const gone = [...known.keys()].some((name) => !files.some((file) => file.name === name))
-    if (changed.length === 0 && !gone) return []
-    // A verb may call one of a file that comes later.
-    await tx.execute(sql`set local check_function_bodies = off`)
-    await tx.execute(sql`do $$ begin execute (
-      select coalesce(string_agg(format('revoke all on function %s from public, %s', p.oid::regprocedure, grantee.names), '; '), 'select 1')
-      from pg_catalog.pg_proc p
-      cross join lateral (select string_agg(quote_ident(r.rolname), ', ') as names from pg_catalog.pg_roles r
-        where r.rolname like 'tidegate\\_%') grantee
-      where p.pronamespace = 'ledger'::regnamespace); end $$`)
-    for (const { name, text } of files)
-      await tx.execute(sql.raw(text)).catch((error: unknown) => {
-        throw new Error(`db/ledger/${name}: ${messageOf(error)}`)
-      })
-    // A new function is everybody's to execute until this.
-    await tx.execute(sql`revoke all on all functions in schema ledger from public`)
-    await tx.execute(sql`delete from ledger.verb_files`)
-    for (const { name, hash } of files)
-      await tx.execute(sql`insert into ledger.verb_files (name, hash) values (${name}, ${hash})`)
+    if (changed.length > 0 || gone) await renewVerbs(tx, files)
+    // A new function is everybody's to execute: also one that a numbered migration or a hand made, with no verb changed.
+    await tx.execute(sql`revoke all on all routines in schema ledger from public`)
+    await tx.execute(sql`alter default privileges revoke execute on routines from public`)
     return changed
   })
+}
+
+async function renewVerbs(tx: Pick<NodePgDatabase, 'execute'>, files: readonly VerbFile[]): Promise<void> {
+  // A verb may call one of a file that comes later.
+  await tx.execute(sql`set local check_function_bodies = off`)
+  await tx.execute(sql`do $$ begin execute (
+    select coalesce(string_agg(format('revoke all on routine %s from public, %s', p.oid::regprocedure, grantee.names), '; '), 'select 1')
+    from pg_catalog.pg_proc p
+    cross join lateral (select string_agg(quote_ident(r.rolname), ', ') as names from pg_catalog.pg_roles r
+      where r.rolname like 'tidegate\\_%') grantee
+    where p.pronamespace = 'ledger'::regnamespace); end $$`)
+  for (const { name, text } of files)
+    await tx.execute(sql.raw(text)).catch((error: unknown) => {
+      throw new Error(`db/ledger/${name}: ${messageOf(error)}`)
+    })
+  await tx.execute(sql`delete from ledger.verb_files`)
+  for (const { name, hash } of files)
+    await tx.execute(sql`insert into ledger.verb_files (name, hash) values (${name}, ${hash})`)
 }
 
 async function exists(db: NodePgDatabase, table: string): Promise<boolean> {
