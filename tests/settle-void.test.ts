@@ -187,7 +187,7 @@ describe('a withdrawal whose nonce was used before this ledger read the vault', 
       counter,
     ])
 
-  test('is given back once a person has accepted the counter past it, and not on a word about another nonce', async () => {
+  test('is given back once a person has accepted the counter past it and its deadline is over, and not on a word about another nonce', async () => {
     const row = await s.signed(await s.account())
     await counterPast(row)
     await accept(row, row.nonce)
@@ -196,6 +196,12 @@ describe('a withdrawal whose nonce was used before this ledger read the vault', 
     expect(await verb(row.id)).toMatchObject({ voided: false })
     expect(await stateOf(row)).toBe(before)
     await accept(row, row.nonce + 1)
+    // Until then the signature can still be paid, if that person is wrong.
+    expect(await verb(row.id)).toMatchObject({ voided: false })
+    await s.mineAt(row.deadline + 1)
+    await s.finalize()
+    await s.run()
+    expect(await s.balance(row.account)).toBe('90+10')
     expect(await voided(row.id)).toMatchObject({
       code: 0,
       out: `10 DF are available to ${row.account} again\n`,

@@ -24,8 +24,11 @@ begin
     where (w.chain_id, w.vault, w.account) = (v_log.chain_id, v_log.vault, v_log.account) and w.nonce = ledger.uint256_at(v_log.data, 1)
       and w.status in ('reserved', 'signed');
   if found then
-    return json_build_object('booked', false, 'reason', case v_row.status
-      when 'signed' then format('the withdrawal %s is signed with the nonce that this payment used: void it first', v_row.id)
+    return json_build_object('booked', false, 'reason', case
+      when (ledger.withdrawal_paid_by(v_log)).id = v_row.id then format(
+        case v_row.status when 'signed' then 'it paid exactly the withdrawal %s, which is signed: retry it'
+          else 'it paid exactly the withdrawal %s, which waits for its signature: resume, let settle sign it, then retry it' end, v_row.id)
+      when v_row.status = 'signed' then format('the withdrawal %s is signed with the nonce that this payment used: void it first', v_row.id)
       else format('the withdrawal %s with that nonce waits for its signature: let settle end it first', v_row.id) end);
   end if;
   if not ledger.book_lost_payment(v_log, p_why) then

@@ -56,8 +56,10 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_logs public.chain_logs[];
 begin
-  select array_agg(l order by l.block_number, l.log_index, l.tx_hash, l.content_hash, l.ordinal) into v_logs from public.chain_logs l
-    where l.status = 'quarantined' and l.event = 'withdrawal' and ledger.is_payment_unknown(l.reason);
+  -- The logs first, as settle does: who is just deciding about one of them has decided when it is read.
+  select array_agg(l order by l.block_number, l.log_index, l.tx_hash, l.content_hash, l.ordinal) into v_logs from (
+    select * from public.chain_logs q where q.status = 'quarantined' and q.event = 'withdrawal' and ledger.is_payment_unknown(q.reason)
+    order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal for update) l;
   perform from public.withdrawal_nonces n
     where (n.account, n.chain_id, n.vault) in (select l.account, l.chain_id, l.vault from unnest(v_logs) l)
     order by n.account collate "C", n.chain_id, n.vault for update;
@@ -67,8 +69,21 @@ begin
   return coalesce(v_logs, '{}');
 end $$;
 
+-- The open withdrawal that a payment is of, to the contract, the amount and the nonce: it is settled, never booked.
+create or replace function ledger.withdrawal_paid_by(p_log public.chain_logs) returns public.withdrawals
+language plpgsql stable set search_path = pg_catalog, pg_temp as $$
+declare
+  v_row public.withdrawals;
+begin
+  select * into v_row from public.withdrawals w
+    where (w.chain_id, w.vault, w.account) = (p_log.chain_id, p_log.vault, p_log.account) and w.status in ('reserved', 'signed')
+      and w.nonce = ledger.uint256_at(p_log.data, 1) and w.contract = ledger.address_of(p_log.topics[3])
+      and w.amount_in_wei = ledger.uint256_at(p_log.data, 0);
+  return v_row;
+end $$;
+
 -- A payment whose withdrawal was lost: what is left of available goes where it went, the rest is a debt. False: its token is not
--- known, or the ledger has no room for such an amount, and it stays in quarantine.
+-- known, or the ledger has no room for such an amount, and it stays in quarantine; or somebody was faster.
 create or replace function ledger.book_lost_payment(p_log public.chain_logs, p_why text) returns boolean
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
@@ -83,6 +98,10 @@ begin
   if v_amount is null or v_amount <= 0 or v_amount >= 1e20 then
     return false;
   end if;
+  -- Before anything moves: of two who look at one payment, one books it.
+  if not ledger.resolve_log(p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, false, 'reconciled: ' || p_why) then
+    return false;
+  end if;
   v_left := least(coalesce(ledger.spot_available(p_log.account, v_token.symbol), 0), v_amount);
   if v_left > 0 then
     perform ledger.post('withdraw_recovered', v_token.symbol, v_left, p_log.account, 'spot', 'vault', 'system',
@@ -93,7 +112,6 @@ begin
       values (ledger.new_id(v_now), p_log.account, v_token.symbol, v_amount - v_left, p_log.chain_id, p_log.tx_hash, p_log.content_hash,
         p_log.ordinal, p_log.log_index, v_now) on conflict (chain_id, tx_hash, content_hash, ordinal) do nothing;
   end if;
-  perform ledger.resolve_log(p_log.chain_id, p_log.tx_hash, p_log.content_hash, p_log.ordinal, false, 'reconciled: ' || p_why);
   return true;
 end $$;
 
@@ -117,6 +135,7 @@ language plpgsql volatile security definer set search_path = pg_catalog, pg_temp
 declare
   v_restore public.restores;
   v_log public.chain_logs;
+  v_row public.withdrawals;
   v_run jsonb;
   v_booked text[] := '{}';
   v_left text[] := '{}';
@@ -132,7 +151,13 @@ begin
       'left', array['settle’s newest run has not read up to the final block: let it, then come again']);
   end if;
   foreach v_log in array ledger.lock_lost_payments() loop
-    if ledger.book_lost_payment(v_log, p_why) then
+    v_row := ledger.withdrawal_paid_by(v_log);
+    if v_row.status = 'signed' then
+      perform ledger.resolve_log(v_log.chain_id, v_log.tx_hash, v_log.content_hash, v_log.ordinal, true, 'reconciled: ' || p_why);
+    elsif v_row.status = 'reserved' then
+      v_left := v_left || format('the withdrawal %s is paid by %s and waits for its signature: let settle sign it, then come again',
+        v_row.id, v_log.tx_hash);
+    elsif ledger.book_lost_payment(v_log, p_why) then
       v_booked := v_booked || format('%s paid %s', v_log.tx_hash, v_log.account);
     end if;
   end loop;

@@ -156,17 +156,23 @@ begin
     'quarantined', v_quarantined, 'pushes', ledger.heard(v_pushes));
 end $$;
 
--- For a person who has looked at a quarantined log: 'retry' processes it again, else it stays as it is, resolved.
+-- For a person who has looked at a quarantined log: 'retry' processes it again, else it stays as it is, resolved. False: it is
+-- quarantined no more, or it paid exactly a withdrawal that is still open, which could end in no way once it is resolved.
 create or replace function ledger.resolve_log(p_chain_id bigint, p_tx_hash text, p_content_hash bytea, p_ordinal integer, p_retry boolean, p_why text)
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
+declare
+  v_log public.chain_logs;
 begin
-  update public.chain_logs l set status = case when p_retry then 'pending' else 'resolved' end,
-      reason = coalesce(l.reason, '') || '; ' || p_why
-    where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (p_chain_id, p_tx_hash, p_content_hash, p_ordinal) and l.status = 'quarantined';
-  if not found then
+  select * into v_log from public.chain_logs l
+    where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (p_chain_id, p_tx_hash, p_content_hash, p_ordinal) and l.status = 'quarantined'
+    for update;
+  if not found or (not p_retry and v_log.event = 'withdrawal' and (ledger.withdrawal_paid_by(v_log)).id is not null) then
     return false;
   end if;
+  update public.chain_logs l set status = case when p_retry then 'pending' else 'resolved' end,
+      reason = coalesce(l.reason, '') || '; ' || p_why
+    where (l.chain_id, l.tx_hash, l.content_hash, l.ordinal) = (p_chain_id, p_tx_hash, p_content_hash, p_ordinal);
   update public.alerts a set resolved_at = clock_timestamp(), detail = a.detail || jsonb_build_object('resolved', p_why)
     where a.key = ledger.quarantine_key(p_chain_id, p_tx_hash, p_content_hash, p_ordinal) and a.resolved_at is null;
   return true;

@@ -18,12 +18,14 @@ begin
 end $$;
 
 -- Did a person accept, after it was signed, that the vault's counter is past its nonce: that every payment below is booked, or is
--- another system's? Then what used its nonce has no event that the ledger will ever read, and was not this.
+-- another system's? Then what used its nonce has no event that the ledger will ever read, and was not this. A person may be wrong, so
+-- it counts once the chain has passed the deadline: until then a payment of it could still come.
 create or replace function ledger.nonce_was_accepted(p_row public.withdrawals) returns boolean
 language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from public.counter_doubts d where d.account = p_row.account and d.chain_id = p_row.chain_id and d.vault = p_row.vault
-    and d.cleared_at > p_row.signed_at and substring(d.cleared_why from '^accepted (\d+) by ')::numeric > p_row.nonce);
+    and d.cleared_at > p_row.signed_at and exists (select from public.chain_cursors c
+      where c.chain_id = p_row.chain_id and c.vault = p_row.vault and c.block_timestamp > p_row.deadline) and substring(d.cleared_why from '^accepted (\d+) by ')::numeric > p_row.nonce);
 end $$;
 
 -- For a person. {voided, reason}: the reason says what keeps it from being voided, and then nothing has changed.
@@ -51,7 +53,7 @@ begin
       and l.vault = v_row.vault and ledger.uint256_at(l.data, 1) = v_row.nonce
       and ledger.address_of(l.topics[3]) = v_row.contract and ledger.uint256_at(l.data, 0) = v_row.amount_in_wei;
   if found then
-    return json_build_object('voided', false, 'reason', format('the vault has paid exactly this withdrawal: %s %s', v_log.tx_hash,
+    return json_build_object('voided', false, 'reason', format('the vault has paid exactly this withdrawal: retry %s %s', v_log.tx_hash,
       ledger.log_name(v_log.content_hash, v_log.ordinal)));
   end if;
   v_log := ledger.nonce_used_by(p_id);

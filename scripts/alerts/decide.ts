@@ -78,7 +78,16 @@ const ofLog = (again: boolean): Decision => ({
   async do(query, [hash = '', log], { why }) {
     const row = await quarantined(query, hash, log)
     const name = [row.chain_id, row.tx_hash, row.content_hash, row.ordinal]
-    await query('select ledger.resolve_log($1, $2, $3, $4, $5, $6)', [...name, again, why])
+    const [said] = await query<{ done: boolean }>(
+      'select ledger.resolve_log($1, $2, $3, $4, $5, $6) as done',
+      [...name, again, why],
+    )
+    if (!said?.done)
+      throw new Error(
+        again
+          ? 'somebody was faster: it is quarantined no more'
+          : 'not resolved: it paid exactly a withdrawal that is still open. Retry it once that is signed',
+      )
     return again ? 'the next run processes it' : 'resolved'
   },
 })

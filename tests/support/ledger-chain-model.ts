@@ -269,6 +269,8 @@ export class ChainModel extends LedgerModel {
 
   resolve(stored: StoredLog, retry: boolean) {
     if (stored.status !== 'quarantined') return done({ resolved: false })
+    // What paid an open withdrawal is settled or waits: resolved, that could end in no way.
+    if (!retry && this.#paysOpen(stored.log)) return done({ resolved: false })
     Object.assign(stored, { status: retry ? 'pending' : 'resolved', reason: `${stored.reason}; looked` })
     this.alerts.delete(`quarantine 31337 ${stored.log.raw.tx_hash} ${stored.log.content}-${stored.ordinal}`)
     return done({ resolved: true })
@@ -396,6 +398,20 @@ export class ChainModel extends LedgerModel {
     if (expired) return { reason: 'paid_after_expiry', pushed: this.#owe(name, expired) }
     if (!live) return { reason: 'unknown_withdrawal' }
     return { reason: live.status === 'reserved' ? 'paid_without_signature' : 'withdrawal_mismatch' }
+  }
+
+  #paysOpen(log: ChainLog): boolean {
+    return (
+      log.name === 'withdrawal' &&
+      !log.malformed &&
+      this.withdrawals.some(
+        (row) =>
+          (row.status === 'reserved' || row.status === 'signed') &&
+          row.account === log.account &&
+          row.nonce === log.nonce &&
+          this.#means(log, row),
+      )
+    )
   }
 
   #means(log: ChainLog, { token, amount }: ModelWithdrawal): boolean {

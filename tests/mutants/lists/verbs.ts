@@ -326,6 +326,34 @@ export const verbs: Area = {
       why: 'what the ledger has booked already is taken from the account once more',
       tests: ['tests/book-payment.test.ts'],
     },
+    {
+      file: 'db/ledger/restores.sql',
+      from: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal for update) l;',
+      to: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal) l;',
+      why: 'who reconciles books from an old look at the logs; the check before the movement still holds it back',
+      tests: ['tests/booked-once.test.ts'],
+    },
+    {
+      file: 'db/ledger/restores.sql',
+      from: "if v_row.status = 'signed' then",
+      to: 'if false then',
+      why: 'a payment of an open withdrawal is taken from the account, and what is frozen for it never comes back',
+      tests: ['tests/booked-once.test.ts'],
+    },
+    {
+      file: 'db/ledger/settle-events.sql',
+      from: "(not p_retry and v_log.event = 'withdrawal' and (ledger.withdrawal_paid_by(v_log)).id is not null)",
+      to: 'false',
+      why: 'a payment of an open withdrawal is resolved away, and what is frozen for it never comes back',
+      tests: ['tests/booked-once.test.ts'],
+    },
+    {
+      file: 'db/ledger/void.sql',
+      from: 'c.block_timestamp > p_row.deadline',
+      to: 'c.block_timestamp > 0',
+      why: 'funds come back on a person’s word while the signature can still be paid',
+      tests: ['tests/settle-void.test.ts'],
+    },
   ],
   equivalent: [
     {
