@@ -71,7 +71,10 @@ test('while an event waits nothing is expired and solvency is not summed, howeve
     // Its account's balance is held: the batch is rolled back and the log stays as it was stored.
     await holder.query('begin')
     await holder.query('select 1 from balances where account = $1 for update', [depositor.id])
-    expect(await s.run()).toMatchObject({ deposited: 0, expired: 0 })
+    // Whoever holds it for ever would keep everybody's money waiting: it is told.
+    await expect(s.run()).rejects.toMatchObject({ sqlstate: '55P03' })
+    expect(await s.alerts()).toEqual(['settle_failed'])
+    await s.client.sql('update alerts set resolved_at = now() where resolved_at is null')
     await holder.query('commit')
     await unchanged('behind a balance')
     // The log itself is held, as by another copy of settle: there is nothing to claim, and yet not all is settled.

@@ -210,8 +210,23 @@ describe('stored events', () => {
     expect(await after({ waiting: true })).toBe(false)
   })
 
-  test('wait where a row is busy, and whatever else goes wrong is no waiting', async () => {
+  test('wait where a row is busy, which the run says at its end after all its other work, and whatever else goes wrong is no waiting', async () => {
     expect(await after(BUSY)).toBe(false)
+    asked.length = 0
+    step('events', () => Promise.reject(BUSY))
+    expect((await run()).error).toBe(BUSY)
+    expect(names()).toEqual([
+      'stale',
+      'upkeep',
+      'read',
+      'events',
+      'others',
+      'open',
+      'alert',
+      'open',
+      'finish',
+    ])
+    expect([alerts(), finished().cleared]).toEqual([['settle_failed'], []])
     for (const error of [UNDONE, LOST]) expect(await after(error)).toBe(error)
   })
 

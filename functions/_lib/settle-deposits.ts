@@ -1,8 +1,7 @@
 /** Credits deposits whose token was listed since they came. It needs no chain: their events are final and stored. */
-import { DatabaseError } from '../../db/errors.ts'
 import { creditListedDeposits } from '../../db/ledger/listed-deposits.ts'
 import { SETTLE_EVENTS_BATCH } from './limits.ts'
-import { room, type Run } from './settle-run.ts'
+import { room, waits, type Run } from './settle-run.ts'
 
 export async function creditListed(run: Run): Promise<void> {
   let after: string | null = null
@@ -21,7 +20,7 @@ async function batchAfter(run: Run, after: string | null) {
   try {
     return await creditListedDeposits(run.db, run.key.chainId, SETTLE_EVENTS_BATCH, after)
   } catch (error) {
-    if (error instanceof DatabaseError && error.busy) return undefined
-    throw error
+    waits(run, error)
+    return undefined
   }
 }

@@ -107,6 +107,8 @@ export interface Run {
   readonly turns: string[]
   /** What the nodes had done before this vault was read. */
   readonly since: NodeMark
+  /** The first step that a row held by somebody else has kept from being done: the run says so at its end. */
+  heldUp: DatabaseError | undefined
   /** Listed tokens, once they were read: the same for every vault. */
   listed: Awaited<ReturnType<typeof tokensToCheck>> | undefined
 }
@@ -159,9 +161,8 @@ export async function settle(
  */
 async function steps(run: Run): Promise<void> {
   await markWithWitness(run)
-  await endStale(run)
+  await endStale(run).catch((error: unknown) => waits(run, error))
   const kept = await upkeep(run.db, run.key).catch(rolledBack)
-  const unkept = kept instanceof DatabaseError ? kept : undefined
   if (!(kept instanceof DatabaseError) && kept.others.length > 0) run.keptBack = TURN_REQUESTS
   const safe = await followed(run, async () => await readUpToFinalBlock(run))
   const settled = await settleStored(run)
@@ -173,13 +174,22 @@ async function steps(run: Run): Promise<void> {
   if (safe && settled && holdings) {
     if (kept instanceof DatabaseError || kept.doubts)
       await followed(run, async () => await settleDoubts(run, safe))
-    await followed(run, async () => await expireDue(run, safe))
+    await followed(run, async () => await expireDue(run, safe)).catch((error: unknown) => waits(run, error))
     await checkVault(run, safe, true, holdings)
   }
   await concludeNodes(run)
   await followOthers(run, kept instanceof DatabaseError ? await otherVaults(run.db, run.key) : kept.others)
   await checkOpenWithdrawals(run.db)
-  if (unkept) throw unkept
+  for (const one of [kept, run.heldUp]) if (one instanceof DatabaseError) throw one
+}
+
+/**
+ * Somebody holds an account's rows for long: the batch was rolled back and waits a minute, and the run goes on. Who holds them for
+ * ever must be heard of, so it says so at its end.
+ */
+export function waits(run: Run, error: unknown): void {
+  if (!(error instanceof DatabaseError && error.busy)) throw error as Error
+  run.heldUp ??= error
 }
 
 /** Upkeep that Postgres refuses must not keep money waiting: the run goes on, and fails at its end. */
@@ -216,6 +226,7 @@ function begin(env: SettleEnv, witness: Witness | undefined): Run {
     keptBack: 0,
     turns: [],
     since: NOTHING_ASKED,
+    heldUp: undefined,
     listed: undefined,
   }
   return run
@@ -251,9 +262,8 @@ export async function settleStored(run: Run): Promise<boolean> {
     try {
       result = await settleEvents(run.db, run.key, SETTLE_EVENTS_BATCH)
     } catch (error) {
-      // Somebody holds an account's rows for long: the batch was rolled back and waits a minute.
-      if (error instanceof DatabaseError && error.busy) return false
-      throw error
+      waits(run, error)
+      return false
     }
     run.summary.confirmed += result.confirmed
     run.summary.deposited += result.deposited

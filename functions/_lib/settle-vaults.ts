@@ -9,7 +9,7 @@ import { concludeNodes, keyOf, markOf } from './settle-alerts.ts'
 import { settleDoubts } from './settle-counters.ts'
 import { expireDue } from './settle-expiry.ts'
 import { readUpToFinalBlock } from './settle-logs.ts'
-import { checkVault, followed, room, settleStored, type Run } from './settle-run.ts'
+import { checkVault, followed, room, settleStored, waits, type Run } from './settle-run.ts'
 import { holdingsAt } from './settle-vault-state.ts'
 
 /** A turn at which everything is to be done: logs, storing, settling; doubts, what is due, its counters, giving back; holdings, their check. */
@@ -25,7 +25,10 @@ export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void
     if (!run.safe || !room(run, QUIET_TURN_REQUESTS)) return
     const other = beside(run, vault)
     run.turns.push(vault.vault)
-    await followed(other, async () => await follow(other, vault))
+    await followed(other, async () => await follow(other, vault)).catch((error: unknown) =>
+      waits(other, error),
+    )
+    run.heldUp ??= other.heldUp
     await concludeNodes(other)
     for (const count of COUNTS) run.summary[count] += other.summary[count]
     for (const key of other.cleared) run.cleared.add(key)

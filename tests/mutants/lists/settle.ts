@@ -48,8 +48,10 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: 'if (error instanceof DatabaseError && error.busy) return false',
-      to: 'if (error instanceof DatabaseError && error.busy) return true',
+      from: `      waits(run, error)
+      return false`,
+      to: `      waits(run, error)
+      return true`,
       why: 'funds expire while their payment waits',
       tests: ['tests/settle-steps.test.ts'],
     },
@@ -97,17 +99,24 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: '  await checkOpenWithdrawals(run.db)\n  if (unkept)',
-      to: '  if (unkept)',
+      from: '  await checkOpenWithdrawals(run.db)\n  for (',
+      to: '  for (',
       why: 'frozen amounts that do not add up are never told',
       tests: ['tests/settle-steps.test.ts'],
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: '  if (unkept) throw unkept',
-      to: '',
+      from: 'for (const one of [kept, run.heldUp])',
+      to: 'for (const one of [run.heldUp])',
       why: 'upkeep that fails every minute is never told',
       tests: ['tests/settle-steps.test.ts'],
+    },
+    {
+      file: 'functions/_lib/settle-run.ts',
+      from: 'for (const one of [kept, run.heldUp])',
+      to: 'for (const one of [kept])',
+      why: 'one held row keeps everybody’s money waiting, and nobody hears of it',
+      tests: ['tests/settle-steps.test.ts', 'tests/settle-decisions.test.ts'],
     },
     {
       file: 'functions/_lib/settle-witness.ts',
@@ -118,7 +127,7 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle-run.ts',
-      from: '  await endStale(run)\n',
+      from: '  await endStale(run).catch((error: unknown) => waits(run, error))\n',
       to: '',
       why: 'dead reservations stay frozen',
       tests: ['tests/settle-steps.test.ts'],
