@@ -16,6 +16,7 @@ import { backDoorsLine } from '../db/operate/back-doors.ts'
 import { checkCluster, distributeLedger } from '../db/operate/distribute.ts'
 import { setPasswords } from '../db/operate/logins.ts'
 import { migrateDatabase } from '../db/operate/migrate.ts'
+import { onlySessionsLeft } from '../db/operate/sessions.ts'
 import { LEDGERS } from '../functions/_lib/ledgers.ts'
 import { declaredBy } from './deploy-check/declared.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
@@ -97,7 +98,7 @@ async function renewLogins(ownerUrl: string): Promise<void> {
   for (const fn of functions)
     secrets.set(fn, (await declaredBy(join(projectRoot, `functions/${fn}.ts`))).secrets)
   const passwords = eachJob(() => randomBytes(24).toString('hex'))
-  await setPasswords(ownerUrl, passwords)
+  const left = await setPasswords(ownerUrl, passwords).then(() => undefined, onlySessionsLeft)
   console.log('new passwords; store each as this secret of these functions, they are not shown again')
   console.log(
     "(the host is the owner's: at Neon give the functions the pooled one, `-pooler` behind its first name):",
@@ -107,6 +108,8 @@ async function renewLogins(ownerUrl: string): Promise<void> {
     console.log(`  ${variable} of ${needy.join(', ')}:`)
     console.log(`    ${connectionString(ownerUrl, job, passwords[job])}`)
   }
+  // Not before: the passwords are new, and nobody would know them.
+  if (left) throw left
 }
 
 await command(main)

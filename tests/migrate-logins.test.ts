@@ -4,15 +4,19 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
 import { afterAll, beforeAll, expect, test } from 'vitest'
-import { JOBS, loginOf } from '../db/logins.ts'
+import { eachJob, JOBS, loginOf } from '../db/logins.ts'
+import { setPasswords } from '../db/operate/logins.ts'
+import { migrateDatabase } from '../db/operate/migrate.ts'
 import { LEDGERS } from '../functions/_lib/ledgers.ts'
 import { startPostgres, type LocalPostgres } from '../scripts/stack/postgres.ts'
 import { readWranglerConfig, resolvedConfig } from '../scripts/stack/wrangler-config.ts'
 import { runScript, type Said } from './support/script.ts'
 
 const DATABASE = 'ledger'
+const SMALL = 'small'
 let folder: string
 let postgres: LocalPostgres
+let smallUrl: string
 /** What the newest run printed. */
 let newest: Map<string, Printed>
 
@@ -41,6 +45,40 @@ async function whoIs(url: string): Promise<string> {
   } finally {
     await client.end()
   }
+}
+
+/** Somebody who came in with a connection string. That he is thrown out is no error of the test. */
+async function thief(strings: ReadonlyMap<string, Printed>): Promise<pg.Client> {
+  const client = new pg.Client({ connectionString: strings.get('READS_DATABASE_URL')?.url })
+  client.on('error', () => undefined)
+  await client.connect()
+  return client
+}
+
+function asLogin(name: string, password: string): string {
+  const url = new URL(postgres.ownerUrl(DATABASE))
+  url.username = name
+  url.password = password
+  return url.href
+}
+
+async function asSuperuser(statement: string, database = DATABASE): Promise<unknown[]> {
+  const client = new pg.Client({ connectionString: postgres.ownerUrl(database) })
+  await client.connect()
+  return (await client.query(statement).finally(() => client.end())).rows as unknown[]
+}
+
+/** A database of an owner as Neon gives one: no superuser, who may change the logins but is no member of them. */
+async function smallOwner(): Promise<string> {
+  const url = new URL(postgres.ownerUrl(SMALL))
+  url.username = 'small'
+  url.password = 'small'
+  await asSuperuser("create role small login createrole password 'small'")
+  for (const job of JOBS)
+    await asSuperuser(`grant ${loginOf(job)} to small with admin true, inherit false, set false`)
+  await asSuperuser(`create database ${SMALL} owner small`)
+  await migrateDatabase(url.href)
+  return url.href
 }
 
 interface Printed {
@@ -77,17 +115,63 @@ test('the logins are made without passwords, get one each, and say which functio
 
 test('the next ones take the place of the first, which open nothing any more, with settings that somebody had changed', async () => {
   const first = newest
-  const stolen = new pg.Client({ connectionString: first.get('READS_DATABASE_URL')?.url })
-  await stolen.connect()
+  const stolen = await thief(first)
   await stolen.query('alter role tidegate_reads set statement_timeout = 0')
-  await stolen.end()
   newest = printed((await migrate('--logins')).out)
+  await expect(stolen.query("alter role tidegate_reads password 'thief'")).rejects.toThrow()
   for (const { variable } of LEDGERS)
     expect([variable, await whoIs(first.get(variable)?.url ?? '')]).toEqual([variable, '28P01'])
   const fresh = new pg.Client({ connectionString: newest.get('READS_DATABASE_URL')?.url })
   await fresh.connect()
   expect((await fresh.query('show statement_timeout')).rows).toEqual([{ statement_timeout: '3s' }])
   await fresh.end()
+})
+
+test('an open connection that holds its login in a transaction neither stops them nor lives on', async () => {
+  const stolen = await thief(newest)
+  await stolen.query('set idle_in_transaction_session_timeout = 0')
+  await stolen.query(
+    "begin; alter role tidegate_reads password 'thief'; alter role tidegate_reads set work_mem = '1GB'",
+  )
+  const { code, out, error } = await migrate('--logins')
+  expect([code, error]).toEqual([0, ''])
+  newest = printed(out)
+  await expect(stolen.query('commit')).rejects.toThrow()
+  for (const { variable, job } of LEDGERS)
+    expect([variable, await whoIs(newest.get(variable)?.url ?? '')]).toEqual([variable, loginOf(job)])
+  expect(await whoIs(asLogin('tidegate_reads', 'thief'))).toBe('28P01')
+})
+
+test('an owner who is no superuser ends them too, and is a member of no login afterwards', async () => {
+  smallUrl = await smallOwner()
+  const stolen = await thief(newest)
+  await setPasswords(
+    smallUrl,
+    eachJob((job) => `small-${job}`),
+  )
+  await expect(stolen.query('select 1')).rejects.toThrow()
+  for (const job of JOBS) expect(await whoIs(asLogin(loginOf(job), `small-${job}`))).toBe(loginOf(job))
+  expect(
+    await asSuperuser("select 1 from pg_auth_members where member = 'small'::regrole and inherit_option"),
+  ).toEqual([])
+})
+
+test('one who may end none says so, after the new passwords: not a word of success', async () => {
+  await asSuperuser('revoke execute on function pg_terminate_backend from public', SMALL)
+  const url = new Map([
+    ['READS_DATABASE_URL', { functions: [], url: asLogin('tidegate_reads', 'small-reads') }],
+  ])
+  const stolen = await thief(url)
+  const { code, out, error } = await runScript(['scripts/migrate.ts', '--logins'], {
+    OWNER_DATABASE_URL: smallUrl,
+  })
+  expect([code, error]).toEqual([1, expect.stringContaining('could not be ended')])
+  expect(error).toContain('pg_signal_backend')
+  newest = printed(out)
+  for (const { variable, job } of LEDGERS)
+    expect([variable, await whoIs(newest.get(variable)?.url ?? '')]).toEqual([variable, loginOf(job)])
+  await stolen.query('select 1')
+  await stolen.end()
 })
 
 test('what it was called before is refused like any other word, and no password changes', async () => {

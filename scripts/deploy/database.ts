@@ -61,9 +61,10 @@ export async function bringUpDatabase(
   await migrateDatabase(deployment.ownerUrl)
   // After the migrations: they make the logins. Before anything that another environment could miss.
   if (plan.name !== undefined) await nameDatabase(deployment)
-  if (plan.stale.length > 0) await setLogins(deployment)
+  const left = plan.stale.length > 0 ? await setLogins(deployment) : undefined
   if (plan.tokens.length > 0) await putTokens(deployment.ownerUrl, tokens)
-  return await backDoorsLine(deployment.ownerUrl)
+  const lines = [left?.message, await backDoorsLine(deployment.ownerUrl)]
+  return lines.filter((line) => line !== undefined).join('\n') || undefined
 }
 
 /** How many invariants hold. @throws Error with the names of those that do not */

@@ -7,6 +7,7 @@ import pg from 'pg'
 import { eachJob, JOBS, loginOf, type Job, type Login } from '../../db/logins.ts'
 import { verifiedConnection } from '../../db/operate/connection.ts'
 import { setPasswords } from '../../db/operate/logins.ts'
+import { onlySessionsLeft, type SessionsLeft } from '../../db/operate/sessions.ts'
 import { JOB_OF, type Deployment } from './settings.ts'
 
 const unused = JOBS.find((job) => !Object.values(JOB_OF).includes(job))
@@ -41,11 +42,12 @@ export async function staleLogins(deployment: Deployment): Promise<Login[]> {
   return stale
 }
 
-export async function setLogins(deployment: Deployment): Promise<void> {
-  await setPasswords(
+/** Answers what is still open with the old passwords: the functions get their new ones all the same. */
+export async function setLogins(deployment: Deployment): Promise<SessionsLeft | undefined> {
+  return await setPasswords(
     deployment.ownerUrl,
     eachJob((job) => passwordOf(deployment, job)),
-  )
+  ).then(() => undefined, onlySessionsLeft)
 }
 
 /** @throws Error where the database does not answer */

@@ -48,10 +48,24 @@ export const logins: Area = {
     },
     {
       file: 'db/operate/logins.ts',
-      from: "    await client.query('select ledger.reset_login_settings()')\n",
+      from: "    'select ledger.reset_login_settings()',\n",
       to: '',
       why: 'what a thief set on a login outlasts its password',
       tests: ['tests/migrate-logins.test.ts'],
+    },
+    {
+      file: 'db/operate/sessions.ts',
+      from: 'if (rows.length === 0) return 0',
+      to: 'if (rows.length >= 0) return 0',
+      why: 'a connection that a thief has open outlasts the password',
+      tests: ['tests/migrate-logins.test.ts'],
+    },
+    {
+      file: 'db/operate/migrate.ts',
+      from: '    await tx.execute(sql`revoke all on all routines in schema ledger from public`)\n',
+      to: '',
+      why: 'a function that a migration made is everybody’s to execute',
+      tests: ['tests/upgrade.test.ts'],
     },
   ],
 }
