@@ -3,6 +3,8 @@ import * as z from 'zod/mini'
 import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from './limits.ts'
 import { UUID, documented, field } from './schemas.ts'
 
+/** An id as it was given, which is in small letters. */
+const CURSOR = /* @__PURE__ */ new RegExp(UUID.source)
 // A moment is compared as a uuid v7, whose 48 bits of milliseconds end in the year 10889.
 const SECONDS_MAX = Math.floor(2 ** 48 / 1000) - 1
 const secondsText = () =>
@@ -35,7 +37,7 @@ export const pageQuery = {
   ),
   cursor: documented(
     field(
-      z.optional(z.string().check(z.regex(UUID))),
+      z.optional(z.string().check(z.regex(CURSOR))),
       'Where the page begins: follow the Link header instead of making one',
       '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
     ),

@@ -118,7 +118,7 @@ export const http: Area = {
     },
     {
       file: 'functions/_lib/pages.ts',
-      from: 'check(z.regex(UUID))',
+      from: 'check(z.regex(CURSOR))',
       to: 'check(z.minLength(1))',
       why: 'a cursor that is none reaches Postgres',
       tests: ['tests/history.test.ts', 'tests/withdraw-reads.test.ts'],
