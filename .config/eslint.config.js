@@ -6,8 +6,13 @@ const onlyDbMayUseDrizzle = {
   message: 'Only db/ talks to Postgres: call a verb or a read from db/ instead.',
 }
 const kmsStaysInOneBundle = {
-  regex: '^@aws-sdk/|/kms\\.ts$|^aws4fetch$',
-  message: 'KMS code belongs to functions/spot-withdraw-request.ts alone; no other bundle may carry it.',
+  regex: '^@aws-sdk/|/withdraw/|^aws4fetch$',
+  message:
+    'functions/spot-withdraw-request.ts alone enters _lib/withdraw: no other bundle may carry KMS code.',
+}
+const settleStaysInOneBundle = {
+  regex: '/_lib/settle/|^\\.\\./settle/',
+  message: 'functions/settle.ts alone enters _lib/settle: no endpoint reads the chain by itself.',
 }
 const noZodObject = {
   name: 'zod',
@@ -18,13 +23,15 @@ const noOtherEndpoint = {
   message: 'No endpoint imports another: move what both need to functions/_lib.',
 }
 const functionsStayBelow = {
-  regex: '^\\.\\./(?!\\.\\./db/|db/)',
-  message: 'functions/_lib may import db/ and its own siblings, nothing above.',
+  regex: '(^|/)(scripts|tests)/|^(\\.\\./){2}[a-z-]+\\.ts$',
+  message: 'functions/_lib may import db/ and its own rooms, nothing above: no endpoint, no script, no test.',
 }
 const dbImportsNothingAbove = {
   regex: '(^|/)(functions|scripts|tests)/',
   message: 'db/ is the bottom layer: it imports nothing of this project.',
 }
+const ofEndpoints = [onlyDbMayUseDrizzle, noOtherEndpoint]
+const ofRooms = [onlyDbMayUseDrizzle, functionsStayBelow]
 const restrict = (patterns, paths = []) => ({
   'no-restricted-imports': ['error', { patterns, paths: [noZodObject, ...paths] }],
 })
@@ -71,10 +78,25 @@ export default tseslint.config(
       ],
     },
   },
-  { files: ['functions/*.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, noOtherEndpoint]) },
-  { files: ['functions/spot-withdraw-request.ts'], rules: restrict([onlyDbMayUseDrizzle, noOtherEndpoint]) },
-  { files: ['functions/index.ts'], rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle]) },
-  { files: ['functions/_lib/*.ts'], rules: restrict([onlyDbMayUseDrizzle, functionsStayBelow]) },
+  {
+    files: ['functions/*.ts'],
+    rules: restrict([...ofEndpoints, kmsStaysInOneBundle, settleStaysInOneBundle]),
+  },
+  {
+    files: ['functions/spot-withdraw-request.ts'],
+    rules: restrict([...ofEndpoints, settleStaysInOneBundle]),
+  },
+  { files: ['functions/settle.ts'], rules: restrict([...ofEndpoints, kmsStaysInOneBundle]) },
+  {
+    files: ['functions/index.ts'],
+    rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, settleStaysInOneBundle]),
+  },
+  {
+    files: ['functions/_lib/**/*.ts'],
+    rules: restrict([...ofRooms, kmsStaysInOneBundle, settleStaysInOneBundle]),
+  },
+  { files: ['functions/_lib/withdraw/**/*.ts'], rules: restrict([...ofRooms, settleStaysInOneBundle]) },
+  { files: ['functions/_lib/settle/**/*.ts'], rules: restrict([...ofRooms, kmsStaysInOneBundle]) },
   { files: ['db/**/*.ts'], rules: restrict([dbImportsNothingAbove]) },
   // Destructured viem actions are free functions; the rule cannot see that.
   { files: ['scripts/**/*.ts', 'tests/**/*.ts'], rules: { '@typescript-eslint/unbound-method': 'off' } },

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { bindAgent } from '../db/ledger/agents.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { AGENTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
@@ -13,8 +13,8 @@ import {
   signedFamily,
   signedFields,
   unixMilliseconds,
-} from './_lib/signed-call.ts'
-import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
+} from './_lib/signed/family.ts'
+import { SignedRefusal, succeeded } from './_lib/signed/envelope.ts'
 
 const OPERATION = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMaySign: false } as const
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { listAgents } from '../db/ledger/agents.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
@@ -12,8 +12,8 @@ import {
   signedFamily,
   signedFields,
   unixMilliseconds,
-} from './_lib/signed-call.ts'
-import { renderReadError, succeeded } from './_lib/signed-envelope.ts'
+} from './_lib/signed/family.ts'
+import { renderReadError, succeeded } from './_lib/signed/envelope.ts'
 
 const OPERATION = { type: 'list_agent_wallets', fields: [], agentMaySign: false } as const
 

@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { revokeAgents } from '../db/ledger/agents.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
 import {
   envelopeOut,
@@ -11,8 +11,8 @@ import {
   signedCaller,
   signedFamily,
   signedFields,
-} from './_lib/signed-call.ts'
-import { succeeded } from './_lib/signed-envelope.ts'
+} from './_lib/signed/family.ts'
+import { succeeded } from './_lib/signed/envelope.ts'
 
 const OPERATION = { type: 'revoke_all_agent_wallets', fields: [], agentMaySign: false } as const
 

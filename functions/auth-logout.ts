@@ -1,14 +1,14 @@
 import * as z from 'zod/mini'
 import { signOut } from '../db/ledger/sessions.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
-import { rememberEnded } from './_lib/ended-sessions.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { rememberEnded } from './_lib/access/ended-sessions.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError, unauthorized } from './_lib/errors.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { ISSUER_CLOCK_AHEAD_SECONDS_MAX } from './_lib/limits.ts'
 import { field, unixSeconds } from './_lib/schemas.ts'
-import { endStreams } from './_lib/stream-client.ts'
+import { endStreams } from './_lib/stream/client.ts'
 
 export const authLogout = defineEndpoint({
   method: 'POST',

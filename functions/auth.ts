@@ -1,20 +1,20 @@
 import * as z from 'zod/mini'
 import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
-import { type Account, parseAccount } from './_lib/accounts.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { type Account, parseAccount } from './_lib/wallet/accounts.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { chainEnv, commonEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { LOGIN_SIGNATURE_BYTES_MAX, LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
-import { badLoginSignature, evmLoginSigned, isLoginSignature } from './_lib/login-evm.ts'
+import { badLoginSignature, evmLoginSigned, isLoginSignature } from './_lib/login/evm.ts'
 import {
   loginMessage,
   loginMessageSignedBy,
   type LoginSignature,
   parseLoginSignature,
-} from './_lib/login-message.ts'
-import { loginTypedData, type LoginDomain } from './_lib/login-typed-data.ts'
+} from './_lib/login/solana.ts'
+import { loginTypedData, type LoginDomain } from './_lib/login/typed-data.ts'
 import {
   accountOut,
   field,
@@ -23,7 +23,7 @@ import {
   signatureParts,
   unixSeconds,
 } from './_lib/schemas.ts'
-import { issueSession } from './_lib/session.ts'
+import { issueSession } from './_lib/access/session.ts'
 
 const env = z.object({
   ...{ ...commonEnv, ...sessionEnv, ...chainEnv, ...loginEnv },

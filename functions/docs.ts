@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { commonEnv } from './_lib/env.ts'
-import { serveStatic } from './_lib/static.ts'
+import { serveStatic } from './_lib/http/static.ts'
 
 /** Nothing inline and nothing from elsewhere: the page holds credentials while it is open. */
 const PAGE_POLICY =

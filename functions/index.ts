@@ -23,7 +23,7 @@ import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
-import { createApp } from './_lib/app.ts'
+import { createApp } from './_lib/http/serve.ts'
 
 export { LedgerWitness } from './settle.ts'
 export { AccountStream } from './stream.ts'

@@ -3,14 +3,14 @@
  * is what the verbs granted to `tidegate_settle` do.
  */
 import { OwnError } from '../db/errors.ts'
-import { serveOpen } from './_lib/app.ts'
+import { serveOpen } from './_lib/http/serve.ts'
 import { parseEnv } from './_lib/env.ts'
-import { witnessOf } from './_lib/witness-object.ts'
+import { witnessOf } from './_lib/witness/object.ts'
 import { logFailure } from './_lib/log.ts'
-import { settle, settleSchema } from './_lib/settle-run.ts'
-import { pushBalances } from './_lib/stream-client.ts'
+import { settle, settleSchema } from './_lib/settle/run.ts'
+import { pushBalances } from './_lib/stream/client.ts'
 
-export { LedgerWitness } from './_lib/witness-object.ts'
+export { LedgerWitness } from './_lib/witness/object.ts'
 
 export async function scheduled(_event: unknown, bindings: Record<string, unknown>): Promise<void> {
   try {

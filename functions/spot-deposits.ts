@@ -1,10 +1,10 @@
 import * as z from 'zod/mini'
 import { listDeposits } from '../db/ledger/deposits.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { reads } from './_lib/ledgers.ts'
-import { pageAnswer, pageQuery } from './_lib/pages.ts'
+import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
 import { TOKEN_SYMBOL, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const status = () => z.enum(['confirmed', 'unsupported'])

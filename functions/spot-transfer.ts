@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { transfer } from '../db/ledger/transfer.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
-import { idempotencyOf } from './_lib/idempotency.ts'
+import { idempotencyOf } from './_lib/http/idempotency.ts'
 import { transfers } from './_lib/ledgers.ts'
-import { replayable } from './_lib/replay.ts'
+import { replayable } from './_lib/http/replay.ts'
 import {
   amountIn,
   amountOut,
@@ -17,8 +17,8 @@ import {
   unixSeconds,
   uuid,
 } from './_lib/schemas.ts'
-import { pushBalances } from './_lib/stream-client.ts'
-import { checkedAmount } from './_lib/token-check.ts'
+import { pushBalances } from './_lib/stream/client.ts'
+import { checkedAmount } from './_lib/money/token-check.ts'
 
 const DIRECTIONS = ['perp_to_spot', 'spot_to_perp']
 const direction = () =>

@@ -1,12 +1,12 @@
 import * as z from 'zod/mini'
 import { MOVEMENT_KINDS, readHistory, type HistoryRow } from '../db/ledger/history.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { reads } from './_lib/ledgers.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
-import { pageAnswer, pageQuery } from './_lib/pages.ts'
+import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
 import {
   TOKEN_SYMBOL,
   accountOut,

@@ -1,18 +1,18 @@
 import * as z from 'zod/mini'
 import { reserve } from '../db/ledger/reserve.ts'
-import { parseAccount } from './_lib/accounts.ts'
-import { amountFault } from './_lib/amount.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { parseAccount } from './_lib/wallet/accounts.ts'
+import { amountFault } from './_lib/money/amount.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { chainEnv, commonEnv, rpcEnv, sessionEnv, signerEnv, vaultEnv, withdrawEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
-import { idempotencyOf } from './_lib/idempotency.ts'
-import { signerOf } from './_lib/kms.ts'
+import { idempotencyOf } from './_lib/http/idempotency.ts'
+import { signerOf } from './_lib/withdraw/kms.ts'
 import { withdrawals } from './_lib/ledgers.ts'
-import { witnessOf } from './_lib/witness-object.ts'
+import { witnessOf } from './_lib/witness/object.ts'
 import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
 import { logFailure } from './_lib/log.ts'
-import { replayable } from './_lib/replay.ts'
+import { replayable } from './_lib/http/replay.ts'
 import {
   accountOut,
   amountIn,
@@ -24,10 +24,10 @@ import {
   unixSeconds,
   uuid,
 } from './_lib/schemas.ts'
-import { pushBalances } from './_lib/stream-client.ts'
-import { readVaultCounter } from './_lib/vault-counter.ts'
-import { vaultDomainOf } from './_lib/vault.ts'
-import { authorize } from './_lib/withdrawal.ts'
+import { pushBalances } from './_lib/stream/client.ts'
+import { readVaultCounter } from './_lib/withdraw/counter.ts'
+import { vaultDomainOf } from './_lib/vault/vault.ts'
+import { authorize } from './_lib/withdraw/withdrawal.ts'
 
 export const spotWithdrawRequest = defineEndpoint({
   method: 'POST',

@@ -5,12 +5,12 @@ import {
   WITHDRAWAL_STATUSES,
   type WithdrawalRow,
 } from '../db/ledger/withdrawals.ts'
-import { serve } from './_lib/app.ts'
-import { defineEndpoint, type Caller } from './_lib/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { defineEndpoint, type Caller } from './_lib/http/endpoint.ts'
 import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { withdrawals } from './_lib/ledgers.ts'
-import { pageAnswer, pageQuery } from './_lib/pages.ts'
+import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
 import {
   UUID,
   accountOut,

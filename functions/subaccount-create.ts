@@ -1,7 +1,7 @@
 import * as z from 'zod/mini'
 import { createSubaccount } from '../db/ledger/subaccounts.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { SUBACCOUNTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
@@ -14,9 +14,9 @@ import {
   timesIn,
   unixMilliseconds,
   verified,
-} from './_lib/signed-call.ts'
-import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
-import { verifyConfirmation, verifyOffer } from './_lib/subaccount-pair.ts'
+} from './_lib/signed/family.ts'
+import { SignedRefusal, succeeded } from './_lib/signed/envelope.ts'
+import { verifyConfirmation, verifyOffer } from './_lib/signed/subaccount-pair.ts'
 
 export const subaccountCreate = defineEndpoint({
   ...signedFamily,

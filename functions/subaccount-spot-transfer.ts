@@ -1,13 +1,13 @@
 import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
 import { UUID, accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
-import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
-import { SignedRefusal, succeeded } from './_lib/signed-envelope.ts'
-import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
-import { pushBalances } from './_lib/stream-client.ts'
+import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed/family.ts'
+import { SignedRefusal, succeeded } from './_lib/signed/envelope.ts'
+import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed/transfer.ts'
+import { pushBalances } from './_lib/stream/client.ts'
 
 const OPERATION = {
   type: 'transfer_spot_asset',

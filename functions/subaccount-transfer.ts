@@ -1,11 +1,11 @@
 import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
-import { serveOpen } from './_lib/app.ts'
-import { defineEndpoint } from './_lib/endpoint.ts'
+import { serveOpen } from './_lib/http/serve.ts'
+import { defineEndpoint } from './_lib/http/endpoint.ts'
 import { accountOut, amountIn } from './_lib/schemas.ts'
-import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed-call.ts'
-import { renderPerpError, succeeded } from './_lib/signed-envelope.ts'
-import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed-transfer.ts'
+import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed/family.ts'
+import { renderPerpError, succeeded } from './_lib/signed/envelope.ts'
+import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed/transfer.ts'
 
 const OPERATION = { type: 'transfer_funds', fields: ['to_account', 'amount'], agentMaySign: true } as const
 

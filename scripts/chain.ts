@@ -2,7 +2,7 @@
 import './stack/forget-shell.ts'
 import { existsSync, readFileSync } from 'node:fs'
 import { getAddress } from 'viem'
-import { fromUnits } from '../functions/_lib/amount.ts'
+import { fromUnits } from '../functions/_lib/money/amount.ts'
 import { tokenAbi, vaultAbi } from './stack/contract-abi.ts'
 import { deposit, NATIVE, type ChainStack, type Token } from './stack/chain-deposit.ts'
 import { moveClock, secondsTooLate, withdrawTtl } from './stack/chain-clock.ts'

@@ -5,7 +5,7 @@
 import './stack/forget-shell.ts'
 import { parseAbi, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { fromUnits } from '../functions/_lib/amount.ts'
+import { fromUnits } from '../functions/_lib/money/amount.ts'
 import { chainClient, succeed, type ChainClient } from './stack/deploy.ts'
 import { readFunctionsEnv, readManifest, type Manifest } from './stack/manifest.ts'
 import { secondsTooLate, withdrawTtl } from './stack/chain-clock.ts'

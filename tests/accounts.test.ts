@@ -2,7 +2,7 @@ import { base58 } from '@scure/base'
 import fc from 'fast-check'
 import { getAddress, isAddress } from 'viem'
 import { describe, expect, test } from 'vitest'
-import { checksumAddress, parseAccount } from '../functions/_lib/accounts.ts'
+import { checksumAddress, parseAccount } from '../functions/_lib/wallet/accounts.ts'
 import { AGENT, HARDWARE_PAIR, MAIN, SUB } from './support/signed-vectors.ts'
 import { solanaWallet } from './support/wallets.ts'
 

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { authenticateAdmin } from '../functions/_lib/admin-key.ts'
-import { sha256Hex } from '../functions/_lib/idempotency.ts'
+import { authenticateAdmin } from '../functions/_lib/access/admin-key.ts'
+import { sha256Hex } from '../functions/_lib/http/idempotency.ts'
 
 const right = randomBytes(32).toString('hex')
 const opens = async (given: string | undefined, expected: string | undefined) =>

@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { amountFault, fromUnits, toUnits } from '../functions/_lib/amount.ts'
+import { amountFault, fromUnits, toUnits } from '../functions/_lib/money/amount.ts'
 
 describe('amounts', () => {
   it.each([

@@ -1,6 +1,6 @@
 /** The attacks of the suite that are in what a request carries: its body, its amounts, its addresses. */
 import { describe, expect, test, vi } from 'vitest'
-import { createApp } from '../functions/_lib/app.ts'
+import { createApp } from '../functions/_lib/http/serve.ts'
 import { BODY_BYTES_MAX } from '../functions/_lib/limits.ts'
 import {
   client,

@@ -3,8 +3,8 @@
  * exchange, whoever finds it. Asked of the gateway, and of each function file as it is deployed alone.
  */
 import { describe, expect, test, vi } from 'vitest'
-import { issueSession } from '../functions/_lib/session.ts'
-import type { Worker } from '../functions/_lib/app.ts'
+import { issueSession } from '../functions/_lib/access/session.ts'
+import type { Worker } from '../functions/_lib/http/serve.ts'
 import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 import { client, expectFamily } from './support/attacker.ts'
 import { allEndpoints, filledPath, functionFiles, sampleBody, type Listed } from './support/endpoints.ts'

@@ -4,7 +4,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RATES, type RateName } from '../functions/_lib/limits.ts'
-import { ratesOf } from '../functions/_lib/rate-limit.ts'
+import { ratesOf } from '../functions/_lib/http/rate-limit.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
 import { functionFiles, allEndpoints, filledPath, sampleBody, type Listed } from './support/endpoints.ts'
 import type { Answer, Client } from './support/client.ts'

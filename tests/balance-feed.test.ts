@@ -1,6 +1,6 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { BalanceFeed } from '../functions/_lib/balance-feed.ts'
+import { BalanceFeed } from '../functions/_lib/stream/balance-feed.ts'
 import { STREAM_GAP_WAIT_MS, STREAM_HELD_MAX, STREAM_VERSIONS_KEPT_MAX } from '../functions/_lib/limits.ts'
 
 const push = (version: number, token = 'USDT') => ({

@@ -1,8 +1,8 @@
 /** What a caller can make a function compute before anybody is asked: it grows no faster than what the caller sent. */
 import { join } from 'node:path'
 import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
-import type { Worker } from '../functions/_lib/app.ts'
-import { fullPath } from '../functions/_lib/endpoint.ts'
+import type { Worker } from '../functions/_lib/http/serve.ts'
+import { fullPath } from '../functions/_lib/http/endpoint.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { functionFiles, type Listed } from './support/endpoints.ts'
 import { superLinearUnit } from './support/hostile-patterns.ts'

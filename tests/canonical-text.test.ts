@@ -6,7 +6,7 @@ import {
   escapeNonAscii,
   isCanonical,
   type JsonObject,
-} from '../functions/_lib/canonical-text.ts'
+} from '../functions/_lib/wallet/canonical-text.ts'
 import { NOW, TRANSFER_DATA, TRANSFER_TEXT } from './support/signed-vectors.ts'
 
 describe('the canonical text', () => {

@@ -1,7 +1,7 @@
 import { ed25519 } from '@noble/curves/ed25519.js'
 import { numberToBytesLE } from '@noble/curves/utils.js'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { CheckedKeys } from '../functions/_lib/checked-keys.ts'
+import { CheckedKeys } from '../functions/_lib/wallet/checked-keys.ts'
 import { CHECKED_KEYS_MAX } from '../functions/_lib/limits.ts'
 
 afterEach(() => vi.restoreAllMocks())

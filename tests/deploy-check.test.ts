@@ -293,7 +293,7 @@ describe('a bundle as wrangler makes it', () => {
     const library = join(projectRoot, 'functions/_lib')
     await writeFile(
       join(folder, 'rogue.ts'),
-      `import { kmsSigner } from '${library}/kms.ts'
+      `import { kmsSigner } from '${library}/withdraw/kms.ts'
        export default { fetch: async (_: Request, env: any) => Response.json(await kmsSigner({ ...env, keyId: env.KMS_KEY_ID }).signDigest('0x')) }`,
     )
     const config = join(folder, 'wrangler.toml')

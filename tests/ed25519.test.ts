@@ -7,7 +7,7 @@ import {
   type StrictPublicKey,
   strictPublicKey,
   verifyStrict,
-} from '../functions/_lib/ed25519.ts'
+} from '../functions/_lib/wallet/ed25519.ts'
 import { IDENTITY, L, ORDER_8, Point, SMALL_ORDER } from './support/ed25519-cases.ts'
 import { MAIN } from './support/signed-vectors.ts'
 

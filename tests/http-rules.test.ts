@@ -1,6 +1,6 @@
 import { request } from 'node:http'
 import { beforeAll, describe, expect, test, vi } from 'vitest'
-import { createApp } from '../functions/_lib/app.ts'
+import { createApp } from '../functions/_lib/http/serve.ts'
 import { loggedPath, redacted } from '../functions/_lib/log.ts'
 import health from '../functions/health.ts'
 import spotBalances from '../functions/spot-balances.ts'

@@ -1,6 +1,6 @@
 /** What an Idempotency-Key is, and when two requests are the same one. */
 import { expect, test } from 'vitest'
-import { idempotencyOf } from '../functions/_lib/idempotency.ts'
+import { idempotencyOf } from '../functions/_lib/http/idempotency.ts'
 
 const taken = async (key: string) =>
   await idempotencyOf(key, {}).then(

@@ -11,7 +11,7 @@ import {
   publicKeyOf,
   recoverableSignature,
   SignerError,
-} from '../functions/_lib/signer.ts'
+} from '../functions/_lib/withdraw/signer.ts'
 
 const { Point } = secp256k1
 const ORDER = Point.Fn.ORDER

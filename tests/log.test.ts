@@ -2,7 +2,7 @@ import { DrizzleQueryError } from 'drizzle-orm/errors'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { DatabaseError, OwnError } from '../db/errors.ts'
 import { logFailure } from '../functions/_lib/log.ts'
-import { isPlainRequestId } from '../functions/_lib/request-id.ts'
+import { isPlainRequestId } from '../functions/_lib/http/request-id.ts'
 
 interface Cause {
   name: string

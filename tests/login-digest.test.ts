@@ -7,7 +7,7 @@ import {
   loginHash,
   loginSignedBy,
   type LoginDomain,
-} from '../functions/_lib/login-typed-data.ts'
+} from '../functions/_lib/login/typed-data.ts'
 import { clientOf } from './support/client.ts'
 
 const domain: LoginDomain = {

@@ -1,7 +1,7 @@
 import { hashTypedData } from 'viem'
 import { expect, test } from 'vitest'
 import { bytesToHex } from '@noble/hashes/utils.js'
-import { loginHash } from '../functions/_lib/login-typed-data.ts'
+import { loginHash } from '../functions/_lib/login/typed-data.ts'
 import { clientOf } from './support/client.ts'
 import { freshTime, newEvm, newSolana } from './support/subaccounts.ts'
 import type { SignAs, SolanaWallet } from './support/wallets.ts'

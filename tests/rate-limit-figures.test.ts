@@ -2,9 +2,9 @@ import { readdirSync } from 'node:fs'
 import { basename, join } from 'node:path'
 import { expect, test } from 'vitest'
 import { unstable_readConfig as readConfig } from 'wrangler'
-import type { Worker } from '../functions/_lib/app.ts'
+import type { Worker } from '../functions/_lib/http/serve.ts'
 import { RATES, type RateName } from '../functions/_lib/limits.ts'
-import { ratesOf } from '../functions/_lib/rate-limit.ts'
+import { ratesOf } from '../functions/_lib/http/rate-limit.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 
 const config = join(projectRoot, 'wrangler.toml')

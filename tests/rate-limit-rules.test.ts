@@ -3,10 +3,10 @@ import { beforeEach, expect, test, vi } from 'vitest'
 import agentList from '../functions/agent-list.ts'
 import spotBalances from '../functions/spot-balances.ts'
 import walletTokens from '../functions/wallet-tokens.ts'
-import type { Worker } from '../functions/_lib/app.ts'
-import type { Endpoint } from '../functions/_lib/endpoint.ts'
+import type { Worker } from '../functions/_lib/http/serve.ts'
+import type { Endpoint } from '../functions/_lib/http/endpoint.ts'
 import { BRAKED_ADDRESSES_MAX, RATES } from '../functions/_lib/limits.ts'
-import { addressKey, identityOf, RateGate, ratesOf } from '../functions/_lib/rate-limit.ts'
+import { addressKey, identityOf, RateGate, ratesOf } from '../functions/_lib/http/rate-limit.ts'
 import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)

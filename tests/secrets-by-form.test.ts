@@ -2,7 +2,7 @@
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { createApp, type Worker } from '../functions/_lib/app.ts'
+import { createApp, type Worker } from '../functions/_lib/http/serve.ts'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { EVERY_SECRET } from '../scripts/deploy-check/secrets.ts'
 import { goodClaims, goodToken } from './support/attacks.ts'

@@ -1,12 +1,12 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { hasEnded, rememberEnded } from '../functions/_lib/ended-sessions.ts'
+import { hasEnded, rememberEnded } from '../functions/_lib/access/ended-sessions.ts'
 import {
   ENDED_SESSIONS_MAX,
   SESSION_CACHE_ENTRIES_MAX,
   SESSION_CACHE_SECONDS,
 } from '../functions/_lib/limits.ts'
-import { SessionCache } from '../functions/_lib/session-cache.ts'
-import { issueSession, readSession } from '../functions/_lib/session.ts'
+import { SessionCache } from '../functions/_lib/access/session-cache.ts'
+import { issueSession, readSession } from '../functions/_lib/access/session.ts'
 
 const env = { JWT_SECRET: 'a'.repeat(32), JWT_TTL_SECONDS: 90 }
 const other = { ...env, JWT_SECRET: 'b'.repeat(32) }

@@ -3,9 +3,9 @@ import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Push } from '../db/client.ts'
 import { DatabaseError } from '../db/errors.ts'
 import type { SettledEvents } from '../db/ledger/settle-events.ts'
-import { ChainError } from '../functions/_lib/chain-fault.ts'
+import { ChainError } from '../functions/_lib/chain/fault.ts'
 import { EXPIRE_BATCH, RELEASE_BATCH, SETTLE_PUSHES_MAX } from '../functions/_lib/limits.ts'
-import type { Run, SettleEnv, Summary } from '../functions/_lib/settle-run.ts'
+import type { Run, SettleEnv, Summary } from '../functions/_lib/settle/run.ts'
 
 /** Each step by name, in the order they were asked for. */
 const { asked, step } = vi.hoisted(() => {
@@ -42,18 +42,18 @@ vi.mock('../db/ledger/vault-state.ts', () => ({
   vaultDiffers: step('differs'),
   notAVault: step('notAVault'),
 }))
-vi.mock('../functions/_lib/settle-logs.ts', () => ({
+vi.mock('../functions/_lib/settle/logs.ts', () => ({
   readUpToFinalBlock: step('read'),
   rescan: step('rescan'),
 }))
-vi.mock('../functions/_lib/settle-vaults.ts', () => ({ followOthers: step('others') }))
-vi.mock('../functions/_lib/settle-deposits.ts', () => ({ creditListed: step('credit') }))
+vi.mock('../functions/_lib/settle/vaults.ts', () => ({ followOthers: step('others') }))
+vi.mock('../functions/_lib/settle/deposits.ts', () => ({ creditListed: step('credit') }))
 
-const { checkVault, settle, settleStored } = await import('../functions/_lib/settle-run.ts')
-const { expireDue } = await import('../functions/_lib/settle-expiry.ts')
-const { settleDoubts } = await import('../functions/_lib/settle-counters.ts')
-const { concludeNodes, NOTHING_ASKED } = await import('../functions/_lib/settle-alerts.ts')
-const { holdingsAt } = await import('../functions/_lib/settle-vault-state.ts')
+const { checkVault, settle, settleStored } = await import('../functions/_lib/settle/run.ts')
+const { expireDue } = await import('../functions/_lib/settle/expiry.ts')
+const { settleDoubts } = await import('../functions/_lib/settle/counters.ts')
+const { concludeNodes, NOTHING_ASKED } = await import('../functions/_lib/settle/alerts.ts')
+const { holdingsAt } = await import('../functions/_lib/settle/vault-state.ts')
 
 const SAFE = { number: 7, hash: '0x07', timestamp: 1_000 }
 const NOTHING: SettledEvents = {

@@ -3,8 +3,8 @@ import { bytesToHex, numberToBytesBE } from '@noble/curves/utils.js'
 import { type Hex, keccak256, recoverMessageAddress } from 'viem'
 import { privateKeyToAccount } from 'viem/accounts'
 import { describe, expect, test } from 'vitest'
-import { parsePersonalSignature, recoverPersonalSigner } from '../functions/_lib/personal-sign.ts'
-import { type MessageRefusal, verifySignedBody } from '../functions/_lib/signed-message.ts'
+import { parsePersonalSignature, recoverPersonalSigner } from '../functions/_lib/wallet/personal-sign.ts'
+import { type MessageRefusal, verifySignedBody } from '../functions/_lib/signed/message.ts'
 import {
   BY_MAIN,
   BY_MAIN_IN_ENVELOPE,

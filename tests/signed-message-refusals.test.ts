@@ -1,8 +1,8 @@
 import { base58 } from '@scure/base'
 import { bytesToHex, hexToBytes } from '@noble/curves/utils.js'
 import { describe, expect, test } from 'vitest'
-import { type EnvelopeLayout, offchainEnvelope } from '../functions/_lib/offchain-envelope.ts'
-import { REFUSAL_TEXT, verifyClaim, verifySignedBody } from '../functions/_lib/signed-message.ts'
+import { type EnvelopeLayout, offchainEnvelope } from '../functions/_lib/wallet/offchain-envelope.ts'
+import { REFUSAL_TEXT, verifyClaim, verifySignedBody } from '../functions/_lib/signed/message.ts'
 import {
   AGENT,
   BY_AGENT,

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { verifySignedBody } from '../functions/_lib/signed-message.ts'
+import { verifySignedBody } from '../functions/_lib/signed/message.ts'
 import { NOW, TRANSFER, TRANSFER_DATA, transferBody } from './support/signed-vectors.ts'
 import { solanaWallet } from './support/wallets.ts'
 

@@ -2,9 +2,9 @@ import { base58 } from '@scure/base'
 import fc from 'fast-check'
 import { type Hex } from 'viem'
 import { describe, expect, test } from 'vitest'
-import { decodeKeyText, decodeSignatureText, strictPublicKey } from '../functions/_lib/ed25519.ts'
-import { envelopeLayoutSigned, offchainEnvelope } from '../functions/_lib/offchain-envelope.ts'
-import { verifyClaim, verifySignedBody } from '../functions/_lib/signed-message.ts'
+import { decodeKeyText, decodeSignatureText, strictPublicKey } from '../functions/_lib/wallet/ed25519.ts'
+import { envelopeLayoutSigned, offchainEnvelope } from '../functions/_lib/wallet/offchain-envelope.ts'
+import { verifyClaim, verifySignedBody } from '../functions/_lib/signed/message.ts'
 import {
   AGENT,
   BY_AGENT,

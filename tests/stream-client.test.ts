@@ -3,7 +3,7 @@ import { expect, test } from 'vitest'
 import type { Push } from '../db/client.ts'
 
 /** By a path that the compiler does not follow: it is a Worker's, and these are Node's types. */
-const FILE = '../functions/_lib/stream-client.ts'
+const FILE = '../functions/_lib/stream/client.ts'
 const { pushBalances, endStreams } = (await import(/* @vite-ignore */ FILE)) as {
   pushBalances(bindings: object, pushes: Push[]): Promise<void>
   endStreams(bindings: object, account: string, ended: object): Promise<void>

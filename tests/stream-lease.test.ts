@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, expect, test, vi } from 'vitest'
 import { STREAM_LOOK_AGAIN_MS, STREAM_RETRY_MS } from '../functions/_lib/limits.ts'
-import { StreamLease } from '../functions/_lib/stream-lease.ts'
+import { StreamLease } from '../functions/_lib/stream/lease.ts'
 
 const START = 1_800_000_000_000
 const SECONDS = 300

@@ -2,7 +2,7 @@
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { parseEnv } from '../functions/_lib/env.ts'
-import { settle, settleSchema } from '../functions/_lib/settle-run.ts'
+import { settle, settleSchema } from '../functions/_lib/settle/run.ts'
 import type { Stack } from '../scripts/stack/stack.ts'
 import type { Client } from './support/client.ts'
 import { witnessBinding } from './support/witness.ts'
@@ -127,7 +127,7 @@ describe('a movement', () => {
       `update withdrawals set requested_at = now() - interval '1 hour' where account = $1 and status = 'reserved'`,
       [account],
     )
-    const { pushBalances } = (await import(String('../functions/_lib/stream-client.ts'))) as {
+    const { pushBalances } = (await import(String('../functions/_lib/stream/client.ts'))) as {
       pushBalances: (bindings: object, pushes: object[]) => Promise<void>
     }
     const summary = await settle(

@@ -5,7 +5,7 @@ import { ApiError, unauthorized } from '../functions/_lib/errors.ts'
 import { FakeSocket, stubSockets } from './support/fake-sockets.ts'
 
 /** By a path that the compiler does not follow: it is a Worker's, and these are Node's types. */
-const FILE = '../functions/_lib/stream-lobby.ts'
+const FILE = '../functions/_lib/stream/lobby.ts'
 interface Visit {
   address: string
   signIn(token: string): Promise<object>

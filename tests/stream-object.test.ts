@@ -1,7 +1,7 @@
 /** The object of one account in this process, with a clock of the test's own: whom it tells, and every end of a socket. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import type { Push } from '../db/client.ts'
-import type { Session } from '../functions/_lib/session-claims.ts'
+import type { Session } from '../functions/_lib/access/session-claims.ts'
 import { FakeSocket, FakeState, stubSockets } from './support/fake-sockets.ts'
 
 /** What the parts around the object answer in a test. */
@@ -13,13 +13,13 @@ const parts = vi.hoisted(() => ({
 }))
 vi.mock('../db/ledger/listeners.ts', () => ({ listen: async () => await parts.listen() }))
 vi.mock('../db/ledger/balances.ts', () => ({ spotSnapshot: async () => await parts.snapshot() }))
-vi.mock('../functions/_lib/stream-session.ts', () => ({
+vi.mock('../functions/_lib/stream/session.ts', () => ({
   verifiedAgain: async () => await parts.verified(),
   whyEnded: async () => await parts.ended(),
 }))
 
 /** By a path that the compiler does not follow: the object is a Worker's, and these are Node's types. */
-const FILE = '../functions/_lib/account-stream.ts'
+const FILE = '../functions/_lib/stream/account-stream.ts'
 interface Stream {
   fetch(request: Request): Promise<Response>
   webSocketMessage(socket: FakeSocket, message: string | ArrayBuffer): Promise<void>

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../functions/_lib/limits.ts'
-import { parseStrictJson } from '../functions/_lib/strict-json.ts'
+import { parseStrictJson } from '../functions/_lib/http/strict-json.ts'
 
 const nested = (depth: number, open = '[', close = ']') => open.repeat(depth) + close.repeat(depth)
 const message = (text: string) => {

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest'
 import { DatabaseError, LedgerRefusal, REFUSALS } from '../db/errors.ts'
 import type { Outcome } from '../db/outcome.ts'
 import { ApiError, asApiError, ERROR_STATUS } from '../functions/_lib/errors.ts'
-import { renderPerpError, renderSignedError } from '../functions/_lib/signed-envelope.ts'
+import { renderPerpError, renderSignedError } from '../functions/_lib/signed/envelope.ts'
 
 const failed = (outcome: Outcome, busy: boolean, sqlstate?: string) =>
   new DatabaseError(outcome, busy, sqlstate, new Error('secret words of the server'))

@@ -1,6 +1,6 @@
 import { hashDomain, type Address } from 'viem'
 import { describe, expect, test } from 'vitest'
-import { authorizationDigest } from '../functions/_lib/vault.ts'
+import { authorizationDigest } from '../functions/_lib/vault/vault.ts'
 import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { chainClient } from '../scripts/stack/deploy.ts'
 import { clientOf } from './support/client.ts'

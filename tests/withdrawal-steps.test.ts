@@ -3,9 +3,9 @@ import { afterEach, expect, test, vi } from 'vitest'
 import { connect, type Push } from '../db/client.ts'
 import { REFUSED } from '../db/errors.ts'
 import type { Reservation } from '../db/ledger/reserve.ts'
-import { SignerError } from '../functions/_lib/signer.ts'
-import { VaultUnfit } from '../functions/_lib/vault-counter.ts'
-import { authorize, type Authority } from '../functions/_lib/withdrawal.ts'
+import { SignerError } from '../functions/_lib/withdraw/signer.ts'
+import { VaultUnfit } from '../functions/_lib/withdraw/counter.ts'
+import { authorize, type Authority } from '../functions/_lib/withdraw/withdrawal.ts'
 
 const account = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
 const reservation = {

@@ -21,7 +21,7 @@ import {
   isSecretUrl,
   keyText,
   orUnset,
-} from './secret-forms.ts'
+} from './env-forms.ts'
 
 // Written out: the bundler takes a product for something that may have side effects, and keeps what has it in it.
 const DAY_SECONDS = 86_400

@@ -1,5 +1,5 @@
 /** What a person decides about an alert: each decision with the words it takes, which are looked at before the database is. */
-import { parseAccount } from '../../functions/_lib/accounts.ts'
+import { parseAccount } from '../../functions/_lib/wallet/accounts.ts'
 import { checkWords, UsageError } from '../stack/command.ts'
 import type { asOwner } from '../stack/owner.ts'
 import { book, quarantined } from './quarantined.ts'

@@ -5,7 +5,7 @@
 import { mkdtemp, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { fullPath, type Endpoint } from '../../functions/_lib/endpoint.ts'
+import { fullPath, type Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { inKilobytes } from '../deploy-check/rules.ts'
 import { bundleFunction } from '../stack/bundle.ts'
 import { checkInvariants } from '../stack/invariants.ts'

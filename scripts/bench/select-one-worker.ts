@@ -1,8 +1,8 @@
 /** What a transfer costs before its verb: the same router, session check and body, and `SELECT 1` as the query. */
 import * as z from 'zod/mini'
 import { ping } from '../../db/ledger/health.ts'
-import { serve } from '../../functions/_lib/app.ts'
-import { defineEndpoint } from '../../functions/_lib/endpoint.ts'
+import { serve } from '../../functions/_lib/http/serve.ts'
+import { defineEndpoint } from '../../functions/_lib/http/endpoint.ts'
 import { commonEnv, sessionEnv } from '../../functions/_lib/env.ts'
 import { transfers } from '../../functions/_lib/ledgers.ts'
 import { amountIn, tokenIn } from '../../functions/_lib/schemas.ts'

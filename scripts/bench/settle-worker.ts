@@ -1,12 +1,12 @@
 /** What the cron function does each minute, once a request: the answer is the line it would log. */
 import { parseEnv } from '../../functions/_lib/env.ts'
-import { settle, settleSchema } from '../../functions/_lib/settle-run.ts'
-import { pushBalances } from '../../functions/_lib/stream-client.ts'
+import { settle, settleSchema } from '../../functions/_lib/settle/run.ts'
+import { pushBalances } from '../../functions/_lib/stream/client.ts'
 
-import { witnessOf } from '../../functions/_lib/witness-object.ts'
+import { witnessOf } from '../../functions/_lib/witness/object.ts'
 
-export { LedgerWitness } from '../../functions/_lib/witness-object.ts'
-export { AccountStream } from '../../functions/_lib/account-stream.ts'
+export { LedgerWitness } from '../../functions/_lib/witness/object.ts'
+export { AccountStream } from '../../functions/_lib/stream/account-stream.ts'
 
 export default {
   async fetch(_request: Request, bindings: Record<string, unknown>): Promise<Response> {

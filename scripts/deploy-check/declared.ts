@@ -2,9 +2,9 @@
 import { register } from 'node:module'
 import { pathToFileURL } from 'node:url'
 import type * as z from 'zod/mini'
-import { fullPath, type Endpoint } from '../../functions/_lib/endpoint.ts'
+import { fullPath, type Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import type { RateName } from '../../functions/_lib/limits.ts'
-import { ratesOf } from '../../functions/_lib/rate-limit.ts'
+import { ratesOf } from '../../functions/_lib/http/rate-limit.ts'
 import { secretsIn } from './secrets.ts'
 
 // Durable Objects and entry points extend classes that only workerd has: here they need only be there.

@@ -2,7 +2,7 @@
 import { execFileSync, type ExecFileSyncOptions } from 'node:child_process'
 import type { Address } from 'viem'
 import { getAddress } from 'viem/utils'
-import { publicKeyOf as readPublicKey } from '../../functions/_lib/signer.ts'
+import { publicKeyOf as readPublicKey } from '../../functions/_lib/withdraw/signer.ts'
 import { keyPolicy, policyDifference } from './key-policy.ts'
 
 export interface KmsOptions {

@@ -1,5 +1,5 @@
 /** The OpenAPI 3.1 document of a list of endpoints: everything in it comes from the endpoint objects. */
-import type { Access, Endpoint } from '../../functions/_lib/endpoint.ts'
+import type { Access, Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { errorResponses } from './errors.ts'
 import { exampleOf, jsonSchemaOf, type JsonSchema } from './schema.ts'
 

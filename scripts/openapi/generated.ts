@@ -1,7 +1,7 @@
 /** The files that are made from the endpoint objects. */
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import type { Endpoint } from '../../functions/_lib/endpoint.ts'
+import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { clientTypes } from './client-types.ts'
 import { openApiDocument } from './document.ts'
 import { pageFiles } from '../docs-page/build.ts'

@@ -1,6 +1,6 @@
 /** `npm run chain -- deposit …`: what somebody who holds coins does to have them credited. */
 import { getAddress, isAddress, parseEther, type Address, type Hash } from 'viem'
-import { amountFault, toUnits } from '../../functions/_lib/amount.ts'
+import { amountFault, toUnits } from '../../functions/_lib/money/amount.ts'
 import { UsageError } from './command.ts'
 import { tokenAbi, vaultAbi } from './contract-abi.ts'
 import { succeed, type ChainClient } from './deploy.ts'

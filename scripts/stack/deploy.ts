@@ -14,7 +14,7 @@ import {
   type HttpTransport,
   type WalletActions,
 } from 'viem'
-import { toUnits } from '../../functions/_lib/amount.ts'
+import { toUnits } from '../../functions/_lib/money/amount.ts'
 import { contractNamed, type Compiled } from './compile.ts'
 import { tokenAbi, vaultAbi } from './contract-abi.ts'
 

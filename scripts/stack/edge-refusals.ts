@@ -5,8 +5,8 @@ import type { IncomingMessage, ServerResponse } from 'node:http'
 import { join } from 'node:path'
 import { ApiError, ERROR_STATUS, NO_ANSWER, type Repeat } from '../../functions/_lib/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../../functions/_lib/limits.ts'
-import { isPlainRequestId } from '../../functions/_lib/request-id.ts'
-import { renderSignedError, SIGNED_FAMILY, SignedRefusal } from '../../functions/_lib/signed-envelope.ts'
+import { isPlainRequestId } from '../../functions/_lib/http/request-id.ts'
+import { renderSignedError, SIGNED_FAMILY, SignedRefusal } from '../../functions/_lib/signed/envelope.ts'
 import { projectRoot } from './manifest.ts'
 
 /** The runtime has the request, and does not say what became of it. */

@@ -1,7 +1,7 @@
 /** Postgres, Neon proxy, KMS and chain: side by side, as far as they need each other not. */
 import { createWriteStream } from 'node:fs'
 import { join } from 'node:path'
-import { toUnits } from '../../functions/_lib/amount.ts'
+import { toUnits } from '../../functions/_lib/money/amount.ts'
 import { setPasswords } from '../../db/operate/logins.ts'
 import { migrateDatabase } from '../../db/operate/migrate.ts'
 import { startChain } from './chain.ts'

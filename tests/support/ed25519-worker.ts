@@ -1,5 +1,5 @@
 /** A Worker that judges signatures in the runtime the functions run in: by verifyStrict, and by the runtime alone. */
-import { type StrictPublicKey, verifyStrict } from '../../functions/_lib/ed25519.ts'
+import { type StrictPublicKey, verifyStrict } from '../../functions/_lib/wallet/ed25519.ts'
 
 export interface HexSigned {
   key: string

@@ -2,8 +2,8 @@
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
 import * as z from 'zod/mini'
-import type { Worker } from '../../functions/_lib/app.ts'
-import { fullPath, type Endpoint } from '../../functions/_lib/endpoint.ts'
+import type { Worker } from '../../functions/_lib/http/serve.ts'
+import { fullPath, type Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { projectRoot } from '../../scripts/stack/manifest.ts'
 
 /** Function files that have no HTTP endpoint to attack, and why. */

@@ -1,7 +1,7 @@
 /** How the tests of rate limits count: addresses of their own, and whole windows. */
 import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
-import type { Endpoint } from '../../functions/_lib/endpoint.ts'
+import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { RATES, type RateName } from '../../functions/_lib/limits.ts'
 import type { Answer } from './client.ts'
 

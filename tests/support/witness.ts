@@ -1,6 +1,6 @@
 /** The ledger's witness in this process: his Durable Object, over storage that is a map. */
-import { NOTHING_SEEN, type Memory, type Witness } from '../../functions/_lib/ledger-witness.ts'
-import { LedgerWitness, witnessOf, type WitnessStorage } from '../../functions/_lib/witness-object.ts'
+import { NOTHING_SEEN, type Memory, type Witness } from '../../functions/_lib/witness/witness.ts'
+import { LedgerWitness, witnessOf, type WitnessStorage } from '../../functions/_lib/witness/object.ts'
 
 /** As much of a Durable Object's storage as the witness uses, and as much of it in one call as Cloudflare takes. */
 function mapStorage() {

@@ -1,0 +1,43 @@
+/**
+ * Sessions this isolate has verified lately. A bot sends one token with every call: its signature is checked once a
+ * minute and not a thousand times. The whole token is the key, so nothing is found that was not verified letter by letter.
+ */
+import { SESSION_CACHE_ENTRIES_MAX, SESSION_CACHE_SECONDS } from '../limits.ts'
+import type { Session } from './session-claims.ts'
+
+interface Verified {
+  session: Session
+  /** Unix seconds: a key withdrawn by its issuer must not live on here. */
+  until: number
+}
+
+export class SessionCache {
+  private readonly verified = new Map<string, Verified>()
+  private configuration = ''
+
+  /** The session, when this token was verified under this configuration and is still good at `now` (unix seconds). */
+  find(configuration: string, token: string, now: number): Session | undefined {
+    if (this.configuration !== configuration) return undefined
+    const found = this.verified.get(token)
+    if (found && now < found.until) return found.session
+    this.verified.delete(token)
+    return undefined
+  }
+
+  /** `trustedUntil` (unix seconds): no longer than what proved the session is believed. */
+  keep(
+    configuration: string,
+    token: string,
+    session: Session,
+    now: number,
+    trustedUntil = Number.POSITIVE_INFINITY,
+  ): void {
+    if (this.configuration !== configuration) this.verified.clear()
+    this.configuration = configuration
+    // The first key of a Map is the oldest: a flood of tokens cannot fill the isolate.
+    const oldest = this.verified.keys().next()
+    if (this.verified.size >= SESSION_CACHE_ENTRIES_MAX && !oldest.done) this.verified.delete(oldest.value)
+    const until = Math.min(session.expiresAt, now + SESSION_CACHE_SECONDS, trustedUntil)
+    this.verified.set(token, { session, until })
+  }
+}

@@ -1,0 +1,49 @@
+/** A limit of a node that nobody told us: found by being refused, kept for the next run, tried again now and then. */
+import type { FoundLimit } from '../../../db/schema.ts'
+import { NODE_LIMIT_RETRY_SECONDS } from '../limits.ts'
+
+export interface FoundSize {
+  /** What to ask for now. */
+  readonly now: number
+  /** Goes on from what an earlier run has found. */
+  adopt(found: FoundLimit | undefined): void
+  /** So much was too much. */
+  refused(size: number): void
+  /** So much was answered. */
+  worked(size: number): void
+  /** What is worth keeping: a smaller size that was answered. A node that refused everything has shown no limit. */
+  readonly kept: FoundLimit | undefined
+}
+
+/** The limits that nodes have, so that most are met exactly. */
+const SIZES = [1, 3, 10, 50, 100, 500, 1_000, 2_000, 5_000]
+const seconds = () => Math.floor(Date.now() / 1000)
+
+export function foundSize(max: number): FoundSize {
+  let kept: FoundLimit | undefined
+  let now = max
+  let retryAt = 0
+  return {
+    get now() {
+      return now
+    },
+    get kept() {
+      return kept
+    },
+    adopt: (found) => {
+      kept = found
+      now = Math.min(found?.size ?? max, max)
+      retryAt = found?.retry_at ?? 0
+    },
+    refused: (size) => {
+      now = Math.min(now, SIZES.findLast((step) => step < size) ?? 1)
+      retryAt = seconds() + NODE_LIMIT_RETRY_SECONDS
+    },
+    worked: (size) => {
+      // A limit may be gone, or was none but a bad minute: then one success after another leads back to the top.
+      if (size >= now && now < max && seconds() >= retryAt)
+        now = Math.min(SIZES.find((step) => step > now) ?? max, max)
+      kept = now < max || kept ? { size: now, retry_at: retryAt } : undefined
+    },
+  }
+}

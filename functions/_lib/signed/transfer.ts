@@ -1,0 +1,36 @@
+/** What the two transfers between a main account and its subaccount share. */
+import * as z from 'zod/mini'
+import { amountFault } from '../money/amount.ts'
+import { AMOUNT_LENGTH_MAX } from '../limits.ts'
+import { field, uuid } from '../schemas.ts'
+import { envelopeOut, SIGNATURE_ERRORS, unixMilliseconds } from './family.ts'
+import { type SignedErrorId, SignedRefusal } from './envelope.ts'
+
+export const transferOut = () =>
+  envelopeOut(
+    z.object({
+      success: field(z.literal(true), 'Always true', true),
+      error: field(z.null(), 'Always null', null),
+      transfer_id: uuid('The movement in the ledger'),
+      created_at: unixMilliseconds('When it was committed'),
+    }),
+  )
+
+export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
+  ...SIGNATURE_ERRORS,
+  agent_not_authorized: 'the agent is not bound to the account now',
+  duplicate_signature: 'the same message again; `data` has the first movement when it was this account’s',
+  invalid_transfer_relationship: 'neither is the subaccount of the other, or they are the same',
+  invalid_amount: 'grammar, precision, zero or negative',
+  asset_not_found: 'no such symbol',
+}
+
+/**
+ * The amount for the verb: null for a text that is none, so that the relationship is judged before it.
+ * @throws SignedRefusal invalid_amount for a JSON number, whose text as signed is lost, and for one too long to be hashed
+ */
+export function amountForVerb(amount: string | number): string | null {
+  if (typeof amount === 'number') throw new SignedRefusal('invalid_amount', 'amount must be a JSON string')
+  if (amount.length > AMOUNT_LENGTH_MAX) throw new SignedRefusal('invalid_amount', 'far too many digits')
+  return amountFault(amount) === null ? amount : null
+}
