@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import * as env from '../functions/_lib/env.ts'
 import { admin, LEDGERS } from '../functions/_lib/ledgers.ts'
-import { settleSchema } from '../functions/_lib/settle/run.ts'
+import { settleSchema } from '../functions/_lib/settle/context.ts'
 import { ENV_GROUPS } from '../scripts/stack/env-groups.ts'
 
 const read = (schema: Record<string, z.ZodMiniType>, name: string, value?: string): unknown => {

@@ -5,7 +5,7 @@ import { DatabaseError } from '../db/errors.ts'
 import type { SettledEvents } from '../db/ledger/settle-events.ts'
 import { ChainError } from '../functions/_lib/chain/fault.ts'
 import { EXPIRE_BATCH, RELEASE_BATCH, SETTLE_PUSHES_MAX } from '../functions/_lib/limits.ts'
-import type { Run, SettleEnv, Summary } from '../functions/_lib/settle/run.ts'
+import type { Run, SettleEnv, Summary } from '../functions/_lib/settle/context.ts'
 
 /** Each step by name, in the order they were asked for. */
 const { asked, step } = vi.hoisted(() => {
@@ -26,6 +26,7 @@ vi.mock('../db/ledger/release-stale.ts', () => ({
   staleReservations: step('stale'),
   endReservations: step('endStale'),
 }))
+vi.mock('../db/ledger/listed-deposits.ts', () => ({ creditListedDeposits: step('credit') }))
 vi.mock('../db/ledger/settle-events.ts', () => ({ settleEvents: step('events') }))
 vi.mock('../db/ledger/settle-run.ts', () => ({ upkeep: step('upkeep'), finishRun: step('finish') }))
 vi.mock('../db/ledger/coins.ts', () => ({ checkHoldings: step('holdings') }))
@@ -47,13 +48,14 @@ vi.mock('../functions/_lib/settle/logs.ts', () => ({
   rescan: step('rescan'),
 }))
 vi.mock('../functions/_lib/settle/vaults.ts', () => ({ followOthers: step('others') }))
-vi.mock('../functions/_lib/settle/deposits.ts', () => ({ creditListed: step('credit') }))
 
-const { checkVault, settle, settleStored } = await import('../functions/_lib/settle/run.ts')
+const { settle } = await import('../functions/_lib/settle/run.ts')
+const { NOTHING_ASKED } = await import('../functions/_lib/settle/context.ts')
+const { settleStored } = await import('../functions/_lib/settle/events.ts')
 const { expireDue } = await import('../functions/_lib/settle/expiry.ts')
 const { settleDoubts } = await import('../functions/_lib/settle/counters.ts')
-const { concludeNodes, NOTHING_ASKED } = await import('../functions/_lib/settle/alerts.ts')
-const { holdingsAt } = await import('../functions/_lib/settle/vault-state.ts')
+const { concludeNodes } = await import('../functions/_lib/settle/alerts.ts')
+const { checkVault, holdingsAt } = await import('../functions/_lib/settle/vault-state.ts')
 
 const SAFE = { number: 7, hash: '0x07', timestamp: 1_000 }
 const NOTHING: SettledEvents = {

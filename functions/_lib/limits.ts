@@ -168,6 +168,10 @@ export const SETTLE_RPC_TIMEOUT_MS = 10_000
 export const SETTLE_REQUESTS_MAX = 46
 /** Of them, kept back for the checks and for ending a run properly. */
 export const SETTLE_REQUESTS_RESERVED = 6
+/** Kept back for the turn of another vault: logs, storing, settling; doubts, what is due, its counters, giving back; holdings, their check. */
+export const SETTLE_TURN_REQUESTS = 12
+/** A turn at which nothing has happened: logs, storing, holdings, their check, and what the nodes were found to take. */
+export const SETTLE_QUIET_TURN_REQUESTS = 5
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
 export const SETTLE_PUSHES_MAX = 500
 /** Longest range of blocks of one eth_getLogs, and calls of one batch; a node that refuses them is asked for less. */
@@ -196,6 +200,8 @@ export const RESCAN_REQUESTS_MAX = 16
 export const SETTLE_EVENTS_BATCH = 250
 /** Rows of one expiry call: seven of these do 10,000 rows within one run's requests. Locks are held about 0.5 s. */
 export const EXPIRE_BATCH = 1_500
+/** Blocks asked for in one step of a search by time: 7 steps find one of 200 million. */
+export const BLOCK_SEARCH_WIDTH = 16
 /** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
 export const COUNTERS_PER_CALL = 500
 /** Doubted counters one run looks at: four calls to the node in one request. */

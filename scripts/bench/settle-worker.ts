@@ -1,6 +1,7 @@
 /** What the cron function does each minute, once a request: the answer is the line it would log. */
 import { parseEnv } from '../../functions/_lib/env.ts'
-import { settle, settleSchema } from '../../functions/_lib/settle/run.ts'
+import { settleSchema } from '../../functions/_lib/settle/context.ts'
+import { settle } from '../../functions/_lib/settle/run.ts'
 import { pushBalances } from '../../functions/_lib/stream/client.ts'
 
 import { witnessOf } from '../../functions/_lib/witness/object.ts'

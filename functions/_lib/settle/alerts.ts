@@ -1,15 +1,9 @@
 /** Whose an alert is: of the nodes as a whole, or of one vault, whose own next reading alone says that it is over. */
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
-import type { ChainError, NodesDisagree } from '../chain/fault.ts'
-import type { Run } from './run.ts'
+import type { NodesDisagree } from '../chain/fault.ts'
+import type { NodeMark, Run } from './context.ts'
 
-/** What the nodes had done at some moment of the run. */
-export interface NodeMark {
-  requests: number
-  failures: ReadonlyMap<number, ChainError>
-  disagreements: number
-}
-export const NOTHING_ASKED: NodeMark = { requests: 0, failures: new Map(), disagreements: 0 }
+/** What the nodes have done so far. */
 export const markOf = ({ nodes }: Run): NodeMark => ({
   requests: nodes.spent.requests,
   failures: new Map(nodes.failures),

@@ -3,7 +3,7 @@ import { doubtedAccounts, settleCounters } from '../../../db/ledger/counter.ts'
 import type { Block } from '../chain/answers.ts'
 import { ChainError } from '../chain/fault.ts'
 import { COUNTER_DOUBTS_MAX } from '../limits.ts'
-import { room, type Run } from './run.ts'
+import { room, type Run } from './context.ts'
 
 /** @throws ChainError: what was doubted stays so */
 export async function settleDoubts(run: Run, safe: Block): Promise<void> {

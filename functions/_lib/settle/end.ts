@@ -5,7 +5,7 @@ import { finishRun } from '../../../db/ledger/settle-run.ts'
 import { checkOpenWithdrawals } from '../../../db/ledger/solvency.ts'
 import { WEBHOOK_ALERTS_MAX } from '../limits.ts'
 import { logFailure } from '../log.ts'
-import type { Run } from './run.ts'
+import type { Run } from './context.ts'
 import { tellAlerts, tellUnstored } from './webhook.ts'
 
 export async function end(run: Run, startedAt: number): Promise<void> {

@@ -3,13 +3,11 @@ import { dueWithdrawals, expire, type DueWithdrawal } from '../../../db/ledger/e
 import { readCursor, requestRescan } from '../../../db/ledger/record-logs.ts'
 import type { Block } from '../chain/answers.ts'
 import { ChainError } from '../chain/fault.ts'
-import { CLOCKS_APART_SECONDS_MAX, EXPIRE_BATCH } from '../limits.ts'
+import { BLOCK_SEARCH_WIDTH, CLOCKS_APART_SECONDS_MAX, EXPIRE_BATCH } from '../limits.ts'
 import { keyOf } from './alerts.ts'
+import { room, type Run } from './context.ts'
+import { settleStored } from './events.ts'
 import { rescan } from './logs.ts'
-import { room, settleStored, type Run } from './run.ts'
-
-/** Blocks asked for in one step of a search: 7 steps find one of 200 million. */
-const SEARCH_WIDTH = 16
 
 /** @throws ChainError: what was not proved stays signed */
 export async function expireDue(run: Run, safe: Block): Promise<void> {
@@ -52,8 +50,8 @@ async function blockBefore(run: Run, safe: Block, time: number): Promise<number>
   let low = run.firstBlock
   let high = safe.number
   while (high - low > 1 && room(run, 1)) {
-    const step = Math.max(1, Math.ceil((high - low) / SEARCH_WIDTH))
-    const numbers = Array.from({ length: SEARCH_WIDTH - 1 }, (_, n) => low + step * (n + 1))
+    const step = Math.max(1, Math.ceil((high - low) / BLOCK_SEARCH_WIDTH))
+    const numbers = Array.from({ length: BLOCK_SEARCH_WIDTH - 1 }, (_, n) => low + step * (n + 1))
     const blocks = await run.chain.blocks(numbers.filter((number) => number < high))
     const before = blocks.filter((block) => block.timestamp < time).map((block) => block.number)
     const notBefore = blocks.filter((block) => block.timestamp >= time).map((block) => block.number)

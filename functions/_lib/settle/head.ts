@@ -2,7 +2,7 @@
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
 import type { Block } from '../chain/answers.ts'
 import { FINALITY_LAG_SECONDS_MAX, HEAD_AGE_SECONDS_MAX } from '../limits.ts'
-import type { Run, Standstill } from './run.ts'
+import type { Run, Standstill } from './context.ts'
 
 /**
  * With `FINALITY=finalized` the block that the node calls final. Whether a chain has final blocks is a fact about the chain, which

@@ -2,7 +2,7 @@
 import { noteReading, type Cursor } from '../../../db/ledger/record-logs.ts'
 import type { NodeLimit } from '../../../db/schema.ts'
 import { keyOf } from './alerts.ts'
-import type { Run } from './run.ts'
+import type { Run } from './context.ts'
 
 /** Goes on with what the nodes were found to take before. */
 export function adoptLimits({ nodes }: Run, cursor: Cursor | undefined): void {

@@ -1,10 +1,12 @@
 /** The vault itself, held against the configuration: what it answers is true, whatever events say or leave out. */
+import { checkHoldings } from '../../../db/ledger/coins.ts'
+import type { BlockMark } from '../../../db/ledger/record-logs.ts'
 import { tokensToCheck } from '../../../db/ledger/solvency.ts'
 import { notAVault, vaultDiffers } from '../../../db/ledger/vault-state.ts'
 import type { Block } from '../chain/answers.ts'
 import { ChainError } from '../chain/fault.ts'
 import { keyOf, raiseOfVault } from './alerts.ts'
-import { room, type Run } from './run.ts'
+import { room, type Run } from './context.ts'
 import { vaultDifferences, type VaultState } from '../vault/state.ts'
 
 /** Listed tokens, what the vault holds of those whose contract can be read, and what it says of itself. */
@@ -77,4 +79,21 @@ async function readHoldings(run: Run, safe: Block): Promise<Holdings> {
   const { block, vault, holdings } = await run.chain.vault(contracts, safe.number)
   if (block.hash !== safe.hash) throw new ChainError('nonsense', 'eth_getBlockByNumber')
   return { listed, inWei: holdings, vault }
+}
+
+/** What the vault holds, against its events and, for the configured one, against what is owed. */
+export async function checkVault(
+  run: Run,
+  safe: BlockMark,
+  solvency: boolean,
+  { listed, inWei, vault }: Holdings,
+): Promise<void> {
+  const pause = (run.env.SOLVENCY ?? (run.env.TESTNET_ONLY ? 'report' : 'enforce')) === 'enforce'
+  // A contract that cannot be read says nothing of what the vault holds; the others are checked all the same.
+  const held = listed.map(({ symbol, contract, due }) => ({
+    token: symbol,
+    in_wei: inWei.get(contract) ?? null,
+    due: solvency && due,
+  }))
+  await checkHoldings(run.db, run.key, safe, run.firstBlock, held, pause, vault.said?.signer)
 }

@@ -4,31 +4,30 @@
  * turn was longest ago.
  */
 import type { OtherVault } from '../../../db/ledger/other-vaults.ts'
-import { connectChain } from './chain.ts'
+import { SETTLE_QUIET_TURN_REQUESTS } from '../limits.ts'
 import { concludeNodes, keyOf, markOf } from './alerts.ts'
+import { connectChain } from './chain.ts'
+import { room, type Run } from './context.ts'
 import { settleDoubts } from './counters.ts'
+import { settleStored } from './events.ts'
 import { expireDue } from './expiry.ts'
 import { readUpToFinalBlock } from './logs.ts'
-import { checkVault, followed, room, settleStored, waits, type Run } from './run.ts'
-import { holdingsAt } from './vault-state.ts'
+import { followed, waits } from './setbacks.ts'
+import { checkVault, holdingsAt } from './vault-state.ts'
 
-/** A turn at which everything is to be done: logs, storing, settling; doubts, what is due, its counters, giving back; holdings, their check. */
-export const TURN_REQUESTS = 12
-/** One at which nothing has happened: logs, storing, holdings, their check, and what the nodes were found to take. */
-const QUIET_TURN_REQUESTS = 5
 const COUNTS = ['logs', 'confirmed', 'deposited', 'expired', 'quarantined'] as const
 
 /** Follows them to the same final block, after the configured one and as far as the budget goes. */
 export async function followOthers(run: Run, vaults: OtherVault[]): Promise<void> {
   run.keptBack = 0
   for (const [at, vault] of vaults.entries()) {
-    if (!run.safe || !room(run, QUIET_TURN_REQUESTS)) return
+    if (!run.safe || !room(run, SETTLE_QUIET_TURN_REQUESTS)) return
     const other = beside(run, vault)
     run.turns.push(vault.vault)
     await followed(other, async () => await follow(other, vault)).catch((error: unknown) =>
       waits(other, error),
     )
-    run.heldUp ??= other.heldUp
+    run.undone ??= other.undone
     await concludeNodes(other)
     for (const count of COUNTS) run.summary[count] += other.summary[count]
     for (const key of other.cleared) run.cleared.add(key)

@@ -5,7 +5,7 @@ import { endReservations, staleReservations } from '../../../db/ledger/release-s
 import { markRun } from '../../../db/ledger/restores.ts'
 import { RELEASE_BATCH } from '../limits.ts'
 import { logFailure } from '../log.ts'
-import { room, type Run } from './run.ts'
+import { room, type Run } from './context.ts'
 
 /**
  * What the witness remembers is looked for in the ledger before he is told anything new: so a run that dies in between has

@@ -5,7 +5,7 @@ export const defaults: Area = {
   name: 'defaults',
   faults: [
     {
-      file: 'functions/_lib/settle/run.ts',
+      file: 'functions/_lib/settle/vault-state.ts',
       from: `(run.env.TESTNET_ONLY ? 'report' : 'enforce')`,
       to: `(run.env.TESTNET_ONLY ? 'report' : 'report')`,
       why: 'on mainnet a breach of solvency pauses nobody',
@@ -40,7 +40,7 @@ export const defaults: Area = {
       tests: ['tests/configuration-defaults.test.ts'],
     },
     {
-      file: 'functions/_lib/settle/run.ts',
+      file: 'functions/_lib/settle/context.ts',
       from: 'env.FINALITY !== 0 || env.TESTNET_ONLY',
       to: 'true',
       why: 'the head itself is trusted on mainnet',
