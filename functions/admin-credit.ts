@@ -1,9 +1,9 @@
 import * as z from 'zod/mini'
 import { credit } from '../db/ledger/credit.ts'
 import { parseAccount } from './_lib/wallet/accounts.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { adminEnv, commonEnv } from './_lib/env.ts'
+import { serve } from './_lib/http/serve.ts'
+import { adminKey } from './_lib/access/admin-key.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/http/idempotency.ts'
 import { admin } from './_lib/ledgers.ts'
@@ -13,7 +13,7 @@ import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/sche
 import { pushBalances } from './_lib/stream/client.ts'
 import { checkedAmount } from './_lib/money/token-check.ts'
 
-export const adminCredit = defineEndpoint({
+export const adminCredit = endpoint({
   method: 'POST',
   path: '/admin/spot/balances/credit',
   tag: 'Admin',
@@ -21,13 +21,8 @@ export const adminCredit = defineEndpoint({
   description:
     'One transaction: the balance, the movement from issuance and the row in `spot_admin_credits`. After the commit the balance is ' +
     'pushed to the account’s stream. Safe to repeat with an Idempotency-Key.',
-  access: 'admin',
-  env: z.object({ ...commonEnv, ...adminEnv }),
+  access: adminKey,
   ledger: admin,
-  adminKey: (env) => env.ADMIN_API_KEY,
-  gate: ({ TESTNET_ONLY }) => {
-    if (TESTNET_ONLY !== 'true') throw new ApiError('DISABLED', 'there is no faucet here')
-  },
   body: z.strictObject({
     user_address: accountOut('EVM or Solana address to credit'),
     token: tokenIn(),
@@ -40,7 +35,6 @@ export const adminCredit = defineEndpoint({
   }),
   response: z.object({ ok: field(z.literal(true), 'Always true', true) }),
   errors: {
-    DISABLED: '`TESTNET_ONLY` is not exactly `true`',
     INVALID_ADDRESS: 'not an EVM or Solana address',
     UNSUPPORTED_TOKEN: 'no such token',
     INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
@@ -48,7 +42,7 @@ export const adminCredit = defineEndpoint({
   },
   internal: 'DB_ERROR',
   idempotent: true,
-  handler: async (call) => {
+  handle: async (call) => {
     const { user_address: address, token, amount, reason } = call.body
     const account = parseAccount(address)
     if (!account) throw new ApiError('INVALID_ADDRESS', 'user_address is neither an EVM nor a Solana address')
@@ -70,4 +64,4 @@ export const adminCredit = defineEndpoint({
   },
 })
 
-export default serveOpen('admin-credit', adminCredit)
+export default serve('admin-credit', adminCredit)

@@ -1,29 +1,28 @@
 import * as z from 'zod/mini'
 import { listAgents } from '../db/ledger/agents.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { walletSigned } from './_lib/ledgers.ts'
+import { signed } from './_lib/signed/access.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
-import {
-  envelopeOut,
-  EXAMPLE,
-  noAgentIn,
-  SIGNATURE_ERRORS,
-  signedCaller,
-  signedFamily,
-  signedFields,
-  unixMilliseconds,
-} from './_lib/signed/family.ts'
-import { renderReadError, succeeded } from './_lib/signed/envelope.ts'
+import { envelopeOut, EXAMPLE, noAgentIn, signedFields, unixMilliseconds } from './_lib/signed/fields.ts'
+import { succeeded } from './_lib/http/signed-envelope.ts'
 
-const OPERATION = { type: 'list_agent_wallets', fields: [], agentMaySign: false } as const
+const OPERATION = {
+  type: 'list_agent_wallets',
+  fields: [],
+  agentMaySign: false,
+  nature: 'reads',
+} as const
 
-export const agentList = defineEndpoint({
-  ...signedFamily,
-  renderError: renderReadError,
+export const agentList = endpoint({
+  method: 'POST',
   path: '/agent/list',
   tag: 'Agents',
   summary: 'The agents of an account, oldest first',
   description: 'Signed type `list_agent_wallets` over `{}` by the account itself. Reads only.',
+  access: signed(OPERATION),
+  ledger: walletSigned,
   body: z.strictObject({ ...signedFields, ...noAgentIn }),
   response: envelopeOut(
     z.object({
@@ -39,12 +38,10 @@ export const agentList = defineEndpoint({
       ),
     }),
   ),
-  signedErrors: SIGNATURE_ERRORS,
-  handler: async (call) => {
-    const { account } = await signedCaller(call, OPERATION)
-    const agents = await listAgents(call.db, account)
+  handle: async (call) => {
+    const agents = await listAgents(call.db, call.caller.account)
     return succeeded({ agent_wallets: agents.map(({ agent_wallet }) => agent_wallet), agents })
   },
 })
 
-export default serveOpen('agent-list', agentList)
+export default serve('agent-list', agentList)

@@ -1,23 +1,21 @@
 import * as z from 'zod/mini'
 import { revokeAgents } from '../db/ledger/agents.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { walletSigned } from './_lib/ledgers.ts'
+import { keyIn, signed } from './_lib/signed/access.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { accountOut, field } from './_lib/schemas.ts'
-import {
-  envelopeOut,
-  EXAMPLE,
-  keyIn,
-  SIGNATURE_ERRORS,
-  signedCaller,
-  signedFamily,
-  signedFields,
-} from './_lib/signed/family.ts'
-import { succeeded } from './_lib/signed/envelope.ts'
+import { envelopeOut, EXAMPLE, signedFields } from './_lib/signed/fields.ts'
+import { succeeded } from './_lib/http/signed-envelope.ts'
 
 const OPERATION = { type: 'revoke_agent_wallet', fields: ['agent_wallet'], agentMaySign: false } as const
 
-export const agentRevoke = defineEndpoint({
-  ...signedFamily,
+const agentOf = ({ agent_wallet }: { agent_wallet: string }) => ({
+  agent: keyIn(agent_wallet, 'agent_wallet'),
+})
+
+export const agentRevoke = endpoint({
+  method: 'POST',
   path: '/agent/revoke',
   tag: 'Agents',
   endsRights: true,
@@ -25,6 +23,8 @@ export const agentRevoke = defineEndpoint({
   description:
     'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
     'it signed moves any more. A key that somebody else has bound frees itself: `account` and `agent_wallet` are both the key, and it signs.',
+  access: signed(OPERATION, agentOf),
+  ledger: walletSigned,
   body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent', EXAMPLE.agent) }),
   response: envelopeOut(
     z.object({
@@ -33,17 +33,16 @@ export const agentRevoke = defineEndpoint({
       revoked: field(z.literal(1), 'Always 1', 1),
     }),
   ),
-  signedErrors: {
-    ...SIGNATURE_ERRORS,
+  errors: {
     duplicate_signature: 'the same message again',
     agent_not_found: 'the key is not bound to the account, or, where they are the same, to any',
   },
-  handler: async (call) => {
-    const agent = keyIn(call.body.agent_wallet, 'agent_wallet')
-    const caller = await signedCaller(call, OPERATION)
+  handle: async (call) => {
+    const { caller } = call
+    const { agent } = caller.input
     const revoked = await revokeAgents(call.db, caller, agent)
     return succeeded({ account: caller.account, agent_wallet: agent, revoked })
   },
 })
 
-export default serveOpen('agent-revoke', agentRevoke)
+export default serve('agent-revoke', agentRevoke)

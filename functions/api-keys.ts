@@ -2,15 +2,14 @@ import * as z from 'zod/mini'
 import { createApiKey, listApiKeys, revokeApiKey } from '../db/ledger/api-keys.ts'
 import { newApiKey } from './_lib/access/api-key.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { session } from './_lib/access/session.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
-import { sha256Hex } from './_lib/http/idempotency.ts'
+import { sha256Hex } from './_lib/sha256.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { API_KEY_LABEL_LENGTH_MAX, API_KEYS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
 import { UUID, documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
-const env = z.object({ ...commonEnv, ...sessionEnv })
 // Letters of any script and spaces, but nothing that is invisible or turns the text around.
 const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]+$/u
 
@@ -21,14 +20,11 @@ const keyOut = {
 }
 const shared = {
   tag: 'API keys',
-  access: 'session',
-  env,
+  access: session,
   ledger: sessions,
-  internal: 'internal error',
 } as const
-const REFUSED = { 'API Key permission denied': 'the caller used an API key' }
 
-export const apiKeyCreate = defineEndpoint({
+export const apiKeyCreate = endpoint({
   ...shared,
   method: 'POST',
   path: '/api-keys',
@@ -57,8 +53,8 @@ export const apiKeyCreate = defineEndpoint({
     ...keyOut,
     api_key: field(z.string(), 'Send it as `X-API-Key`; it is never shown again', `tg_${'0'.repeat(43)}`),
   }),
-  errors: { ...REFUSED, LIMIT_REACHED: 'the account has 30 live keys' },
-  handler: async (call) => {
+  errors: { LIMIT_REACHED: 'the account has 30 live keys' },
+  handle: async (call) => {
     const key = newApiKey()
     const label = call.body.label ?? undefined
     const hash = await sha256Hex(key)
@@ -67,18 +63,17 @@ export const apiKeyCreate = defineEndpoint({
   },
 })
 
-export const apiKeyList = defineEndpoint({
+export const apiKeyList = endpoint({
   ...shared,
   method: 'GET',
   path: '/api-keys',
   summary: 'The account’s live keys, newest first',
   query: z.strictObject({}),
   response: z.object({ api_keys: field(z.array(z.object(keyOut)), 'The live keys') }),
-  errors: REFUSED,
-  handler: async (call) => ({ api_keys: await listApiKeys(call.db, call.caller.account) }),
+  handle: async (call) => ({ api_keys: await listApiKeys(call.db, call.caller.account) }),
 })
 
-export const apiKeyRevoke = defineEndpoint({
+export const apiKeyRevoke = endpoint({
   ...shared,
   method: 'DELETE',
   path: '/api-keys/:id',
@@ -88,8 +83,8 @@ export const apiKeyRevoke = defineEndpoint({
     'A key that is already revoked is as unknown as one that never was: the second call answers 404.',
   params: z.object({ id: uuid('The key’s id, not the key') }),
   response: z.object({ id: uuid('The key’s id'), revoked_at: unixSeconds('Since when it opens nothing') }),
-  errors: { ...REFUSED, 'invalid id': 'not a UUID', NOT_FOUND: 'unknown, revoked, or somebody else’s' },
-  handler: async (call) => {
+  errors: { 'invalid id': 'not a UUID', NOT_FOUND: 'unknown, revoked, or somebody else’s' },
+  handle: async (call) => {
     const { id } = call.params
     if (!UUID.test(id)) throw new ApiError('invalid id', 'the id of a key is a UUID')
     return await revokeApiKey(call.db, call.caller.account, id)

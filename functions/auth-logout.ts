@@ -1,16 +1,16 @@
 import * as z from 'zod/mini'
 import { signOut } from '../db/ledger/sessions.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { session } from './_lib/access/session.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { rememberEnded } from './_lib/access/ended-sessions.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError, unauthorized } from './_lib/errors.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { ISSUER_CLOCK_AHEAD_SECONDS_MAX } from './_lib/limits.ts'
 import { field, unixSeconds } from './_lib/schemas.ts'
 import { endStreams } from './_lib/stream/client.ts'
 
-export const authLogout = defineEndpoint({
+export const authLogout = endpoint({
   method: 'POST',
   path: '/auth/logout',
   tag: 'Sign in',
@@ -19,9 +19,8 @@ export const authLogout = defineEndpoint({
     'From its answer on every function refuses what was ended, and the sockets of those sessions are closed; what they had begun before has ended too. ' +
     'A new login works at once. API keys and agent keys go on: revoke them with DELETE /api-keys/:id and POST /agent/revoke_all. Of an issuer’s tokens, ' +
     '`everywhere` ends those whose `iat` is not after this second. Repeated with the same token it is 401, which says that it was done.',
-  access: 'session',
+  access: session,
   endsRights: true,
-  env: z.object({ ...commonEnv, ...sessionEnv }),
   ledger: sessions,
   body: z.strictObject({
     everywhere: field(
@@ -35,8 +34,7 @@ export const authLogout = defineEndpoint({
     signed_out_at: unixSeconds('Since when they open nothing'),
   }),
   errors: { 'API Key permission denied': 'the caller used an API key' },
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const { session } = call.caller
     if (!session) throw unauthorized()
     const everywhere = call.body.everywhere === true

@@ -1,9 +1,10 @@
 import * as z from 'zod/mini'
 import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
 import { type Account, parseAccount } from './_lib/wallet/accounts.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { chainEnv, commonEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
+import { serve } from './_lib/http/serve.ts'
+import { open } from './_lib/access/open.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
+import { chainEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { LOGIN_SIGNATURE_BYTES_MAX, LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
@@ -23,14 +24,14 @@ import {
   signatureParts,
   unixSeconds,
 } from './_lib/schemas.ts'
-import { issueSession } from './_lib/access/session.ts'
+import { issueSession } from './_lib/access/session-token.ts'
 
-const env = z.object({
-  ...{ ...commonEnv, ...sessionEnv, ...chainEnv, ...loginEnv },
+const env = {
+  ...{ ...sessionEnv, ...chainEnv, ...loginEnv },
   // For contract wallets: no other public function asks a node.
   ...rpcEnv,
-})
-type Env = z.output<typeof env>
+}
+type Env = z.output<z.ZodMiniObject<typeof env>>
 
 const domainOf = (config: Env): LoginDomain => ({
   name: config.LOGIN_DOMAIN_NAME,
@@ -62,13 +63,13 @@ function loginCheck(account: Account, signature: LoginSignature, timestamp: numb
     await loginMessageSignedBy(loginMessage(domainOf(config), wallet, nonce, timestamp), wallet, parsed)
 }
 
-export const authNonce = defineEndpoint({
+export const authNonce = endpoint({
   method: 'GET',
   path: '/auth/nonce/:address',
   tag: 'Sign in',
   summary: 'What to sign for a login',
   description: 'Writes nothing: ask as often as you like.',
-  access: 'none',
+  access: open,
   env,
   ledger: sessions,
   params: z.object({ address: accountOut('The account that signs in') }),
@@ -102,8 +103,7 @@ export const authNonce = defineEndpoint({
     ),
   }),
   errors: { INVALID_ADDRESS: 'not an address' },
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const account = loginAccount(call.params.address)
     const nonce = await nextLoginNonce(call.db, account.id)
     const domain = domainOf(call.env)
@@ -113,7 +113,7 @@ export const authNonce = defineEndpoint({
   },
 })
 
-export const authLogin = defineEndpoint({
+export const authLogin = endpoint({
   method: 'POST',
   path: '/auth/login',
   tag: 'Sign in',
@@ -122,7 +122,7 @@ export const authLogin = defineEndpoint({
     'The nonce is used up together with the check: of two replays of one signature at once, one gets a token. ' +
     'A contract wallet (such as a Safe) signs in too: what the account’s key did not sign is put to the contract at its address (ERC-1271, ' +
     'before its deployment ERC-6492), at the newest block. Wallet-signed requests take keys only.',
-  access: 'none',
+  access: open,
   env,
   ledger: sessions,
   body: z.strictObject({
@@ -147,8 +147,7 @@ export const authLogin = defineEndpoint({
     CHAIN_UNAVAILABLE:
       'not signed by the account’s key, and the chain could not be asked whether its contract did; nothing was used up, retry with backoff',
   },
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const { address, signature, timestamp } = call.body
     const account = loginAccount(address)
     if (!Number.isSafeInteger(timestamp))
@@ -172,4 +171,4 @@ export const authLogin = defineEndpoint({
   },
 })
 
-export default serveOpen('auth', authNonce, authLogin)
+export default serve('auth', authNonce, authLogin)

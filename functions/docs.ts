@@ -1,68 +1,58 @@
 import * as z from 'zod/mini'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv } from './_lib/env.ts'
-import { serveStatic } from './_lib/http/static.ts'
+import { open } from './_lib/access/open.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
 
 /** Nothing inline and nothing from elsewhere: the page holds credentials while it is open. */
 const PAGE_POLICY =
   "default-src 'none'; script-src 'self'; style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-const env = z.object(commonEnv)
 const answer = (text: string, contentType: string, headers: Record<string, string> = {}): Response =>
   new Response(text, { headers: { 'Content-Type': contentType, 'Cache-Control': 'no-cache', ...headers } })
 
 // Loaded when asked for: the generator that writes these files imports this one.
 const page = async () => (await import('./_lib/docs-page.json')).default
 
-export const openapi = defineEndpoint({
+export const openapi = endpoint({
   method: 'GET',
   path: '/openapi.json',
   atRoot: true,
   tag: 'Reference',
   summary: 'This document: OpenAPI 3.1',
-  access: 'none',
-  env,
+  access: open,
   response: z.looseObject({}),
-  errors: {},
-  internal: 'internal error',
-  handler: async () => {
+  handle: async () => {
     const document = (await import('./openapi.json')).default
     return answer(JSON.stringify(document), 'application/json')
   },
 })
 
-export const docs = defineEndpoint({
+export const docs = endpoint({
   method: 'GET',
   path: '/docs',
   atRoot: true,
   tag: 'Reference',
   summary: 'The reference as a page that can call the API',
   description: 'Needs nothing from any other origin. Credentials typed into it stay in the page’s memory.',
-  access: 'none',
-  env,
-  errors: {},
-  internal: 'internal error',
+  access: open,
   docs: { contentType: 'text/html' },
-  handler: async () =>
+  handle: async () =>
     answer((await page()).html, 'text/html; charset=utf-8', { 'Content-Security-Policy': PAGE_POLICY }),
 })
 
 const docsPart = (name: 'js' | 'css', contentType: string) =>
-  defineEndpoint({
+  endpoint({
     method: 'GET',
     path: `/docs/app.${name}`,
     atRoot: true,
     tag: 'Reference',
     summary: `The page’s ${name}`,
-    access: 'none',
-    env,
-    errors: {},
-    internal: 'internal error',
+    access: open,
     docs: { contentType, hidden: true },
-    handler: async () => answer((await page())[name], `${contentType}; charset=utf-8`),
+    handle: async () => answer((await page())[name], `${contentType}; charset=utf-8`),
   })
 
 export const docsScript = docsPart('js', 'text/javascript')
 export const docsStyle = docsPart('css', 'text/css')
 
-export default serveStatic('docs', openapi, docs, docsScript, docsStyle)
+export default serve('docs', openapi, docs, docsScript, docsStyle)

@@ -3,7 +3,7 @@
  * is what the verbs granted to `tidegate_settle` do.
  */
 import { OwnError } from '../db/errors.ts'
-import { serveOpen } from './_lib/http/serve.ts'
+import { serve } from './_lib/http/serve.ts'
 import { parseEnv } from './_lib/env.ts'
 import { witnessOf } from './_lib/witness/object.ts'
 import { logFailure } from './_lib/log.ts'
@@ -27,4 +27,4 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
   }
 }
 
-export default { ...serveOpen('settle'), env: settleSchema, scheduled }
+export default { ...serve('settle'), env: settleSchema, scheduled }

@@ -1,15 +1,15 @@
 import * as z from 'zod/mini'
 import { listDeposits } from '../db/ledger/deposits.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { read } from './_lib/access/read.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { reads } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
 import { TOKEN_SYMBOL, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const status = () => z.enum(['confirmed', 'unsupported'])
 
-export const spotDeposits = defineEndpoint({
+export const spotDeposits = endpoint({
   method: 'GET',
   path: '/spot/deposits',
   tag: 'Spot wallet',
@@ -17,8 +17,7 @@ export const spotDeposits = defineEndpoint({
   description:
     'A deposit appears, already credited, once its block is final. A contract that the ledger does not know is recorded as `unsupported` ' +
     'and credits nothing: `token` and `amount` are then null. The next page is in the `Link` header.',
-  access: 'read',
-  env: z.object({ ...commonEnv, ...sessionEnv }),
+  access: read,
   ledger: reads,
   query: z.strictObject({
     ...pageQuery,
@@ -48,9 +47,7 @@ export const spotDeposits = defineEndpoint({
       confirmed_at: field(z.nullable(z.number()), 'When it was credited; unix seconds', 1_760_000_000),
     }),
   ),
-  errors: {},
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const { limit, ...filter } = call.query
     const rows = await listDeposits(
       call.db,

@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { transfer } from '../db/ledger/transfer.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { session } from './_lib/access/session.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/http/idempotency.ts'
 import { transfers } from './_lib/ledgers.ts'
@@ -27,7 +27,7 @@ const direction = () =>
     enum: DIRECTIONS,
   })
 
-export const spotTransfer = defineEndpoint({
+export const spotTransfer = endpoint({
   method: 'POST',
   path: '/spot/transfer',
   tag: 'Spot wallet',
@@ -35,8 +35,7 @@ export const spotTransfer = defineEndpoint({
   description:
     'One database transaction under row locks: both balances move or neither does, and one account’s transfers run one after another. ' +
     'Nothing happens on chain. Safe to repeat with an Idempotency-Key; without one a repeated request is a second transfer.',
-  access: 'session',
-  env: z.object({ ...commonEnv, ...sessionEnv }),
+  access: session,
   ledger: transfers,
   body: z.strictObject({ token: tokenIn(), direction: direction(), amount: amountIn() }),
   response: z.object({
@@ -49,16 +48,14 @@ export const spotTransfer = defineEndpoint({
     created_at: unixSeconds('When it was committed'),
   }),
   errors: {
-    'API Key permission denied': 'the caller used an API key',
     INVALID_DIRECTION: 'not one of the two',
     UNSUPPORTED_TOKEN: 'the token is not enabled for transfers',
     INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
     AMOUNT_NON_POSITIVE: 'zero or negative',
     INSUFFICIENT_BALANCE: 'the source side has not that much available',
   },
-  internal: 'internal error',
   idempotent: true,
-  handler: async (call) => {
+  handle: async (call) => {
     const { token, direction: way, amount } = call.body
     if (!DIRECTIONS.includes(way))
       throw new ApiError('INVALID_DIRECTION', `direction is ${DIRECTIONS.join(' or ')}`)

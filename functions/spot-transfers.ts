@@ -1,8 +1,8 @@
 import * as z from 'zod/mini'
 import { MOVEMENT_KINDS, readHistory, type HistoryRow } from '../db/ledger/history.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { read } from './_lib/access/read.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { reads } from './_lib/ledgers.ts'
 import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
@@ -54,7 +54,7 @@ const item = z.object({
   created_at: unixSeconds('When it was committed'),
 })
 
-export const spotTransfers = defineEndpoint({
+export const spotTransfers = endpoint({
   method: 'GET',
   path: '/spot/transfers',
   tag: 'Spot wallet',
@@ -64,8 +64,7 @@ export const spotTransfers = defineEndpoint({
     'items with the same `transfer_id`; `wallet=spot` keeps one of them. The next page is in `Link: <…>; rel="next"`; the last ' +
     `has none. One call looks at ${HISTORY_SCAN_MAX} items at most: under a filter that few items match, a page can be short or empty ` +
     'and still have a next one.',
-  access: 'read',
-  env: z.object({ ...commonEnv, ...sessionEnv }),
+  access: read,
   ledger: reads,
   query: z.strictObject({
     kind: field(z.optional(z.enum(MOVEMENT_KINDS)), 'Movements of this kind only', 'deposit'),
@@ -79,9 +78,7 @@ export const spotTransfers = defineEndpoint({
     ...pageQuery,
   }),
   response: z.array(item),
-  errors: {},
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const { idempotency_key: idempotencyKey, ...filter } = call.query
     if (filter.start !== undefined && filter.end !== undefined && filter.start >= filter.end)
       throw new ApiError('INVALID_REQUEST', 'query: start must be before end')

@@ -3,8 +3,9 @@ import { reserve } from '../db/ledger/reserve.ts'
 import { parseAccount } from './_lib/wallet/accounts.ts'
 import { amountFault } from './_lib/money/amount.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { chainEnv, commonEnv, rpcEnv, sessionEnv, signerEnv, vaultEnv, withdrawEnv } from './_lib/env.ts'
+import { session } from './_lib/access/session.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
+import { chainEnv, rpcEnv, signerEnv, vaultEnv, withdrawEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { idempotencyOf } from './_lib/http/idempotency.ts'
 import { signerOf } from './_lib/withdraw/kms.ts'
@@ -29,7 +30,7 @@ import { readVaultCounter } from './_lib/withdraw/counter.ts'
 import { vaultDomainOf } from './_lib/vault/vault.ts'
 import { authorize } from './_lib/withdraw/withdrawal.ts'
 
-export const spotWithdrawRequest = defineEndpoint({
+export const spotWithdrawRequest = endpoint({
   method: 'POST',
   path: '/spot/withdraw/request',
   tag: 'Withdrawals',
@@ -38,11 +39,8 @@ export const spotWithdrawRequest = defineEndpoint({
     'Freezes the amount, signs with KMS while the vault’s counter is read, stores the signature, then answers. The caller’s own account sends it to the vault: ' +
     '`withdraw(token, amount_in_wei, deadline, signature)` pays `msg.sender`, and the vault takes an account’s signatures in nonce order. ' +
     'Unused past its deadline, the amount comes back. Safe to repeat with an Idempotency-Key; a lost answer is also at GET /spot/withdrawals/:id.',
-  access: 'session',
-  env: z.object({
-    ...{ ...commonEnv, ...sessionEnv },
-    ...{ ...chainEnv, ...rpcEnv, ...withdrawEnv, ...vaultEnv, ...signerEnv },
-  }),
+  access: session,
+  env: { ...chainEnv, ...rpcEnv, ...withdrawEnv, ...vaultEnv, ...signerEnv },
   ledger: withdrawals,
   body: z.strictObject({
     token: tokenIn('DF'),
@@ -67,7 +65,6 @@ export const spotWithdrawRequest = defineEndpoint({
     status: field(z.literal('signed'), 'Always signed', 'signed'),
   }),
   errors: {
-    'API Key permission denied': 'the caller used an API key',
     'spot subsystem disabled': '`SPOT_ENABLED` is not true',
     WITHDRAWALS_PAUSED:
       'an operator or the solvency check has paused signing, or what the chain says of the account is being looked at',
@@ -88,7 +85,7 @@ export const spotWithdrawRequest = defineEndpoint({
   },
   internal: 'internal',
   idempotent: true,
-  handler: async (call) => {
+  handle: async (call) => {
     const { env, body, caller, bindings } = call
     if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
     const input = {

@@ -6,8 +6,8 @@ import {
   type WithdrawalRow,
 } from '../db/ledger/withdrawals.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint, type Caller } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import { read, type Reader } from './_lib/access/read.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { withdrawals } from './_lib/ledgers.ts'
 import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
@@ -23,7 +23,6 @@ import {
   uuid,
 } from './_lib/schemas.ts'
 
-const env = z.object({ ...commonEnv, ...sessionEnv })
 const status = () => z.enum(WITHDRAWAL_STATUSES)
 const maybe = <S extends z.ZodMiniType>(schema: S, description: string) =>
   field(z.nullable(schema), description, null)
@@ -56,14 +55,13 @@ const withdrawalOut = z.object({
   ),
 })
 
-export const spotWithdrawalsList = defineEndpoint({
+export const spotWithdrawalsList = endpoint({
   method: 'GET',
   path: '/spot/withdrawals',
   tag: 'Withdrawals',
   summary: 'Withdrawals of the account, newest first',
   description: 'A bare array; the next page is in the `Link` header.',
-  access: 'read',
-  env,
+  access: read,
   ledger: withdrawals,
   query: z.strictObject({
     ...pageQuery,
@@ -71,30 +69,26 @@ export const spotWithdrawalsList = defineEndpoint({
     token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only of this token', 'DF'),
   }),
   response: z.array(withdrawalOut),
-  errors: {},
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const rows = await listWithdrawals(call.db, call.caller.account, call.query)
     const shown = (row: WithdrawalRow) => item(row, call.caller, call.now)
     return pageAnswer(call.url, call.query.limit, rows, (row) => row.id, shown)
   },
 })
 
-export const spotWithdrawal = defineEndpoint({
+export const spotWithdrawal = endpoint({
   method: 'GET',
   path: '/spot/withdrawals/:id',
   tag: 'Withdrawals',
   summary: 'One withdrawal of the account',
   description: 'Where a lost answer of POST /spot/withdraw/request is found again, its signature included.',
-  access: 'read',
-  env,
+  access: read,
   ledger: withdrawals,
   query: z.strictObject({}),
   params: z.object({ id: uuid('The withdrawal') }),
   response: withdrawalOut,
   errors: { 'invalid id': 'not a UUID', WITHDRAWAL_NOT_FOUND: 'absent, or somebody else’s' },
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const { id } = call.params
     if (!UUID.test(id)) throw new ApiError('invalid id', 'id must be a UUID')
     const row = await findWithdrawal(call.db, call.caller.account, id)
@@ -103,7 +97,7 @@ export const spotWithdrawal = defineEndpoint({
   },
 })
 
-function item({ signature, next_on_chain, ...row }: WithdrawalRow, caller: Caller, now: number) {
+function item({ signature, next_on_chain, ...row }: WithdrawalRow, caller: Reader, now: number) {
   const usable = row.status === 'signed'
   const executable = usable && row.nonce === next_on_chain && row.deadline >= now
   // The signature moves money: a key that only reads must not carry it out.

@@ -1,12 +1,12 @@
-import * as z from 'zod/mini'
 import { ping } from '../db/ledger/health.ts'
 import { serve } from './_lib/http/serve.ts'
-import { defineEndpoint, type Caller, type Header } from './_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from './_lib/env.ts'
+import type { SessionCaller } from './_lib/access/bearer.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { STREAM_RETRY_AFTER_SECONDS, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
 import { logFailure } from './_lib/log.ts'
 import { addressKey } from './_lib/http/rate-limit.ts'
+import { isUpgrade, protocolsOf, streamAccess } from './_lib/stream/access.ts'
 import { waitForSignIn } from './_lib/stream/lobby.ts'
 import { streamSchemas } from './_lib/stream/messages.ts'
 import { CLOSE } from './_lib/stream/socket.ts'
@@ -14,10 +14,7 @@ import { CLOSE } from './_lib/stream/socket.ts'
 export { AccountStream } from './_lib/stream/account-stream.ts'
 import { reads } from './_lib/ledgers.ts'
 
-const protocolsOf = (header: Header): string[] =>
-  (header('sec-websocket-protocol') ?? '').split(',').map((item) => item.trim())
-
-export const stream = defineEndpoint({
+export const stream = endpoint({
   method: 'GET',
   path: '/ws',
   atRoot: true,
@@ -31,50 +28,41 @@ export const stream = defineEndpoint({
     '`StreamUnsubscribed`, `StreamPong` and `StreamError`. Each `subscribed` is followed by a `StreamBalance` for every token, then by one for every committed ' +
     'change. Within a socket the versions of a token never go back. A gap means that a push was lost: subscribe again for a new snapshot. Close codes: 4401 ' +
     'not signed in, or no longer; 1008 over 100 messages in 10 s; 1009 a message over 16 KiB; 1013 connect again later.',
-  access: 'session',
-  signsInLater: true,
-  env: z.object({ ...commonEnv, ...sessionEnv }),
+  access: streamAccess,
   ledger: reads,
-  authorization: (header) => {
-    // `bearer, <token>`: a browser can set no other header on a WebSocket.
-    const [scheme, token] = protocolsOf(header)
-    const offered = header('sec-websocket-protocol') === undefined ? undefined : `${scheme} ${token ?? ''}`
-    return header('authorization') ?? offered
-  },
   errors: {
-    'API Key permission denied': 'the caller used an API key',
     UPGRADE_REQUIRED: 'the request is not a WebSocket handshake',
     RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already (none of them is closed for the new one), or too many sockets wait for their sign-in`,
   },
-  internal: 'internal error',
   docs: { status: 101, schemas: streamSchemas },
-  handler: async (call) => {
-    if (call.header('upgrade')?.toLowerCase() !== 'websocket') {
+  handle: async (call) => {
+    if (!isUpgrade(call.header)) {
       throw new ApiError('UPGRADE_REQUIRED', 'connect with a WebSocket', {
         headers: { Upgrade: 'websocket' },
       })
     }
     const streams = call.bindings.STREAM as DurableObjectNamespace
-    if (call.caller.via === 'none') {
+    const { caller } = call
+    if (caller.via === 'none') {
       const webSocket = waitForSignIn({
         address: addressKey(call.header('cf-connecting-ip') ?? ''),
         signIn: async (token) => {
-          const caller = await call.signIn(token)
+          const signedIn = await caller.signIn(token)
           console.log(
             JSON.stringify({
               event: 'stream_signed_in',
               request_id: call.requestId,
-              account: caller.account,
+              account: signedIn.account,
             }),
           )
-          return caller
+          return signedIn
         },
-        open: async (caller) => await openStream(streams, caller, async () => await ping(call.db)),
+        open: async (signedIn) => await openStream(streams, signedIn, async () => await ping(call.db)),
         failed: (error) => logFailure(call.requestId, error),
       })
       return new Response(null, { status: 101, webSocket })
     }
-    const webSocket = await openStream(streams, call.caller, async () => await ping(call.db))
+    const webSocket = await openStream(streams, caller, async () => await ping(call.db))
     const headers: Record<string, string> = {}
     if (protocolsOf(call.header).includes('bearer')) headers['Sec-WebSocket-Protocol'] = 'bearer'
     return new Response(null, { status: 101, webSocket, headers })
@@ -87,7 +75,7 @@ export const stream = defineEndpoint({
  */
 async function openStream(
   streams: DurableObjectNamespace,
-  { account, session }: Caller,
+  { account, session }: SessionCaller,
   ask: () => Promise<void>,
 ): Promise<WebSocket> {
   const target = new URL('https://stream/open')

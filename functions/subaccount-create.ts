@@ -1,25 +1,23 @@
 import * as z from 'zod/mini'
 import { createSubaccount } from '../db/ledger/subaccounts.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { walletSigned } from './_lib/ledgers.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { SUBACCOUNTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import {
   envelopeOut,
   EXAMPLE,
   noAgentIn,
-  SIGNATURE_ERRORS,
   signatureIn,
-  signedFamily,
   timesIn,
   unixMilliseconds,
-  verified,
-} from './_lib/signed/family.ts'
-import { SignedRefusal, succeeded } from './_lib/signed/envelope.ts'
-import { verifyConfirmation, verifyOffer } from './_lib/signed/subaccount-pair.ts'
+} from './_lib/signed/fields.ts'
+import { succeeded } from './_lib/http/signed-envelope.ts'
+import { signedByBoth } from './_lib/signed/subaccount-pair.ts'
 
-export const subaccountCreate = defineEndpoint({
-  ...signedFamily,
+export const subaccountCreate = endpoint({
+  method: 'POST',
   path: '/account/subaccount/create',
   tag: 'Subaccounts',
   summary: 'Make an unused account the subaccount of another',
@@ -27,6 +25,8 @@ export const subaccountCreate = defineEndpoint({
     'Both sign, with the same timestamp and window: the sub `subaccount_initiate` over `{account: main}`, then the main account ' +
     '`subaccount_confirm` over `{signature: <the sub’s signature text>}`. A relationship never ends; a retry answers code 2. A key that becomes ' +
     'either side stops being an agent.',
+  access: signedByBoth,
+  ledger: walletSigned,
   body: z.strictObject({
     main_account: accountOut('The main account', EXAMPLE.main),
     subaccount: accountOut('The account that becomes its subaccount', EXAMPLE.sub),
@@ -42,22 +42,17 @@ export const subaccountCreate = defineEndpoint({
       created_at: unixMilliseconds('When it was made'),
     }),
   ),
-  signedErrors: {
-    ...SIGNATURE_ERRORS,
+  errors: {
     subaccount_exists: 'it is a subaccount of this main account already',
     main_is_subaccount: 'the main account is a subaccount itself',
     already_subaccount: 'it is the subaccount of another account',
     account_in_use: 'the sub has a balance, a history or subaccounts',
     limit_reached: `the main account has ${SUBACCOUNTS_MAX} subaccounts`,
   },
-  handler: async (call) => {
-    const sub = verified(await verifyOffer(call.body, call.nowMs)).account.id
-    await call.proved(sub, sub)
-    const main = verified(await verifyConfirmation(call.body, call.nowMs)).account.id
-    await call.proved(main, main)
-    if (main === sub) throw new SignedRefusal('invalid_request', 'main_account and subaccount must differ')
+  handle: async (call) => {
+    const { main, sub } = call.caller
     return succeeded(await createSubaccount(call.db, main, sub, SUBACCOUNTS_MAX))
   },
 })
 
-export default serveOpen('subaccount-create', subaccountCreate)
+export default serve('subaccount-create', subaccountCreate)

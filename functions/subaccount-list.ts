@@ -1,32 +1,26 @@
 import * as z from 'zod/mini'
 import { listSubaccounts } from '../db/ledger/subaccounts.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { walletSigned } from './_lib/ledgers.ts'
+import { signed } from './_lib/signed/access.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { accountOut, amountOut, field } from './_lib/schemas.ts'
-import {
-  agentIn,
-  envelopeOut,
-  EXAMPLE,
-  SIGNATURE_ERRORS,
-  signedCaller,
-  signedFamily,
-  signedFields,
-  unixMilliseconds,
-} from './_lib/signed/family.ts'
-import { renderReadError, succeeded } from './_lib/signed/envelope.ts'
+import { agentIn, envelopeOut, EXAMPLE, signedFields, unixMilliseconds } from './_lib/signed/fields.ts'
+import { succeeded } from './_lib/http/signed-envelope.ts'
 
-const OPERATION = { type: 'list_subaccounts', fields: [], agentMaySign: true } as const
+const OPERATION = { type: 'list_subaccounts', fields: [], agentMaySign: true, nature: 'reads' } as const
 /** Trading fees are not this service's: what clients expect of an account without a tier. */
 const FEES = { fee_level: 0, fee_mode: 'auto' } as const
 
-export const subaccountList = defineEndpoint({
-  ...signedFamily,
-  renderError: renderReadError,
+export const subaccountList = endpoint({
+  method: 'POST',
   path: '/account/subaccount/list',
   tag: 'Subaccounts',
   summary: 'The subaccounts of an account, oldest first',
   description:
     'Signed type `list_subaccounts` over `{}`. Reads only: the same message may be sent again while it is good.',
+  access: signed(OPERATION),
+  ledger: walletSigned,
   body: z.strictObject({ ...signedFields, ...agentIn }),
   response: envelopeOut(
     z.object({
@@ -45,14 +39,14 @@ export const subaccountList = defineEndpoint({
       ),
     }),
   ),
-  signedErrors: { ...SIGNATURE_ERRORS, agent_not_authorized: 'the agent is not bound to the account now' },
-  handler: async (call) => {
-    const caller = await signedCaller(call, OPERATION)
-    const rows = await listSubaccounts(call.db, caller.account, caller.agent)
+  errors: { agent_not_authorized: 'the agent is not bound to the account now' },
+  handle: async (call) => {
+    const { account, agent } = call.caller
+    const rows = await listSubaccounts(call.db, account, agent)
     return succeeded({
       subaccounts: rows.map(({ created_at, ...row }) => ({ ...row, ...FEES, created_at })),
     })
   },
 })
 
-export default serveOpen('subaccount-list', subaccountList)
+export default serve('subaccount-list', subaccountList)

@@ -1,11 +1,13 @@
 import * as z from 'zod/mini'
 import { subaccountTransfer } from '../db/ledger/subaccount-transfer.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
+import { serve } from './_lib/http/serve.ts'
+import { walletSigned } from './_lib/ledgers.ts'
+import { keyIn, signed } from './_lib/signed/access.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
 import { UUID, accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
-import { agentIn, EXAMPLE, keyIn, signedCaller, signedFamily, signedFields } from './_lib/signed/family.ts'
-import { SignedRefusal, succeeded } from './_lib/signed/envelope.ts'
+import { agentIn, EXAMPLE, signedFields } from './_lib/signed/fields.ts'
+import { SignedRefusal, succeeded } from './_lib/http/signed-envelope.ts'
 import { amountForVerb, TRANSFER_ERRORS, transferOut } from './_lib/signed/transfer.ts'
 import { pushBalances } from './_lib/stream/client.ts'
 
@@ -15,8 +17,24 @@ const OPERATION = {
   optional: ['idempotency_key'],
   agentMaySign: true,
 } as const
-export const subaccountSpotTransfer = defineEndpoint({
-  ...signedFamily,
+const body = z.strictObject({
+  ...signedFields,
+  ...agentIn,
+  to_account: accountOut('The other account', EXAMPLE.sub),
+  symbol: tokenIn('SOL'),
+  amount: amountIn(),
+  idempotency_key: documented(
+    field(
+      z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
+      'Good once per account, for ever',
+      '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
+    ),
+    { type: ['string', 'null'], format: 'uuid' },
+  ),
+})
+
+export const subaccountSpotTransfer = endpoint({
+  method: 'POST',
   path: '/account/subaccount/spot_asset/transfer',
   tag: 'Subaccounts',
   summary: 'Move a spot asset between a main account and its subaccount',
@@ -24,32 +42,22 @@ export const subaccountSpotTransfer = defineEndpoint({
     'Signed type `transfer_spot_asset`. One database round trip decides the agent, the key, the replay, the relationship and the balances, ' +
     'and moves. With an idempotency_key a retry answers 409 with the first movement in `data`, for ever; without one, the same ' +
     'message never counts twice. Both accounts’ streams are told.',
-  body: z.strictObject({
-    ...signedFields,
-    ...agentIn,
-    to_account: accountOut('The other account', EXAMPLE.sub),
-    symbol: tokenIn('SOL'),
-    amount: amountIn(),
-    idempotency_key: documented(
-      field(
-        z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
-        'Good once per account, for ever',
-        '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
-      ),
-      { type: ['string', 'null'], format: 'uuid' },
-    ),
+  access: signed(OPERATION, ({ amount, symbol, to_account }: z.output<typeof body>) => {
+    const read = amountForVerb(amount)
+    if (symbol.length > SYMBOL_LENGTH_MAX) throw new SignedRefusal('asset_not_found')
+    return { amount: read, to: keyIn(to_account, 'to_account') }
   }),
+  ledger: walletSigned,
+  body,
   response: transferOut(),
-  signedErrors: {
+  errors: {
     ...TRANSFER_ERRORS,
     insufficient_spot_balance: 'the sender has not that much available',
     duplicate_idempotency_key: 'the account has used this key before; `data` has the first movement',
   },
-  handler: async (call) => {
-    const amount = amountForVerb(call.body.amount)
-    if (call.body.symbol.length > SYMBOL_LENGTH_MAX) throw new SignedRefusal('asset_not_found')
-    const to = keyIn(call.body.to_account, 'to_account')
-    const caller = await signedCaller(call, OPERATION)
+  handle: async (call) => {
+    const { caller } = call
+    const { to, amount } = caller.input
     const { answer, pushes } = await subaccountTransfer(call.db, {
       caller,
       to,
@@ -63,4 +71,4 @@ export const subaccountSpotTransfer = defineEndpoint({
   },
 })
 
-export default serveOpen('subaccount-spot-transfer', subaccountSpotTransfer)
+export default serve('subaccount-spot-transfer', subaccountSpotTransfer)

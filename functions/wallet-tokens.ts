@@ -1,18 +1,17 @@
 import * as z from 'zod/mini'
 import { listTokens } from '../db/ledger/tokens.ts'
-import { serveOpen } from './_lib/http/serve.ts'
-import { defineEndpoint } from './_lib/http/endpoint.ts'
-import { commonEnv } from './_lib/env.ts'
+import { serve } from './_lib/http/serve.ts'
+import { open } from './_lib/access/open.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { publicReads } from './_lib/ledgers.ts'
 import { amountOut, field, tokenIn, unixSeconds } from './_lib/schemas.ts'
 
-export const walletTokens = defineEndpoint({
+export const walletTokens = endpoint({
   method: 'GET',
   path: '/wallet/tokens',
   tag: 'Public',
   summary: 'Every token, and what may be done with it',
-  access: 'none',
-  env: z.object(commonEnv),
+  access: open,
   ledger: publicReads,
   query: z.strictObject({}),
   response: z.object({
@@ -38,13 +37,11 @@ export const walletTokens = defineEndpoint({
     error: field(z.null(), 'Always null', null),
     timestamp: unixSeconds('When it was read'),
   }),
-  errors: {},
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     const rows = await listTokens(call.db)
     const data = rows.map(({ minWithdraw, ...row }) => ({ ...row, min_withdraw: minWithdraw }))
     return { success: true, data, error: null, timestamp: call.now }
   },
 })
 
-export default serveOpen('wallet-tokens', walletTokens)
+export default serve('wallet-tokens', walletTokens)

@@ -1,7 +1,7 @@
 /** `npm run token -- <address>`: a session token of the local stack, or its admin key, for copy and paste. */
 import './stack/forget-shell.ts'
 import { parseAccount } from '../functions/_lib/wallet/accounts.ts'
-import { issueSession } from '../functions/_lib/access/session.ts'
+import { issueSession } from '../functions/_lib/access/session-token.ts'
 import { argumentsOf, command, UsageError } from './stack/command.ts'
 import { readManifest } from './stack/manifest.ts'
 

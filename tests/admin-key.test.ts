@@ -1,11 +1,11 @@
 import { randomBytes } from 'node:crypto'
 import { expect, test, vi } from 'vitest'
-import { authenticateAdmin } from '../functions/_lib/access/admin-key.ts'
-import { sha256Hex } from '../functions/_lib/http/idempotency.ts'
+import { holdsAdminKey } from '../functions/_lib/access/admin-key.ts'
+import { sha256Hex } from '../functions/_lib/sha256.ts'
 
 const right = randomBytes(32).toString('hex')
 const opens = async (given: string | undefined, expected: string | undefined) =>
-  await authenticateAdmin(given, expected).then(
+  await holdsAdminKey(given, expected).then(
     () => true,
     (error: { code?: string }) => (error.code === 'UNAUTHORIZED' ? false : Promise.reject(error as Error)),
   )

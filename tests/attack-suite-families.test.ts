@@ -3,7 +3,7 @@
  * exchange, whoever finds it. Asked of the gateway, and of each function file as it is deployed alone.
  */
 import { describe, expect, test, vi } from 'vitest'
-import { issueSession } from '../functions/_lib/access/session.ts'
+import { issueSession } from '../functions/_lib/access/session-token.ts'
 import type { Worker } from '../functions/_lib/http/serve.ts'
 import { urlsByVariable } from '../scripts/stack/stack-env.ts'
 import { client, expectFamily } from './support/attacker.ts'
@@ -95,9 +95,9 @@ describe.each(functionFiles())('%s deployed alone', (file) => {
 const endpoints = await allEndpoints({ 'settle.ts': 'only the cron trigger runs it' })
 const named = (list: Listed[]) => list.map((listed) => [listed.name, listed] as const)
 const credentials = ({ endpoint }: Listed): Record<string, string> =>
-  endpoint.access === 'admin'
+  endpoint.access.kind === 'admin'
     ? { 'X-API-Key': ENV.ADMIN_API_KEY }
-    : endpoint.access === 'session' || endpoint.access === 'read'
+    : endpoint.access.kind === 'session' || endpoint.access.kind === 'read'
       ? { Authorization: `Bearer ${token}` }
       : {}
 const send = async (ask: Ask, listed: Listed, body?: string, type = 'application/json') =>

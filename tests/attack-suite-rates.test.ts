@@ -48,13 +48,13 @@ async function call(listed: Listed, ip: string, who: Somebody | 'nobody'): Promi
   const { endpoint, path } = listed
   const isGood = who !== 'nobody'
   const account = isGood ? who.wallet.address : newSolana().address
-  const signed = endpoint.access === 'signature' && isGood ? SIGNED_SAMPLES[path] : undefined
+  const signed = endpoint.access.kind === 'signed' && isGood ? SIGNED_SAMPLES[path] : undefined
   const token = isGood ? await client.sessionFor(account) : 'guess'
   const body = isGood && signed ? await signed(who.wallet, client) : sampleBody(listed, account)
   const credentials =
-    endpoint.access === 'admin'
+    endpoint.access.kind === 'admin'
       ? { 'X-API-Key': isGood ? client.manifest.adminApiKey : 'guess' }
-      : endpoint.access === 'session' || endpoint.access === 'read'
+      : endpoint.access.kind === 'session' || endpoint.access.kind === 'read'
         ? { Authorization: `Bearer ${token}` }
         : {}
   return await client.call(filledPath(path, account), {
@@ -65,7 +65,7 @@ async function call(listed: Listed, ip: string, who: Somebody | 'nobody'): Promi
 }
 /** There is one admin key for all tests: where its calls are used up, the counters are made anew. */
 async function isSpent({ endpoint }: Listed, answers: Answer[]): Promise<boolean> {
-  const spent = endpoint.access === 'admin' && answers.some(({ status }) => status === 429)
+  const spent = endpoint.access.kind === 'admin' && answers.some(({ status }) => status === 429)
   if (spent) await stack.restartGateway()
   return spent
 }
@@ -83,7 +83,7 @@ test('the suite sees every function file, every rate, and has a signed sample of
   expect([...new Set(endpoints.flatMap(({ endpoint }) => ratesOf(endpoint)))].sort()).toEqual(
     Object.keys(RATES).sort(),
   )
-  const signed = endpoints.filter(({ endpoint }) => endpoint.access === 'signature').map(({ path }) => path)
+  const signed = endpoints.filter(({ endpoint }) => endpoint.access.kind === 'signed').map(({ path }) => path)
   expect(Object.keys(SIGNED_SAMPLES).sort()).toEqual(signed.sort())
 })
 
@@ -123,7 +123,7 @@ describe('by identity, once it is proved', () => {
         if (await isSpent(listed, within)) return undefined
         const ip = anAddress()
         // The admin key has one holder.
-        const next = listed.endpoint.access === 'admin' ? 'nobody' : await somebody()
+        const next = listed.endpoint.access.kind === 'admin' ? 'nobody' : await somebody()
         return { within, beyond: await call(listed, ip, who), other: await call(listed, ip, next) }
       })
       passed([...within, other])
@@ -137,7 +137,9 @@ test.each(named(({ endpoint }) => endpoint.endsRights === true))(
   async (_name, listed) => {
     const [ordinary] = endpoints.filter(
       ({ endpoint }) =>
-        !endpoint.endsRights && endpoint.access === listed.endpoint.access && endpoint.method === 'POST',
+        !endpoint.endsRights &&
+        endpoint.access.kind === listed.endpoint.access.kind &&
+        endpoint.method === 'POST',
     )
     const { refused, answer } = await inOneWindow(async () => {
       const who = await somebody()

@@ -80,8 +80,8 @@ async function allPlaces(file: string): Promise<{ worker: Worker; places: Place[
       endpoint,
     }
     const { shared, own } = placesOf(listed, credentials)
-    const isFirst = !seen.has(endpoint.access)
-    seen.add(endpoint.access)
+    const isFirst = !seen.has(endpoint.access.kind)
+    seen.add(endpoint.access.kind)
     return isFirst ? [...shared, ...own] : own
   })
   return { worker, places: [path, ...places] }

@@ -1,13 +1,25 @@
 /** What a call is counted on, seen from the bindings: the Worker runs in this process with counters of the test's own. */
 import { beforeEach, expect, test, vi } from 'vitest'
+import type { Database } from '../db/client.ts'
+import type { Incoming, Known } from '../functions/_lib/http/access.ts'
+import { issueSession } from '../functions/_lib/access/session-token.ts'
 import agentList from '../functions/agent-list.ts'
 import spotBalances from '../functions/spot-balances.ts'
 import walletTokens from '../functions/wallet-tokens.ts'
 import type { Worker } from '../functions/_lib/http/serve.ts'
 import type { Endpoint } from '../functions/_lib/http/endpoint.ts'
 import { BRAKED_ADDRESSES_MAX, RATES } from '../functions/_lib/limits.ts'
-import { addressKey, identityOf, RateGate, ratesOf } from '../functions/_lib/http/rate-limit.ts'
+import { adminKey } from '../functions/_lib/access/admin-key.ts'
+import { open } from '../functions/_lib/access/open.ts'
+import { read } from '../functions/_lib/access/read.ts'
+import { session } from '../functions/_lib/access/session.ts'
+import { signedByBoth } from '../functions/_lib/signed/subaccount-pair.ts'
+import { addressKey, RateGate, ratesOf } from '../functions/_lib/http/rate-limit.ts'
 import { urlsByVariable } from '../scripts/stack/stack-env.ts'
+
+vi.mock('../db/ledger/api-keys.ts', () => ({
+  accountOfApiKey: async () => await Promise.resolve(`0x${'aa'.repeat(20)}`),
+}))
 
 const logged = vi.spyOn(console, 'error').mockImplementation(() => undefined)
 vi.spyOn(console, 'log').mockImplementation(() => undefined)
@@ -162,26 +174,46 @@ test('a call that is proved is counted on whoever made it: reads, writes, signed
   const of = (method: 'GET' | 'POST', access: Endpoint['access'], endsRights?: true) =>
     ({ method, path: '/x', access, ...(endsRights && { endsRights }) }) as unknown as Endpoint
   const shots: [Endpoint, string[]][] = [
-    [of('GET', 'none'), ['RATE_PUBLIC 203.0.113.3']],
-    [of('GET', 'read'), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
-    [of('GET', 'session'), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
-    [of('POST', 'session'), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
-    [of('POST', 'admin'), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
-    [of('POST', 'signature'), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who']],
-    [of('POST', 'session', true), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who /api/v1/x']],
-    [of('POST', 'signature', true), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who /api/v1/x']],
+    [of('GET', open), ['RATE_PUBLIC 203.0.113.3']],
+    [of('GET', read), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
+    [of('GET', session), ['RATE_ADDRESS 203.0.113.3', 'RATE_READ who']],
+    [of('POST', session), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
+    [of('POST', adminKey), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who']],
+    [of('POST', signedByBoth), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who']],
+    [of('POST', session, true), ['RATE_ADDRESS 203.0.113.3', 'RATE_WRITE who /api/v1/x']],
+    [of('POST', signedByBoth, true), ['RATE_SIGNED_ADDRESS 203.0.113.3', 'RATE_SIGNED_KEY who /api/v1/x']],
   ]
   for (const [endpoint, counted] of shots) {
     expect(await countedOf(endpoint, 'who')).toEqual(counted)
-    const guesses = ['none', 'signature'].includes(endpoint.access) ? [] : ['RATE_AUTH_FAILURES']
+    const guesses = ['open', 'signed'].includes(endpoint.access.kind) ? [] : ['RATE_AUTH_FAILURES']
     expect(ratesOf(endpoint)).toEqual([...counted.map((text) => text.split(' ')[0]), ...guesses])
   }
 })
 
-test('a key is counted apart from its account’s own sessions', () => {
-  const by = (via: 'session' | 'api_key' | 'admin') => identityOf({ account: '0xaa', via })
-  expect(by('session')).toBe('0xaa')
-  expect(new Set([by('session'), by('api_key'), by('admin')]).size).toBe(3)
+test('a key is counted apart from its account’s own sessions', async () => {
+  const admitted: Known[] = []
+  const incoming = (headers: Record<string, string>, env: object): Incoming => ({
+    env,
+    header: (name) => headers[name],
+    now: Math.floor(Date.now() / 1000),
+    nowMs: Date.now(),
+    db: () => ({}) as Database,
+    body: async () => await Promise.resolve(undefined),
+    guess: async (look) => await look(),
+    admit: async (known) => void (await Promise.resolve(admitted.push(known))),
+    keep: () => undefined,
+  })
+  const keys = { JWT_SECRET: 'x'.repeat(32), JWT_TTL_SECONDS: 60, ADMIN_API_KEY: 'the admin key' }
+  const account = `0x${'aa'.repeat(20)}`
+  const { token } = await issueSession(keys, account, Math.floor(Date.now() / 1000))
+  await session.identify(incoming({ authorization: `Bearer ${token}` }, keys))
+  await read.identify(incoming({ authorization: `Bearer ${token}` }, keys))
+  await read.identify(incoming({ 'x-api-key': `tg_${'0'.repeat(43)}` }, keys))
+  await adminKey.identify(incoming({ 'x-api-key': 'the admin key' }, keys))
+  const counts = admitted.map(({ countedAs }) => countedAs)
+  expect(counts.slice(0, 2)).toEqual([account, account])
+  expect(new Set(counts).size).toBe(3)
+  expect(admitted.map(({ account: logged }) => logged)).toEqual([account, account, account, undefined])
 })
 
 test('a refusal says when to come back: the period of the limit that was passed', async () => {

@@ -6,7 +6,7 @@ import {
   SESSION_CACHE_SECONDS,
 } from '../functions/_lib/limits.ts'
 import { SessionCache } from '../functions/_lib/access/session-cache.ts'
-import { issueSession, readSession } from '../functions/_lib/access/session.ts'
+import { issueSession, readSession } from '../functions/_lib/access/session-token.ts'
 
 const env = { JWT_SECRET: 'a'.repeat(32), JWT_TTL_SECONDS: 90 }
 const other = { ...env, JWT_SECRET: 'b'.repeat(32) }

@@ -4,7 +4,7 @@ import { exportJWK, generateKeyPair, SignJWT } from 'jose'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { SESSION_SECONDS_MAX } from '../functions/_lib/limits.ts'
 import { sessionOf } from '../functions/_lib/access/session-claims.ts'
-import { readSession, type SessionEnv } from '../functions/_lib/access/session.ts'
+import { readSession, type SessionEnv } from '../functions/_lib/access/session-token.ts'
 import { AUDIENCE, ISSUER, startIssuer, type Issuer } from './support/issuer.ts'
 
 const account = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'

@@ -1,7 +1,7 @@
 /** How the other issuer's keys are read and kept. Time is an argument here, so nothing waits. */
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
 import { JWKS_COOL_DOWN_SECONDS, JWKS_FRESH_SECONDS, JWKS_TRUSTED_SECONDS } from '../functions/_lib/limits.ts'
-import { readSession, type SessionEnv } from '../functions/_lib/access/session.ts'
+import { readSession, type SessionEnv } from '../functions/_lib/access/session-token.ts'
 import { AUDIENCE, FAULTS, ISSUER, startIssuer, type Fault, type Issuer } from './support/issuer.ts'
 
 const account = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
@@ -83,7 +83,7 @@ describe('an issuer whose keys cannot be read', () => {
   })
 
   test('does not stop our own tokens', async () => {
-    const { issueSession } = await import('../functions/_lib/access/session.ts')
+    const { issueSession } = await import('../functions/_lib/access/session-token.ts')
     issuer.fault = 'never answers'
     expect(await outcome((await issueSession(env, account, now)).token, now)).toBe('ok')
     expect(issuer.asked).toBe(0)

@@ -127,7 +127,7 @@ describe('signing out', () => {
 
 describe('an ended session', async () => {
   const guarded = (await allEndpoints()).filter(
-    ({ endpoint }) => endpoint.access === 'session' || endpoint.access === 'read',
+    ({ endpoint }) => endpoint.access.kind === 'session' || endpoint.access.kind === 'read',
   )
   test('has endpoints to be tried on', () => expect(guarded.length).toBeGreaterThan(10))
 
@@ -137,7 +137,7 @@ describe('an ended session', async () => {
     ),
   )('is refused by %s, everywhere: %s, and changes nothing', async (_name, _everywhere, body, listed) => {
     // Without a row anywhere: a read that finds nothing must refuse too.
-    const user = await client.newAccount(listed.endpoint.access === 'read' ? {} : { USDT: '5', DF: '5' })
+    const user = await client.newAccount(listed.endpoint.access.kind === 'read' ? {} : { USDT: '5', DF: '5' })
     const token = await signIn(user)
     expect((await signOut(token, body)).status).toBe(200)
     const before = await client.rowCounts(user.account)

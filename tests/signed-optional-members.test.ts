@@ -7,7 +7,7 @@ import { SIGNED_SAMPLES } from './support/signed-samples.ts'
 import { freshTime, newSolana, signedCalls, SPOT } from './support/subaccounts.ts'
 
 const client = clientOf()
-const signed = (await allEndpoints()).filter(({ endpoint }) => endpoint.access === 'signature')
+const signed = (await allEndpoints()).filter(({ endpoint }) => endpoint.access.kind === 'signed')
 const optionalOf = ({ endpoint }: (typeof signed)[number]): string[] => {
   const { properties = {}, required = [] } = z.toJSONSchema(endpoint.body!, {
     io: 'input',

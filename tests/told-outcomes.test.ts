@@ -3,7 +3,11 @@ import { describe, expect, test } from 'vitest'
 import { DatabaseError, LedgerRefusal, REFUSALS } from '../db/errors.ts'
 import type { Outcome } from '../db/outcome.ts'
 import { ApiError, asApiError, ERROR_STATUS } from '../functions/_lib/errors.ts'
-import { renderPerpError, renderSignedError } from '../functions/_lib/signed/envelope.ts'
+import type { Envelope } from '../functions/_lib/http/access.ts'
+import { perpEnvelope, signedEnvelope } from '../functions/_lib/http/signed-envelope.ts'
+
+const told = (envelope: Envelope, error: unknown) =>
+  envelope.render(error, asApiError(error, 'internal', 'key'), 'id')
 
 const failed = (outcome: Outcome, busy: boolean, sqlstate?: string) =>
   new DatabaseError(outcome, busy, sqlstate, new Error('secret words of the server'))
@@ -25,19 +29,19 @@ describe.each(KINDS)('where %s', (_name, error, nothingDone, mayBeDone) => {
   })
 
   test('the exchange family says to come back only where nothing was done, and names the doubt only where there is one', () => {
-    const told = asApiError(error, 'internal', 'key')
-    expect(told.code).toBe(nothingDone ? 'SERVICE_BUSY' : 'internal')
-    expect(ERROR_STATUS[told.code]).toBe(nothingDone ? 503 : 500)
-    expect(told.headers).toEqual(nothingDone ? { 'Retry-After': '1' } : {})
-    expect(told.message.includes('nothing was done')).toBe(nothingDone)
-    expect(told.message.includes('may have been carried out')).toBe(mayBeDone)
-    expect(told.message).not.toContain('secret')
+    const known = asApiError(error, 'internal', 'key')
+    expect(known.code).toBe(nothingDone ? 'SERVICE_BUSY' : 'internal')
+    expect(ERROR_STATUS[known.code]).toBe(nothingDone ? 503 : 500)
+    expect(known.headers).toEqual(nothingDone ? { 'Retry-After': '1' } : {})
+    expect(known.message.includes('nothing was done')).toBe(nothingDone)
+    expect(known.message.includes('may have been carried out')).toBe(mayBeDone)
+    expect(known.message).not.toContain('secret')
     // For the log.
-    expect(told.cause).toBe(error)
+    expect(known.cause).toBe(error)
   })
 
-  test.each([renderSignedError, renderPerpError])('and so does the signed family', async (render) => {
-    const { response, outcome } = render(error, 'id')
+  test.each([signedEnvelope, perpEnvelope])('and so does the signed family', async (envelope) => {
+    const { response, outcome } = told(envelope, error)
     const body = (await response.json()) as { error: string; error_id: string; success: boolean }
     const id = nothingDone ? 'service_busy' : 'internal_server_error'
     expect([response.status, outcome, body.error_id, body.success]).toEqual([
@@ -56,10 +60,10 @@ describe.each(KINDS)('where %s', (_name, error, nothingDone, mayBeDone) => {
 test('an error that nobody expected is the endpoint’s internal one, and tells nothing', async () => {
   const error = new Error('secret words')
   for (const code of ['internal error', 'DB_ERROR'] as const) {
-    const told = asApiError(error, code, 'key')
-    expect([told.code, told.message.includes('secret')]).toEqual([code, false])
+    const known = asApiError(error, code, 'key')
+    expect([known.code, known.message.includes('secret')]).toEqual([code, false])
   }
-  const { response } = renderSignedError(error, 'id')
+  const { response } = told(signedEnvelope, error)
   expect([response.status, await response.json()]).toEqual([
     500,
     expect.objectContaining({ error: 'Internal server error', data: null, code: 500, request_id: 'id' }),
@@ -68,23 +72,23 @@ test('an error that nobody expected is the endpoint’s internal one, and tells 
 
 test('no refusal of the ledger is told as an error of ours, and none as a doubt', () => {
   for (const reason of REFUSALS) {
-    const told = asApiError(new LedgerRefusal(reason, '1'), 'internal', 'key')
-    expect([reason, ERROR_STATUS[told.code] < 500 || told.code.endsWith('PAUSED') || told.code]).toEqual([
+    const known = asApiError(new LedgerRefusal(reason, '1'), 'internal', 'key')
+    expect([reason, ERROR_STATUS[known.code] < 500 || known.code.endsWith('PAUSED') || known.code]).toEqual([
       reason,
       reason === 'reservation_gone' ? 'SIGNER_UNAVAILABLE' : true,
     ])
-    expect(told.suffix).toBe(reason === 'below_minimum' ? ' 1' : '')
+    expect(known.suffix).toBe(reason === 'below_minimum' ? ' 1' : '')
   }
 })
 
 test('a missing perp margin has a name of its own, and only there', async () => {
   const error = new LedgerRefusal('insufficient_balance', undefined)
-  const ids = [renderPerpError, renderSignedError].map((render) => render(error, 'id').outcome)
+  const ids = [perpEnvelope, signedEnvelope].map((envelope) => told(envelope, error).outcome)
   expect(ids).toEqual(['insufficient_perp_balance', 'insufficient_spot_balance'])
-  expect(renderPerpError(new LedgerRefusal('unsupported_token', undefined), 'id').outcome).toBe(
+  expect(told(perpEnvelope, new LedgerRefusal('unsupported_token', undefined)).outcome).toBe(
     'asset_not_found',
   )
   const other = new ApiError('RATE_LIMITED', 'wait', { headers: { 'Retry-After': '10' } })
-  const { response } = renderPerpError(other, 'id')
+  const { response } = told(perpEnvelope, other)
   expect([response.status, response.headers.get('retry-after')]).toEqual([429, '10'])
 })

@@ -3,6 +3,7 @@
  * login and the time limit. What each login may do stands at the end of its verbs' files and in db/migrations/0002_rules.sql.
  */
 import type * as z from 'zod/mini'
+import { connect } from '../../db/client.ts'
 import type { Job } from '../../db/logins.ts'
 import { database, optionalDatabase, required } from './env.ts'
 import { DATABASE_TIMEOUT_MS, SETTLE_DATABASE_TIMEOUT_MS } from './limits.ts'
@@ -15,6 +16,8 @@ export interface Ledger<V extends string = string, T extends string | undefined 
   readonly env: Record<V, z.ZodMiniType<T>>
   /** How long one call may take. */
   readonly timeoutMs: number
+  /** The way there: a function without a ledger does not carry it. */
+  readonly open: typeof connect
 }
 
 // For the bundler, as in env.ts: a bundle names the one variable that it reads.
@@ -24,6 +27,7 @@ const ledger = <V extends string>(job: Job, variable: V): Ledger<V, string> => (
   variable,
   env: { [variable]: database(job) } as unknown as Ledger<V, string>['env'],
   timeoutMs: job === 'settle' ? SETTLE_DATABASE_TIMEOUT_MS : DATABASE_TIMEOUT_MS,
+  open: connect,
 })
 
 /** Balances, histories, and what the stream needs. */
@@ -35,7 +39,7 @@ export const transfers = /* @__PURE__ */ ledger('transfers', 'TRANSFERS_DATABASE
 /** Requests of withdrawals and what became of them: the only ones that see signatures. */
 export const withdrawals = /* @__PURE__ */ ledger('withdrawals', 'WITHDRAWALS_DATABASE_URL')
 /** What wallets sign: subaccounts and agents. */
-export const signed = /* @__PURE__ */ ledger('signed', 'SIGNED_DATABASE_URL')
+export const walletSigned = /* @__PURE__ */ ledger('signed', 'SIGNED_DATABASE_URL')
 /** What anybody may know: `public` is a reserved word. */
 export const publicReads = /* @__PURE__ */ ledger('public', 'PUBLIC_DATABASE_URL')
 /** The cron function. */
@@ -46,6 +50,7 @@ export const admin: Ledger<'ADMIN_DATABASE_URL'> = {
   variable: 'ADMIN_DATABASE_URL',
   env: { ADMIN_DATABASE_URL: /* @__PURE__ */ optionalDatabase('admin') },
   timeoutMs: DATABASE_TIMEOUT_MS,
+  open: connect,
 }
 
 export const LEDGERS: readonly Ledger[] = [
@@ -53,7 +58,7 @@ export const LEDGERS: readonly Ledger[] = [
   sessions,
   transfers,
   withdrawals,
-  signed,
+  walletSigned,
   publicReads,
   settle,
   admin,

@@ -2,24 +2,21 @@
 import * as z from 'zod/mini'
 import { ping } from '../../db/ledger/health.ts'
 import { serve } from '../../functions/_lib/http/serve.ts'
-import { defineEndpoint } from '../../functions/_lib/http/endpoint.ts'
-import { commonEnv, sessionEnv } from '../../functions/_lib/env.ts'
+import { session } from '../../functions/_lib/access/session.ts'
+import { endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { transfers } from '../../functions/_lib/ledgers.ts'
 import { amountIn, tokenIn } from '../../functions/_lib/schemas.ts'
 
-export const selectOne = defineEndpoint({
+export const selectOne = endpoint({
   method: 'POST',
   path: '/select-one',
   tag: 'Benchmark',
   summary: 'SELECT 1 behind a session and a body',
-  access: 'session',
-  env: z.object({ ...commonEnv, ...sessionEnv }),
+  access: session,
   ledger: transfers,
   // As spot-transfer.ts has it.
   body: z.strictObject({ token: tokenIn(), direction: z.string(), amount: amountIn() }),
-  errors: {},
-  internal: 'internal error',
-  handler: async (call) => {
+  handle: async (call) => {
     await ping(call.db)
     return { status: 'ok' }
   },

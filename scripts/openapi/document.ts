@@ -1,5 +1,6 @@
 /** The OpenAPI 3.1 document of a list of endpoints: everything in it comes from the endpoint objects. */
-import type { Access, Endpoint } from '../../functions/_lib/http/endpoint.ts'
+import type { AccessKind } from '../../functions/_lib/http/access.ts'
+import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { errorResponses } from './errors.ts'
 import { exampleOf, jsonSchemaOf, type JsonSchema } from './schema.ts'
 
@@ -79,12 +80,12 @@ function tagsOf(endpoints: Endpoint[]): string[] {
 export const pathOf = (endpoint: Endpoint): string =>
   ((endpoint.atRoot ? '' : '/api/v1') + endpoint.path).replace(/:([a-z_]+)/g, '{$1}')
 
-const SECURITY: Record<Access, Operation['security']> = {
+const SECURITY: Record<AccessKind, Operation['security']> = {
   session: [{ session: [] }],
   read: [{ session: [] }, { userApiKey: [] }],
   admin: [{ adminKey: [] }],
-  signature: [],
-  none: [],
+  signed: [],
+  open: [],
 }
 
 function operationOf(endpoint: Endpoint): Operation {
@@ -100,7 +101,7 @@ function operationOf(endpoint: Endpoint): Operation {
     tags: [endpoint.tag],
     summary: endpoint.summary,
     description: endpoint.description ?? endpoint.summary,
-    security: SECURITY[endpoint.access],
+    security: SECURITY[endpoint.access.kind],
     ...(parameters.length > 0 ? { parameters } : {}),
     ...(body
       ? {

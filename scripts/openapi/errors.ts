@@ -1,7 +1,7 @@
 /** Every error an endpoint can answer: its own, and those that come with what it is. */
 import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { ERROR_STATUS, type ErrorCode } from '../../functions/_lib/errors.ts'
-import { SIGNED_ERRORS, type SignedErrorId } from '../../functions/_lib/signed/envelope.ts'
+import { SIGNED_ERRORS, type SignedErrorId } from '../../functions/_lib/http/signed-envelope.ts'
 
 interface ErrorCase {
   status: number
@@ -12,7 +12,7 @@ interface ErrorCase {
 const REQUEST_ID = '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11'
 
 export function errorResponses(endpoint: Endpoint): Record<string, object> {
-  const cases = endpoint.signedErrors === undefined ? exchangeCases(endpoint) : signedCases(endpoint)
+  const cases = endpoint.access.kind === 'signed' ? signedCases(endpoint) : exchangeCases(endpoint)
   const byStatus = new Map<number, ErrorCase[]>()
   for (const item of cases) byStatus.set(item.status, [...(byStatus.get(item.status) ?? []), item])
   return Object.fromEntries(
@@ -51,7 +51,7 @@ function exchangeCases(endpoint: Endpoint): ErrorCase[] {
 
 /** The errors of the wallet-signed envelope. */
 const signedCases = (endpoint: Endpoint): ErrorCase[] =>
-  (Object.entries(endpoint.signedErrors ?? {}) as [SignedErrorId, string][]).map(([id, when]) => {
+  (Object.entries(endpoint.errors) as [SignedErrorId, string][]).map(([id, when]) => {
     const { error, code, status } = SIGNED_ERRORS[id]
     const body = { success: false, data: null, error, code, error_id: id, request_id: REQUEST_ID }
     return { status, name: id, when, body }
@@ -64,21 +64,11 @@ const ROUTER = {
 }
 
 function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
-  const { access, body, query, params, idempotent, ledger } = endpoint
+  const { body, query, params, idempotent, ledger } = endpoint
   return {
     ...(body || query || params
       ? { INVALID_REQUEST: 'malformed, a field is missing, unknown or of a wrong type; `message` names it' }
       : {}),
-    ...(access === 'none' || access === 'signature'
-      ? {}
-      : { UNAUTHORIZED: 'the credential is missing or not valid' }),
-    ...(access === 'session' || access === 'read'
-      ? {
-          ISSUER_UNAVAILABLE:
-            'the keys of the token’s issuer cannot be read now; nothing was done, try again',
-        }
-      : {}),
-    ...(access === 'session' ? { 'API Key permission denied': 'the caller used an API key' } : {}),
     ...ROUTER,
     ...(body
       ? {

@@ -6,7 +6,7 @@ import { join } from 'node:path'
 import { ApiError, ERROR_STATUS, NO_ANSWER, type Repeat } from '../../functions/_lib/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../../functions/_lib/limits.ts'
 import { isPlainRequestId } from '../../functions/_lib/http/request-id.ts'
-import { renderSignedError, SIGNED_FAMILY, SignedRefusal } from '../../functions/_lib/signed/envelope.ts'
+import { SIGNED_FAMILY, signedEnvelope, SignedRefusal } from '../../functions/_lib/http/signed-envelope.ts'
 import { projectRoot } from './manifest.ts'
 
 /** The runtime has the request, and does not say what became of it. */
@@ -57,6 +57,6 @@ function refuse(request: IncomingMessage, response: ServerResponse, error: ApiEr
     response.writeHead(ERROR_STATUS[code])
     return void response.end(JSON.stringify({ error: code, message, request_id: requestId }))
   }
-  const { response: signed } = renderSignedError(error, requestId)
+  const { response: signed } = signedEnvelope.render(error, error, requestId)
   void signed.text().then((text) => response.writeHead(signed.status).end(text))
 }

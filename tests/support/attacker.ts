@@ -1,4 +1,5 @@
 /** What the attack tests share: a victim whose rows must stay as they were, and one way to send and to judge an attack. */
+import type { AccessKind } from '../../functions/_lib/http/access.ts'
 import { afterEach, beforeAll, expect, inject } from 'vitest'
 import { localSecrets } from '../../scripts/stack/manifest.ts'
 import { clientOf, type Answer } from './client.ts'
@@ -29,9 +30,9 @@ const rows = async () => {
 }
 
 export const credentials = ({ endpoint }: Listed): Record<string, string> =>
-  endpoint.access === 'admin'
+  endpoint.access.kind === 'admin'
     ? { 'X-API-Key': client.manifest.adminApiKey }
-    : endpoint.access === 'session' || endpoint.access === 'read'
+    : endpoint.access.kind === 'session' || endpoint.access.kind === 'read'
       ? { Authorization: `Bearer ${victim.token}` }
       : {}
 
@@ -106,7 +107,7 @@ export function expectRefused(listed: Listed, answer: Answer, error: string, att
   const what = `${listed.name}: ${attack}: ${answer.text.slice(0, 200)}`
   const status = STATUS[error] ?? 400
   expect(answer.headers.get('x-request-id'), what).toBeTruthy()
-  if (listed.endpoint.renderError) {
+  if (listed.endpoint.access.kind === 'signed') {
     expect([400, status], what).toContain(answer.status)
     expect(answer.body, what).toMatchObject({
       success: false,
@@ -128,6 +129,6 @@ export async function each<T>(items: readonly T[], work: (item: T) => Promise<vo
     }),
   )
 }
-export const having = (...access: string[]) =>
-  endpoints.filter(({ endpoint }) => access.includes(endpoint.access))
+export const having = (...kinds: AccessKind[]) =>
+  endpoints.filter(({ endpoint }) => kinds.includes(endpoint.access.kind))
 export const withBody = endpoints.filter(({ endpoint }) => endpoint.body)

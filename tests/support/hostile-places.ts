@@ -141,9 +141,9 @@ function requestOf(
 ): Request | undefined {
   const { access } = endpoint
   const credential =
-    access === 'admin'
+    access.kind === 'admin'
       ? { 'X-API-Key': adminKey }
-      : access === 'session' || access === 'read'
+      : access.kind === 'session' || access.kind === 'read'
         ? { Authorization: `Bearer ${attacks.goodToken(jwtSecret, attacks.goodClaims(account))}` }
         : {}
   const sent = over.body ?? (body && JSON.stringify({ ...body, timestamp: Date.now() }))

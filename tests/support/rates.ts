@@ -25,7 +25,7 @@ export async function inOneWindow<T>(attempt: () => Promise<T | undefined>): Pro
 export function expectRateLimited(endpoint: Endpoint, answer: Answer, rate: RateName): void {
   expect(answer.status, answer.text).toBe(429)
   expect(answer.headers.get('retry-after')).toBe(String(RATES[rate].periodSeconds))
-  if (endpoint.access === 'signature')
+  if (endpoint.access.kind === 'signed')
     expect(answer.body).toEqual({
       success: false,
       data: null,

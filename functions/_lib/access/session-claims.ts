@@ -2,7 +2,7 @@
 import type { JWTPayload } from 'jose'
 import type { SessionRef } from '../../../db/session-gate.ts'
 import { parseAccountSpelling } from '../wallet/accounts.ts'
-import { sha256Hex } from '../http/idempotency.ts'
+import { sha256Hex } from '../sha256.ts'
 import { ISSUER_CLOCK_AHEAD_SECONDS_MAX, SESSION_SECONDS_MAX } from '../limits.ts'
 
 export interface Session extends SessionRef {

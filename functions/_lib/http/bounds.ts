@@ -1,7 +1,7 @@
 /** What a caller sends is measured before anything is done with it: each text here is refused or cut by its length alone. */
 import type { Context } from 'hono'
 import { getPath } from 'hono/utils/url'
-import type { Header } from './endpoint.ts'
+import type { Header } from './access.ts'
 import { ApiError } from '../errors.ts'
 import { HEADER_LENGTH_MAX, PATH_LENGTH_MAX, QUERY_LENGTH_MAX } from '../limits.ts'
 
@@ -17,7 +17,7 @@ export function refuseLongQuery(url: string): void {
 
 /** Reads headers. Each has a length of its own; what is left of a longer one is still too long for it. */
 export const boundedHeaders =
-  (c: Context): Header =>
+  (c: Pick<Context, 'req'>): Header =>
   (name) =>
     c.req.header(name)?.slice(0, HEADER_LENGTH_MAX)
 

@@ -1,6 +1,7 @@
 import type { IdempotencyInput } from '../../../db/ledger/transfer.ts'
 import { ApiError } from '../errors.ts'
 import { IDEMPOTENCY_KEY_LENGTH_MAX } from '../limits.ts'
+import { sha256Hex } from '../sha256.ts'
 
 const VISIBLE_ASCII = /^[\x21-\x7e]+$/
 
@@ -19,11 +20,6 @@ export async function idempotencyOf(
     throw new ApiError('INVALID_REQUEST', 'Idempotency-Key must be 1 to 255 visible ASCII characters')
   }
   return { key: header, requestHash: await sha256Hex(sortedJson(request)) }
-}
-
-export async function sha256Hex(text: string): Promise<string> {
-  const digest = await crypto.subtle.digest('SHA-256', new TextEncoder().encode(text))
-  return Array.from(new Uint8Array(digest), (byte) => byte.toString(16).padStart(2, '0')).join('')
 }
 
 function sortedJson(value: unknown): string {

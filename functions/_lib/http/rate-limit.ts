@@ -5,7 +5,8 @@
  * A call is counted on its address before anything is looked at, and on an identity once that was proved: never on what
  * a caller only claims, for then anybody could use up another's calls.
  */
-import { fullPath, type Access, type Caller, type Endpoint } from './endpoint.ts'
+import type { Bindings } from './access.ts'
+import { fullPath, type Endpoint } from './endpoint.ts'
 import { EnvironmentError } from '../env.ts'
 import { ApiError } from '../errors.ts'
 import { BRAKED_ADDRESSES_MAX, RATES, type RateName } from '../limits.ts'
@@ -20,47 +21,26 @@ const NO_ADDRESS = 'unknown'
 /** Addresses that guessed too often, with the moment (ms) their brake ends. Of this isolate only. */
 const braked = new Map<string, number>()
 
-/** What every call is counted on first, by its address. */
-const ADDRESS_RATE: Record<Access, RateName> = {
-  none: 'RATE_PUBLIC',
-  signature: 'RATE_SIGNED_ADDRESS',
-  session: 'RATE_ADDRESS',
-  read: 'RATE_ADDRESS',
-  admin: 'RATE_ADDRESS',
-}
-
 /** What a call is counted on once it is proved whose it is. */
 function identityRate({ access, method }: Rated): RateName | undefined {
-  if (access === 'none') return undefined
-  if (access === 'signature') return 'RATE_SIGNED_KEY'
-  return method === 'GET' ? 'RATE_READ' : 'RATE_WRITE'
+  const { identity } = access.rates
+  return method === 'GET' ? identity?.reads : identity?.writes
 }
 
 /** Which rates an endpoint counts: its Worker needs the bindings of these names. */
 export function ratesOf(endpoint: Rated): RateName[] {
-  const identity = identityRate(endpoint)
-  const guesses = endpoint.access !== 'none' && endpoint.access !== 'signature'
-  return [
-    ADDRESS_RATE[endpoint.access],
-    ...(identity ? [identity] : []),
-    ...(guesses ? (['RATE_AUTH_FAILURES'] as const) : []),
-  ]
+  const { address, failures } = endpoint.access.rates
+  const all = [address, identityRate(endpoint), failures]
+  return all.filter((rate) => rate !== undefined)
 }
-
-/**
- * Who a caller is for the counts. An API key or the admin key is counted apart from the account's own sessions: a key
- * that leaked must not keep its owner from revoking it.
- */
-export const identityOf = ({ account, via }: Caller): string =>
-  via === 'session' ? account : `${via} ${account}`
 
 /** The limits of one request, in the order the router asks them: address, credential, identity. */
 export class RateGate {
-  readonly #bindings: Record<string, unknown>
+  readonly #bindings: Bindings
   readonly #endpoint: Endpoint
   readonly #address: string
 
-  constructor(bindings: Record<string, unknown>, endpoint: Endpoint, clientIp: string | undefined) {
+  constructor(bindings: Bindings, endpoint: Endpoint, clientIp: string | undefined) {
     this.#bindings = bindings
     this.#endpoint = endpoint
     this.#address = clientIp ? addressKey(clientIp) : NO_ADDRESS
@@ -68,7 +48,7 @@ export class RateGate {
 
   /** Before anything is looked up. @throws ApiError RATE_LIMITED */
   async enter(carriesKey: boolean): Promise<void> {
-    await this.#count(ADDRESS_RATE[this.#endpoint.access], this.#address)
+    await this.#count(this.#endpoint.access.rates.address, this.#address)
     // A bearer token costs a hash, so a good one passes; a key costs a query, so here guessing ends.
     if (carriesKey && this.#isOn() && (braked.get(this.#address) ?? 0) > Date.now())
       throw rateLimited('RATE_AUTH_FAILURES')
@@ -76,12 +56,14 @@ export class RateGate {
 
   /** After a credential was refused. @throws ApiError RATE_LIMITED when that was one too many */
   async authFailed(): Promise<void> {
+    const { failures } = this.#endpoint.access.rates
+    if (!failures) return
     try {
-      await this.#count('RATE_AUTH_FAILURES', this.#address)
+      await this.#count(failures, this.#address)
     } catch (error) {
       if (error instanceof ApiError) {
         if (braked.size >= BRAKED_ADDRESSES_MAX) braked.clear()
-        braked.set(this.#address, Date.now() + RATES.RATE_AUTH_FAILURES.periodSeconds * 1000)
+        braked.set(this.#address, Date.now() + RATES[failures].periodSeconds * 1000)
       }
       throw error
     }

@@ -3,7 +3,7 @@ import * as z from 'zod/mini'
 import type { Database } from '../../../db/client.ts'
 import { type BalanceRow, listBalances, listSubaccountBalances } from '../../../db/ledger/balances.ts'
 import { parseAccount } from '../wallet/accounts.ts'
-import type { Caller } from '../http/endpoint.ts'
+import type { Reader } from '../access/read.ts'
 import { ApiError } from '../errors.ts'
 import { field } from '../schemas.ts'
 
@@ -25,7 +25,7 @@ export const BALANCES_ERRORS = {
  */
 export async function balancesFor(
   db: Database,
-  caller: Caller,
+  caller: Reader,
   asked: string | undefined,
   wallet: 'perp' | 'spot',
 ): Promise<BalanceRow[]> {

@@ -1,4 +1,7 @@
 /** The two signatures that make a subaccount: the sub offers itself, the main account confirms by signing the offer. */
+import type { Access } from '../http/access.ts'
+import { SIGNATURE_ERRORS, SIGNED_RATES, verified } from './access.ts'
+import { signedEnvelope, type SignedErrorId, SignedRefusal } from '../http/signed-envelope.ts'
 import { type MessageRefusal, type Verified, verifyClaim } from './message.ts'
 
 export interface SubaccountPair {
@@ -8,6 +11,24 @@ export interface SubaccountPair {
   sub_signature: unknown
   timestamp: number
   expiry_window?: number | null | undefined
+}
+
+/** An access by both signatures: each key is counted once it has proved itself. */
+export const signedByBoth: Access<{ main: string; sub: string }, SignedErrorId> = {
+  kind: 'signed',
+  env: {},
+  rates: SIGNED_RATES,
+  envelope: signedEnvelope,
+  errors: SIGNATURE_ERRORS,
+  identify: async (incoming) => {
+    const pair = (await incoming.body()) as SubaccountPair
+    const sub = verified(await verifyOffer(pair, incoming.nowMs)).account.id
+    await incoming.admit({ account: sub, countedAs: sub })
+    const main = verified(await verifyConfirmation(pair, incoming.nowMs)).account.id
+    await incoming.admit({ account: main, countedAs: main })
+    if (main === sub) throw new SignedRefusal('invalid_request', 'main_account and subaccount must differ')
+    return { main, sub }
+  },
 }
 
 /** The sub's consent: type `subaccount_initiate` over `{account: main}`. */

@@ -3,8 +3,8 @@ import * as z from 'zod/mini'
 import { amountFault } from '../money/amount.ts'
 import { AMOUNT_LENGTH_MAX } from '../limits.ts'
 import { field, uuid } from '../schemas.ts'
-import { envelopeOut, SIGNATURE_ERRORS, unixMilliseconds } from './family.ts'
-import { type SignedErrorId, SignedRefusal } from './envelope.ts'
+import { envelopeOut, unixMilliseconds } from './fields.ts'
+import { type SignedErrorId, SignedRefusal } from '../http/signed-envelope.ts'
 
 export const transferOut = () =>
   envelopeOut(
@@ -17,7 +17,6 @@ export const transferOut = () =>
   )
 
 export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
-  ...SIGNATURE_ERRORS,
   agent_not_authorized: 'the agent is not bound to the account now',
   duplicate_signature: 'the same message again; `data` has the first movement when it was this account’s',
   invalid_transfer_relationship: 'neither is the subaccount of the other, or they are the same',

@@ -4,7 +4,7 @@
  * the object treats it like any other, and sleeps.
  */
 import { LedgerRefusal } from '../../../db/errors.ts'
-import type { Caller } from '../http/endpoint.ts'
+import type { SessionCaller } from '../access/bearer.ts'
 import { ApiError, unauthorized } from '../errors.ts'
 import {
   STREAM_RETRY_AFTER_SECONDS,
@@ -21,9 +21,9 @@ export interface Visit {
   /** Where the client calls from. */
   address: string
   /** @throws ApiError why the token signs nobody in */
-  signIn(token: string): Promise<Caller>
+  signIn(token: string): Promise<SessionCaller>
   /** A socket to the account's object. @throws ApiError why there is none */
-  open(caller: Caller): Promise<WebSocket>
+  open(caller: SessionCaller): Promise<WebSocket>
   /** What nobody expected, for the log. */
   failed(error: unknown): void
 }

@@ -6,7 +6,7 @@ import { ApiError } from '../errors.ts'
 import type { Keep } from '../access/issuer-keys.ts'
 import { logFailure } from '../log.ts'
 import type { Session } from '../access/session-claims.ts'
-import { readSession, type SessionEnv } from '../access/session.ts'
+import { readSession, type SessionEnv } from '../access/session-token.ts'
 import { CLOSE } from './socket.ts'
 
 /** The session of a token of this account, or why there is none, for a person. */

@@ -83,7 +83,7 @@ export const sessions: Area = {
     },
     {
       file: 'functions/_lib/http/router.ts',
-      from: `if (session && error instanceof LedgerRefusal && error.reason === 'session_ended') rememberEnded(session.id)`,
+      from: `if (error instanceof LedgerRefusal && error.reason === 'session_ended') c.get('known')?.ended?.()`,
       to: '',
       why: 'a thief’s ended session uses up its owner’s calls',
       tests: ['tests/sign-out.test.ts', 'tests/rate-limit.test.ts'],

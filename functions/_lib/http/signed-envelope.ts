@@ -1,11 +1,9 @@
 /** The envelope of the wallet-signed family: its closed list of errors, and how refusals map to them. */
 import { DatabaseError, LedgerRefusal } from '../../../db/errors.ts'
 import { ApiError, NO_ANSWER } from '../errors.ts'
+import type { Envelope } from './access.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../limits.ts'
-import { API_ERRORS, LEDGER_REFUSALS } from './refusals.ts'
-
-/** What is below these speaks this envelope, also where there is no such route. */
-export const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
+import { API_ERRORS, LEDGER_REFUSALS } from './signed-refusals.ts'
 
 interface SignedError {
   /** How the error text begins. */
@@ -62,41 +60,45 @@ export class SignedRefusal extends ApiError {
 /** The 200 answer. */
 export const succeeded = (data: object) => ({ success: true, data, error: null, code: null })
 
+/** What is below these speaks this envelope, also where there is no such route. */
+export const SIGNED_FAMILY = /^\/api\/v1\/(account|agent)(\/|$)/
+
 /** Any error as an answer of this family; what is not expected tells nothing. */
-export function renderSignedError(
-  error: unknown,
-  requestId: string,
-): { response: Response; outcome: string } {
-  const refusal = refusalOf(error)
-  const { error: text, code, status } = SIGNED_ERRORS[refusal.id]
-  const body = {
-    success: false,
-    data: refusal.data,
-    error: refusal.message ? `${text}: ${refusal.message}` : text,
-    code,
-    error_id: refusal.id,
-    request_id: requestId,
-  }
-  return { response: Response.json(body, { status, headers: refusal.headers }), outcome: refusal.id }
-}
+export const signedEnvelope = {
+  render(error: unknown, _known: ApiError, requestId: string) {
+    const refusal = refusalOf(error)
+    const { error: text, code, status } = SIGNED_ERRORS[refusal.id]
+    const body = {
+      success: false,
+      data: refusal.data,
+      error: refusal.message ? `${text}: ${refusal.message}` : text,
+      code,
+      error_id: refusal.id,
+      request_id: requestId,
+    }
+    return { response: Response.json(body, { status, headers: refusal.headers }), outcome: refusal.id }
+  },
+} satisfies Envelope
+
+/** The same where some errors have other names. */
+const renamed = (rename: (error: unknown) => unknown): Envelope => ({
+  ...signedEnvelope,
+  render: (error, known, requestId) => signedEnvelope.render(rename(error), known, requestId),
+})
 
 /** For perp margin, whose "not enough" has a name of its own. */
-export const renderPerpError: typeof renderSignedError = (error, requestId) =>
-  renderSignedError(
-    error instanceof LedgerRefusal && error.reason === 'insufficient_balance'
-      ? new SignedRefusal('insufficient_perp_balance')
-      : error,
-    requestId,
-  )
+export const perpEnvelope = /* @__PURE__ */ renamed((error) =>
+  error instanceof LedgerRefusal && error.reason === 'insufficient_balance'
+    ? new SignedRefusal('insufficient_perp_balance')
+    : error,
+)
 
 /** For what only reads: nothing can have been carried out. */
-export const renderReadError: typeof renderSignedError = (error, requestId) =>
-  renderSignedError(
-    error instanceof DatabaseError && error.outcome === 'unknown'
-      ? new SignedRefusal('internal_server_error', NO_ANSWER.read)
-      : error,
-    requestId,
-  )
+export const readEnvelope = /* @__PURE__ */ renamed((error) =>
+  error instanceof DatabaseError && error.outcome === 'unknown'
+    ? new SignedRefusal('internal_server_error', NO_ANSWER.read)
+    : error,
+)
 
 function refusalOf(error: unknown): SignedRefusal {
   if (error instanceof SignedRefusal) return error
