@@ -30,6 +30,29 @@ const dbImportsNothingAbove = {
   regex: '(^|/)(functions|scripts|tests)/',
   message: 'db/ is the bottom layer: it imports nothing of this project.',
 }
+/** The rooms of functions/_lib, and into which others each may look: no way leads back. The ground is everybody's. */
+const ROOMS = {
+  http: [],
+  wallet: [],
+  chain: [],
+  vault: [],
+  witness: [],
+  access: ['http', 'wallet'],
+  login: ['chain', 'wallet'],
+  money: ['access', 'wallet'],
+  signed: ['http', 'money', 'wallet'],
+  stream: ['access', 'http'],
+  withdraw: ['chain', 'vault'],
+  settle: ['chain', 'vault', 'witness'],
+}
+const wallOf = (room) => ({
+  regex: `^\\.\\./(?!(?:${[...ROOMS[room], '\\.\\.'].join('|')})/)[a-z-]+/`,
+  message: `_lib/${room} may look into ${ROOMS[room].join(', ') || 'no other room'}: give it what it needs as an argument, or move the file.`,
+})
+const groundIsBelow = {
+  regex: '^\\./[a-z-]+/',
+  message: 'The files of _lib itself are the ground: they import no room.',
+}
 const ofEndpoints = [onlyDbMayUseDrizzle, noOtherEndpoint]
 const ofRooms = [onlyDbMayUseDrizzle, functionsStayBelow]
 const restrict = (patterns, paths = []) => ({
@@ -91,12 +114,11 @@ export default tseslint.config(
     files: ['functions/index.ts'],
     rules: restrict([onlyDbMayUseDrizzle, kmsStaysInOneBundle, settleStaysInOneBundle]),
   },
-  {
-    files: ['functions/_lib/**/*.ts'],
-    rules: restrict([...ofRooms, kmsStaysInOneBundle, settleStaysInOneBundle]),
-  },
-  { files: ['functions/_lib/withdraw/**/*.ts'], rules: restrict([...ofRooms, settleStaysInOneBundle]) },
-  { files: ['functions/_lib/settle/**/*.ts'], rules: restrict([...ofRooms, kmsStaysInOneBundle]) },
+  { files: ['functions/_lib/*.ts'], rules: restrict([...ofRooms, groundIsBelow, kmsStaysInOneBundle]) },
+  ...Object.keys(ROOMS).map((room) => ({
+    files: [`functions/_lib/${room}/**/*.ts`],
+    rules: restrict([...ofRooms, wallOf(room), ...(room === 'withdraw' ? [] : [kmsStaysInOneBundle])]),
+  })),
   { files: ['db/**/*.ts'], rules: restrict([dbImportsNothingAbove]) },
   // Destructured viem actions are free functions; the rule cannot see that.
   { files: ['scripts/**/*.ts', 'tests/**/*.ts'], rules: { '@typescript-eslint/unbound-method': 'off' } },

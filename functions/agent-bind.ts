@@ -7,7 +7,8 @@ import { endpoint } from './_lib/http/endpoint.ts'
 import { AGENTS_MAX } from './_lib/limits.ts'
 import { accountOut } from './_lib/schemas.ts'
 import { envelopeOut, EXAMPLE, signedFields, unixMilliseconds } from './_lib/signed/fields.ts'
-import { SignedRefusal, succeeded } from './_lib/http/signed-envelope.ts'
+import { succeeded } from './_lib/http/signed-envelope.ts'
+import { SignedRefusal } from './_lib/http/signed-errors.ts'
 
 const OPERATION = { type: 'bind_agent_wallet', fields: ['agent_wallet'], agentMaySign: false } as const
 

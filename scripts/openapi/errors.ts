@@ -1,7 +1,7 @@
 /** Every error an endpoint can answer: its own, and those that come with what it is. */
 import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { ERROR_STATUS, type ErrorCode } from '../../functions/_lib/errors.ts'
-import { SIGNED_ERRORS, type SignedErrorId } from '../../functions/_lib/http/signed-envelope.ts'
+import { SIGNED_ERRORS, type SignedErrorId } from '../../functions/_lib/http/signed-errors.ts'
 
 interface ErrorCase {
   status: number

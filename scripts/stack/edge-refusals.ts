@@ -6,7 +6,8 @@ import { join } from 'node:path'
 import { ApiError, ERROR_STATUS, NO_ANSWER, type Repeat } from '../../functions/_lib/errors.ts'
 import { BUSY_RETRY_AFTER_SECONDS } from '../../functions/_lib/limits.ts'
 import { isPlainRequestId } from '../../functions/_lib/http/request-id.ts'
-import { SIGNED_FAMILY, signedEnvelope, SignedRefusal } from '../../functions/_lib/http/signed-envelope.ts'
+import { SIGNED_FAMILY, signedEnvelope } from '../../functions/_lib/http/signed-envelope.ts'
+import { SignedRefusal } from '../../functions/_lib/http/signed-errors.ts'
 import { projectRoot } from './manifest.ts'
 
 /** The runtime has the request, and does not say what became of it. */

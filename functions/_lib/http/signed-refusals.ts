@@ -4,7 +4,7 @@
  */
 import type { Refusal as LedgerReason } from '../../../db/errors.ts'
 import type { ErrorCode } from '../errors.ts'
-import type { SignedErrorId } from './signed-envelope.ts'
+import type { SignedErrorId } from './signed-errors.ts'
 
 /** What no verb of this family answers: if one does, that is a bug, and the answer tells nothing. */
 const NEVER_HERE = ['internal_server_error'] as const

@@ -1,13 +1,8 @@
 /** Who signed the body: the access of the wallet-signed family. */
 import type { SignedCaller } from '../../../db/ledger/signed.ts'
 import type { Access, Envelope, Rates } from '../http/access.ts'
-import {
-  perpEnvelope,
-  readEnvelope,
-  signedEnvelope,
-  type SignedErrorId,
-  SignedRefusal,
-} from '../http/signed-envelope.ts'
+import { perpEnvelope, readEnvelope, signedEnvelope } from '../http/signed-envelope.ts'
+import { type SignedErrorId, SignedRefusal } from '../http/signed-errors.ts'
 import { type MessageRefusal, type SignedOperation, type Verified, verifySignedBody } from './message.ts'
 import { parseAccount } from '../wallet/accounts.ts'
 

@@ -1,7 +1,8 @@
 /** The two signatures that make a subaccount: the sub offers itself, the main account confirms by signing the offer. */
 import type { Access } from '../http/access.ts'
 import { SIGNATURE_ERRORS, SIGNED_RATES, verified } from './access.ts'
-import { signedEnvelope, type SignedErrorId, SignedRefusal } from '../http/signed-envelope.ts'
+import { signedEnvelope } from '../http/signed-envelope.ts'
+import { type SignedErrorId, SignedRefusal } from '../http/signed-errors.ts'
 import { type MessageRefusal, type Verified, verifyClaim } from './message.ts'
 
 export interface SubaccountPair {

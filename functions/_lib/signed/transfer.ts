@@ -4,7 +4,7 @@ import { amountFault } from '../money/amount.ts'
 import { AMOUNT_LENGTH_MAX } from '../limits.ts'
 import { field, uuid } from '../schemas.ts'
 import { envelopeOut, unixMilliseconds } from './fields.ts'
-import { type SignedErrorId, SignedRefusal } from '../http/signed-envelope.ts'
+import { type SignedErrorId, SignedRefusal } from '../http/signed-errors.ts'
 
 export const transferOut = () =>
   envelopeOut(
