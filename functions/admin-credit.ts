@@ -23,6 +23,7 @@ export const adminCredit = endpoint({
     'pushed to the account’s stream. Safe to repeat with an Idempotency-Key.',
   access: adminKey,
   ledger: admin,
+  objects: ['STREAM'],
   body: z.strictObject({
     user_address: accountOut('EVM or Solana address to credit'),
     token: tokenIn(),
@@ -59,7 +60,7 @@ export const adminCredit = endpoint({
       requestId: call.requestId,
       idempotency: await idempotencyOf(call.header('idempotency-key'), call.body),
     })
-    call.after(pushBalances(call.bindings, result.pushes))
+    call.after(pushBalances(call.objects, result.pushes))
     return replayable(result)
   },
 })

@@ -22,6 +22,7 @@ export const authLogout = endpoint({
   access: session,
   endsRights: true,
   ledger: sessions,
+  objects: ['STREAM'],
   body: z.strictObject({
     everywhere: field(
       z.optional(z.nullable(z.boolean())),
@@ -45,7 +46,7 @@ export const authLogout = endpoint({
       ISSUER_CLOCK_AHEAD_SECONDS_MAX,
     )
     rememberEnded(session.id)
-    await endStreams(call.bindings, session.account, cutoff ? { cutoff } : { id: session.id }).catch(
+    await endStreams(call.objects, session.account, cutoff ? { cutoff } : { id: session.id }).catch(
       (cause: unknown) => {
         throw new ApiError('internal error', 'signed out, but sockets that are open may stay so', { cause })
       },

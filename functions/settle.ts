@@ -3,6 +3,7 @@
  * is what the verbs granted to `tidegate_settle` do.
  */
 import { OwnError } from '../db/errors.ts'
+import type { ObjectName } from './_lib/http/objects.ts'
 import { serve } from './_lib/http/serve.ts'
 import { parseEnv } from './_lib/env.ts'
 import { witnessOf } from './_lib/witness/object.ts'
@@ -27,4 +28,10 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
   }
 }
 
-export default { ...serve('settle'), env: settleSchema, scheduled }
+export default {
+  ...serve('settle'),
+  env: settleSchema,
+  objects: ['STREAM', 'WITNESS'] satisfies ObjectName[],
+  crons: ['* * * * *'],
+  scheduled,
+}

@@ -37,6 +37,7 @@ export const spotTransfer = endpoint({
     'Nothing happens on chain. Safe to repeat with an Idempotency-Key; without one a repeated request is a second transfer.',
   access: session,
   ledger: transfers,
+  objects: ['STREAM'],
   body: z.strictObject({ token: tokenIn(), direction: direction(), amount: amountIn() }),
   response: z.object({
     direction: direction(),
@@ -71,7 +72,7 @@ export const spotTransfer = endpoint({
       ),
       idempotency: await idempotencyOf(call.header('idempotency-key'), call.body),
     })
-    call.after(pushBalances(call.bindings, result.pushes))
+    call.after(pushBalances(call.objects, result.pushes))
     return replayable(result)
   },
 })

@@ -42,6 +42,7 @@ export const spotWithdrawRequest = endpoint({
   access: session,
   env: { ...chainEnv, ...rpcEnv, ...withdrawEnv, ...vaultEnv, ...signerEnv },
   ledger: withdrawals,
+  objects: ['STREAM', 'WITNESS'],
   body: z.strictObject({
     token: tokenIn('DF'),
     amount: amountIn(),
@@ -86,7 +87,7 @@ export const spotWithdrawRequest = endpoint({
   internal: 'internal',
   idempotent: true,
   handle: async (call) => {
-    const { env, body, caller, bindings } = call
+    const { env, body, caller, objects } = call
     if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
     const input = {
       account: caller.account,
@@ -98,7 +99,7 @@ export const spotWithdrawRequest = endpoint({
       ttlSeconds: env.WITHDRAW_TTL_SECONDS,
       idempotency: await idempotencyOf(call.header('idempotency-key'), body),
     }
-    const witness = witnessOf(bindings)
+    const witness = witnessOf(objects)
     const authority = {
       db: call.db,
       signer: signerOf(env),
@@ -107,7 +108,7 @@ export const spotWithdrawRequest = endpoint({
       addReservation: async (id: string) => await witness.addReservation(id, env.SIGNER_ADDRESS),
       keepSignature: async (id: string, signature: string) => await witness.keepSignature(id, signature),
       addSigned: (id: string) => call.after(witness.addSigned(id).catch((error: unknown) => logFailure('witness', error))), // prettier-ignore
-      push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(bindings, pushes)),
+      push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(objects, pushes)),
     }
     const work = (async () => {
       const result = await reserve(call.db, input)

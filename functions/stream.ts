@@ -30,6 +30,7 @@ export const stream = endpoint({
     'not signed in, or no longer; 1008 over 100 messages in 10 s; 1009 a message over 16 KiB; 1013 connect again later.',
   access: streamAccess,
   ledger: reads,
+  objects: ['STREAM'],
   errors: {
     UPGRADE_REQUIRED: 'the request is not a WebSocket handshake',
     RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already (none of them is closed for the new one), or too many sockets wait for their sign-in`,
@@ -41,7 +42,7 @@ export const stream = endpoint({
         headers: { Upgrade: 'websocket' },
       })
     }
-    const streams = call.bindings.STREAM as DurableObjectNamespace
+    const streams = call.objects.STREAM as DurableObjectNamespace
     const { caller } = call
     if (caller.via === 'none') {
       const webSocket = waitForSignIn({

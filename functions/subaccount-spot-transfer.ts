@@ -49,6 +49,7 @@ export const subaccountSpotTransfer = endpoint({
     return { amount: read, to: keyIn(to_account, 'to_account') }
   }),
   ledger: walletSigned,
+  objects: ['STREAM'],
   body,
   response: transferOut(),
   errors: {
@@ -67,7 +68,7 @@ export const subaccountSpotTransfer = endpoint({
       amount,
       idempotencyKey: call.body.idempotency_key?.toLowerCase() ?? null,
     })
-    call.after(pushBalances(call.bindings, pushes))
+    call.after(pushBalances(call.objects, pushes))
     return succeeded(answer)
   },
 })

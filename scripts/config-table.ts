@@ -2,11 +2,11 @@
  * `npm run config:table` writes the README's configuration table from the schemas of the functions’ variables;
  * `-- --check` changes nothing and exits 1 when the README says otherwise.
  */
-import { readFileSync, readdirSync, writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import * as prettier from 'prettier'
 import * as z from 'zod/mini'
-import { declaredBy } from './deploy-check/declared.ts'
+import { declaredBy, functionNames } from './deploy-check/declared.ts'
 import { argumentsOrExit } from './stack/command.ts'
 import { ENV_GROUPS } from './stack/env-groups.ts'
 import { projectRoot } from './stack/manifest.ts'
@@ -35,9 +35,7 @@ function absent(schema: z.ZodMiniType, secret: boolean): string {
 
 /** Every function, and which of them read a variable by this schema, as their code declares it. */
 async function readers(): Promise<{ functions: string[]; bySchema: Map<unknown, string[]> }> {
-  const functions = readdirSync(join(projectRoot, 'functions'))
-    .filter((name) => name.endsWith('.ts') && name !== 'index.ts')
-    .map((name) => name.replace(/\.ts$/, ''))
+  const functions = functionNames()
   const bySchema = new Map<unknown, string[]>()
   for (const fn of functions) {
     const { variables } = await declaredBy(join(projectRoot, `functions/${fn}.ts`))

@@ -4,7 +4,8 @@ import type { RateName } from '../../functions/_lib/limits.ts'
 import { projectRoot } from '../stack/manifest.ts'
 import type { ResolvedConfig } from '../stack/wrangler-config.ts'
 import { rateFaults } from './rates.ts'
-import { EVERY_SECRET } from './secrets.ts'
+import { SESSION_KEYS } from '../deploy/values.ts'
+import { EVERY_SECRET, MAY_BE_ABSENT } from './secrets.ts'
 
 export interface FunctionFacts {
   /** The name of its file and of its `[env.<name>]`. */
@@ -47,12 +48,6 @@ const GUARDED: readonly { variable: string; mayRead: (name: string) => boolean }
   { variable: 'AWS_SECRET_ACCESS_KEY', mayRead: ownersOf(/^spot-withdraw-request$/) },
   { variable: 'KMS_*', mayRead: ownersOf(/^spot-withdraw-request$/) },
 ]
-
-/** One of them is enough for a function that reads sessions, so that `secrets.required` can insist on neither. */
-const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
-
-/** Credentials that last have no session token, and alerts need no webhook: `secrets.required` would insist on them. */
-const MAY_BE_ABSENT = ['AWS_SESSION_TOKEN', 'ALERT_WEBHOOK_URL']
 
 export const gzipLimitBytes = (name: string): number => (LARGER_LIMITS_KB[name] ?? LIMIT_KB) * KB
 

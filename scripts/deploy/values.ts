@@ -3,7 +3,8 @@ import * as z from 'zod/mini'
 import type { Declared } from '../deploy-check/declared.ts'
 import { JOB_OF, type Deployment, type DeploySettings } from './settings.ts'
 
-const SESSION_KEYS = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
+/** One of them is enough for a function that reads sessions, so that `secrets.required` can insist on neither. */
+export const SESSION_KEYS: readonly string[] = ['JWT_SECRET', 'JWT_PRIVATE_KEY']
 
 export type ChainSettings = Pick<DeploySettings, 'chain' | 'signer' | 'variables'>
 

@@ -6,7 +6,7 @@ import { ApiError, type Repeat } from '../errors.ts'
 import { urlOf } from '../ledgers.ts'
 import { IP_LENGTH_MAX } from '../limits.ts'
 import { logFailure } from '../log.ts'
-import type { Incoming } from './access.ts'
+import type { Bindings, Incoming } from './access.ts'
 import { readJsonObject } from './body.ts'
 import { boundedHeaders, refuseLongQuery } from './bounds.ts'
 import { checked, queryOf } from './checked.ts'
@@ -34,7 +34,7 @@ export async function answer(c: Ctx, functionName: string, endpoint: Endpoint): 
   const caller = await access.identify(incoming)
   const result = await endpoint.handle({
     env,
-    bindings: c.env,
+    objects: objectsOf(c.env, endpoint),
     caller,
     body: endpoint.body && (await incoming.body()),
     query: query && checked(query, queryOf(c.req.url), 'query'),
@@ -89,6 +89,10 @@ function incomingOf(c: Ctx, endpoint: Endpoint, env: object, gate: RateGate): In
 async function bodyOf(c: Ctx, { body }: Endpoint): Promise<unknown> {
   return body && checked(body, await readJsonObject(c.req.raw), 'body')
 }
+
+/** Whoever speaks to an object says so: what is deployed with a function is made from that. */
+const objectsOf = (bindings: Bindings, { objects = [] }: Endpoint): Bindings =>
+  Object.fromEntries(objects.map((name) => [name, bindings[name]]))
 
 /** One for each call, opened where it is first needed. */
 function databaseOf(c: Ctx, { ledger }: Endpoint, env: object): Database {

@@ -8,6 +8,7 @@ import { commonEnv } from '../env.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Ledger } from '../ledgers.ts'
 import type { Access, Bindings, Header, Shape } from './access.ts'
+import type { ObjectName } from './objects.ts'
 
 type Schema = z.ZodMiniType
 type Out<S> = S extends Schema ? z.output<S> : undefined
@@ -15,8 +16,8 @@ type Out<S> = S extends Schema ? z.output<S> : undefined
 export interface Call<Who, E extends Shape, L, B, Q, P> {
   /** The endpoint's own variables. */
   readonly env: z.output<z.ZodMiniObject<E>>
-  /** The Worker's raw bindings: Durable Objects, services, rate limits. */
-  readonly bindings: Bindings
+  /** The Durable Objects it says that it needs. */
+  readonly objects: Bindings
   /** As its access knows it. */
   readonly caller: Who
   readonly body: Out<B>
@@ -45,6 +46,8 @@ interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {
   access: Access<Who, Id>
   /** As whom it comes to the ledger; without one it does not. */
   ledger?: L
+  /** The Durable Objects it speaks to. */
+  objects?: readonly ObjectName[]
   /** Its own variables, beside those of its access and its ledger. */
   env?: E
   body?: B

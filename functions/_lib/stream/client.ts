@@ -8,7 +8,10 @@ import { STREAM_SIGN_OUT_TRIES } from '../limits.ts'
  * Sends each balance to the Durable Object of its account. A push that fails is repaired by `version`; it fails nobody.
  * Call it after the commit and outside the answer (`call.after(...)`).
  */
-export async function pushBalances(bindings: Record<string, unknown>, pushes: Push[]): Promise<void> {
+export async function pushBalances(
+  bindings: Readonly<Record<string, unknown>>,
+  pushes: Push[],
+): Promise<void> {
   const streams = bindings.STREAM as DurableObjectNamespace | undefined
   if (!streams) return
   await Promise.all(
@@ -29,7 +32,7 @@ export type Ended = { cutoff: Cutoff } | { id: string }
  * the ledger. @throws Error when the object cannot be told
  */
 export async function endStreams(
-  bindings: Record<string, unknown>,
+  bindings: Readonly<Record<string, unknown>>,
   account: string,
   ended: Ended,
 ): Promise<void> {
