@@ -1,5 +1,4 @@
 /** `npm run migrate -- --distribute`: what it spreads over a cluster, and that it does all of it or nothing. */
-import { execFile } from 'node:child_process'
 import { randomBytes } from 'node:crypto'
 import pg from 'pg'
 import { afterEach, beforeEach, describe, expect, inject, test } from 'vitest'
@@ -9,6 +8,7 @@ import { putTokens } from '../scripts/stack/database.ts'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
 import { playCitus } from './support/citus.ts'
 import { ownDatabase, type OwnDatabase } from './support/own-database.ts'
+import { runScript } from './support/script.ts'
 
 const stack = inject('stack')
 const TOKEN = { symbol: 'DF', decimals: 18, chainId: stack.chainId, contract: stack.vault, transferable: true, withdrawable: true, minWithdraw: '0' } // prettier-ignore
@@ -45,17 +45,8 @@ const structure = async () =>
 const account = `0x${'a1'.repeat(20)}`
 const credit = async () => await sql(`select ledger.credit($1, 'DF', 5, null, 'test', null, null)`, [account])
 
-async function command(...flags: string[]): Promise<{ code: number; out: string; error: string }> {
-  const { OWNER_DATABASE_URL: _other, ...env } = process.env
-  return await new Promise((resolve) =>
-    execFile(
-      process.execPath,
-      ['--import', 'tsx', 'scripts/migrate.ts', ...flags],
-      { env: { ...env, OWNER_DATABASE_URL: url } },
-      (failure, out, error) => resolve({ code: failure ? Number(failure.code) : 0, out, error }),
-    ),
-  )
-}
+const command = async (...flags: string[]) =>
+  await runScript(['scripts/migrate.ts', ...flags], { OWNER_DATABASE_URL: url })
 
 describe('where there is nothing to spread over', () => {
   test('the command says so in one line, ends with 1, and has applied nothing, not even a migration', async () => {

@@ -1,4 +1,5 @@
 import '../scripts/stack/forget-shell.ts'
+import './support/whole-libraries.ts'
 import { defineConfig } from 'vitest/config'
 import { LongestFirst } from './support/longest-first.ts'
 

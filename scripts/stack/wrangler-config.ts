@@ -1,5 +1,5 @@
+import { createRequire } from 'node:module'
 import { join } from 'node:path'
-import * as wrangler from 'wrangler'
 import { projectRoot } from './manifest.ts'
 
 export interface RateLimit {
@@ -62,14 +62,16 @@ export interface ResolvedConfig {
 }
 
 // wrangler's own types name a package it does not ship with.
-const { experimental_readRawConfig: readRawConfig, unstable_readConfig: readConfig } =
-  wrangler as unknown as {
-    experimental_readRawConfig: (options: { config: string }) => { rawConfig: WranglerConfig }
-    unstable_readConfig: (
-      options: { config: string; env: string | undefined },
-      how: { hideWarnings: boolean },
-    ) => ResolvedConfig
-  }
+interface Wrangler {
+  experimental_readRawConfig: (options: { config: string }) => { rawConfig: WranglerConfig }
+  unstable_readConfig: (
+    options: { config: string; env: string | undefined },
+    how: { hideWarnings: boolean },
+  ) => ResolvedConfig
+}
+
+/** Loaded when it is asked: that takes seconds, and not every run of a command reads the file. */
+const wrangler = (): Wrangler => createRequire(import.meta.url)('wrangler') as Wrangler
 
 const WRANGLER_TOML = join(projectRoot, 'wrangler.toml')
 
@@ -78,8 +80,8 @@ const WRANGLER_TOML = join(projectRoot, 'wrangler.toml')
  * @throws Error with wrangler's words when the file is not valid
  */
 export const resolvedConfig = (env?: string, file = WRANGLER_TOML): ResolvedConfig =>
-  readConfig({ config: file, env }, { hideWarnings: true })
+  wrangler().unstable_readConfig({ config: file, env }, { hideWarnings: true })
 
 /** wrangler.toml as it is written: the gateway at the top, `env` with one table for each function. */
 export const readWranglerConfig = (file = WRANGLER_TOML): WranglerConfig =>
-  readRawConfig({ config: file }).rawConfig
+  wrangler().experimental_readRawConfig({ config: file }).rawConfig

@@ -42,7 +42,8 @@ const optionsOf = (credential: Credential): [string[], Record<string, string>] =
 /** @throws Error with the status and body of a refused upgrade */
 export async function openStream(url: string, credential: Credential): Promise<StreamClient> {
   const [protocols, headers] = optionsOf(credential)
-  const socket = new WebSocket(url, protocols, { headers })
+  // To inflate each small message costs more than all the rest of a client.
+  const socket = new WebSocket(url, protocols, { headers, perMessageDeflate: false })
   const messages: Message[] = []
   socket.on('message', (data: Buffer) => messages.push(JSON.parse(data.toString()) as Message))
   const closed = new Promise<{ code: number; reason: string }>((resolve) =>
