@@ -5,6 +5,7 @@ import { parseEnv } from '../functions/_lib/env.ts'
 import { chainEnv, rpcEnv, vaultEnv } from '../functions/_lib/env.ts'
 import { readVaultCounter } from '../functions/_lib/withdraw/counter.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
+import { BARE_CALL_ANSWERS } from '../scripts/stack/rpc-limits.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import * as z from 'zod/mini'
 import * as v from './support/vault.ts'
@@ -51,17 +52,17 @@ describe('with one node enough', () => {
     expect(nodes[0]?.counters().methods).toEqual({ eth_call: 1 })
   })
 
-  test.each([{ down: 1 }, { http429: 1 }, { garbage: 1 }, { hang: 1 }])(
-    'the next one is asked when it fails (%o)',
-    async (faults) => {
-      nodes[0]?.setFaults(faults)
-      expect([await read(), asked()]).toEqual([1, [1, 1, 0]])
-      nodes[1]?.setFaults({ garbage: 1 })
-      expect(await read()).toBe(1)
-      nodes[2]?.setFaults({ down: 1 })
-      await expect(read()).rejects.toThrow(/^eth_call: (down|slow|unreadable) \(node 1\)$/)
-    },
-  )
+  test.each([
+    ...[{ down: 1 }, { http429: 1 }, { garbage: 1 }, { hang: 1 }, { maxCallGas: 500_000 }],
+    ...BARE_CALL_ANSWERS.map((_, n) => ({ bareCallAnswer: n + 1 })),
+  ])('the next one is asked when it fails (%o)', async (faults) => {
+    nodes[0]?.setFaults(faults)
+    expect([await read(), asked()]).toEqual([1, [1, 1, 0]])
+    nodes[1]?.setFaults({ garbage: 1 })
+    expect(await read()).toBe(1)
+    nodes[2]?.setFaults({ down: 1 })
+    await expect(read()).rejects.toThrow(/^eth_call: (down|slow|unreadable|refused|nonsense) \(node 1\)$/)
+  })
 
   test('a node of another chain counts as failed, although it answers', async () => {
     const other = await v.startStage()

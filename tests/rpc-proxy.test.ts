@@ -1,7 +1,7 @@
 import { encodeFunctionData, toHex } from 'viem'
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
-import { BATCH_REFUSALS, REFUSALS } from '../scripts/stack/rpc-limits.ts'
+import { BARE_CALL_ANSWERS, BATCH_REFUSALS, REFUSALS } from '../scripts/stack/rpc-limits.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import * as v from './support/vault.ts'
 
@@ -143,6 +143,29 @@ test('a range, too many logs or too large an answer may end the whole request, i
   proxy.setFaults({ maxLogs: 1 })
   expect((await logs(0, head)).error?.code).toBeLessThan(0)
   expect((await logs(head, head)).result).toHaveLength(1)
+})
+
+test('a call that names no contract is refused or not run, and one gets no more gas than the node gives', async () => {
+  // Gives back its gas: GAS PUSH1 0 MSTORE PUSH1 32 PUSH1 0 RETURN.
+  const gasLeft = { data: '0x5a60005260206000f3' }
+  const said = async (asked: object) => await ask('eth_call', [asked, 'latest'])
+  const most = Number((await said(gasLeft)).result)
+  for (const [at, { error, result }] of BARE_CALL_ANSWERS.entries()) {
+    proxy.setFaults({ bareCallAnswer: at + 1 })
+    const answer = await said(gasLeft)
+    expect([answer.error, answer.result]).toEqual([error, result])
+    const named = {
+      to: stage.chain.vault,
+      data: encodeFunctionData({ abi: vaultAbi, functionName: 'paused' }),
+    }
+    expect((await said(named)).result).toBe(toHex(0, { size: 32 }))
+  }
+  proxy.setFaults({ maxCallGas: 100_000 })
+  expect(most).toBeGreaterThan(100_000)
+  for (const gas of [undefined, 200_000, 90_000]) {
+    const got = Number((await said({ ...gasLeft, ...(gas && { gas: toHex(gas) }) })).result)
+    expect([gas, got < (gas === 90_000 ? gas : 100_000), got > 20_000]).toEqual([gas, true, true])
+  }
 })
 
 test('heads are not level, numbered blocks are unknown, and old states are gone', async () => {

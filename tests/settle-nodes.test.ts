@@ -1,6 +1,7 @@
 /** Several nodes, of which enough must agree; and one that answers with nulls, from replicas that are not level, or without old state. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
 import type { RpcFaults } from '../scripts/stack/rpc-faults.ts'
+import { BARE_CALL_ANSWERS } from '../scripts/stack/rpc-limits.ts'
 import { startRpcProxy, type RpcProxy } from '../scripts/stack/rpc-proxy.ts'
 import { settleStage, type SettleStage } from './support/settle.ts'
 
@@ -170,6 +171,20 @@ describe('a node', () => {
       expect(await s.run()).toMatchObject({ outcome: 'state_missing', expired: 0 })
       expect(await states()).toEqual(['confirmed', 'signed', '105'])
       expect(await s.alerts()).toEqual(['state_missing'])
+    }
+    s.stack.rpc.setFaults({})
+    expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 1, alerts: 0 })
+    expect(await states()).toEqual(DONE)
+  })
+
+  test('that runs no call without a contract, or gives it too little gas, proves nothing unused and calls nothing no vault, and a person hears of it', async () => {
+    const states = await three()
+    const ways = BARE_CALL_ANSWERS.map((_, n) => ({ bareCallAnswer: n + 1 }))
+    for (const faults of [...ways, { maxCallGas: 60_000 }, { maxCallGas: 1_000_000 }]) {
+      s.stack.rpc.setFaults(faults)
+      expect(await s.run()).toMatchObject({ outcome: 'rpc_unavailable', expired: 0, vault_signer: null })
+      expect(await states()).toEqual(['confirmed', 'signed', '105'])
+      expect(await s.alerts()).toEqual(['rpc_unavailable'])
     }
     s.stack.rpc.setFaults({})
     expect(await s.run()).toMatchObject({ outcome: 'ok', expired: 1, alerts: 0 })

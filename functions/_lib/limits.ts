@@ -202,8 +202,11 @@ export const SETTLE_EVENTS_BATCH = 250
 export const EXPIRE_BATCH = 1_500
 /** Blocks asked for in one step of a search by time: 7 steps find one of 200 million. */
 export const BLOCK_SEARCH_WIDTH = 16
-/** Counters in one eth_call: 32 bytes each, below the 24,576 that code made by a call may have. */
-export const COUNTERS_PER_CALL = 500
+/**
+ * Calls to the vault in one eth_call. A call that names no contract is held to the rules for making one: 24,576 bytes of answer,
+ * of which each call takes 33, and 49,152 of data, of which it takes 36. Gas is some 5 million, below any node's limit.
+ */
+export const VAULT_CALLS_MAX = 500
 /** Doubted counters one run looks at: four calls to the node in one request. */
 export const COUNTER_DOUBTS_MAX = 2_000
 export const RELEASE_BATCH = 500

@@ -1,7 +1,7 @@
 /** What goes wrong, one thing after another, chosen by the seed; the node goes wrong beside all of it. */
 import type { RpcFaults } from '../stack/rpc-faults.ts'
 import { FINALIZED_ANSWERS } from '../stack/rpc-head-faults.ts'
-import { BATCH_REFUSALS, REFUSALS } from '../stack/rpc-limits.ts'
+import { BARE_CALL_ANSWERS, BATCH_REFUSALS, REFUSALS } from '../stack/rpc-limits.ts'
 import type { Stack } from '../stack/stack.ts'
 import { count, pause } from './books.ts'
 import { below, between, oneOf, seedFrom, weighted, type Random } from './random.ts'
@@ -122,6 +122,7 @@ const RPC: Record<keyof RpcFaults, number> = {
   ...{ staleHead: 4, unlevelHead: 2, unknownBlocks: 1, finalizedAnswer: 2, finalizedAbove: 1 },
   ...{ frozenHead: 1, frozenFinal: 1, keptStates: 1 },
   ...{ maxBatch: 1, batchRefusal: 1, maxLogRange: 1, maxLogs: 1, rangeRefusal: 1, maxAnswerBytes: 1 },
+  ...{ maxCallGas: 1, bareCallAnswer: 1 },
   ...{ textIds: 1, shuffledBatch: 1, upperCase: 1, nullAnswer: 1, nullField: 1, missingAnswer: 1 },
   ...{ counterAhead: 1, counterAheadCalls: 0, holdingsShort: 1 },
 }
@@ -143,6 +144,8 @@ const RPC_VALUE: Partial<Record<keyof RpcFaults, (random: Random) => number>> = 
   maxLogs: (random) => 1 + below(random, 30),
   rangeRefusal: (random) => 1 + below(random, REFUSALS.length),
   maxAnswerBytes: (random) => oneOf(random, [1_000, 5_000, 50_000]),
+  maxCallGas: (random) => oneOf(random, [50_000, 1_000_000, 3_000_000]),
+  bareCallAnswer: (random) => 1 + below(random, BARE_CALL_ANSWERS.length),
   counterAhead: (random) => 1 + below(random, 5),
   holdingsShort: (random) => 1 + below(random, 1_000),
 }

@@ -1,7 +1,7 @@
 /** A node that fails in the ways that nodes fail: what can be asked of it, and how it answers one call. */
 import { NO_ANSWER_FAULTS, type AnswerFaults } from './rpc-answer-faults.ts'
 import { blockNumber, headFault, hex, NO_HEAD_FAULTS, reply, type HeadFaults } from './rpc-head-faults.ts'
-import { limitLogs, limitRange, NO_LIMITS, type LimitFaults } from './rpc-limits.ts'
+import { limitCall, limitLogs, limitRange, NO_LIMITS, type LimitFaults } from './rpc-limits.ts'
 import { stateFault } from './rpc-state-faults.ts'
 import { distortLogs, NO_LOG_FAULTS, type LogFaults } from './rpc-log-faults.ts'
 
@@ -97,10 +97,13 @@ export async function answerCall(call: RpcCall, context: FaultContext): Promise<
     hit('wrongChainId')
     return reply(call, call.method === 'eth_chainId' ? '0x1' : '1')
   }
-  if (call.method !== 'eth_getLogs') {
-    const answer = (await headFault(call, context)) ?? (await context.upstream(call))
-    return call.method === 'eth_call' ? stateFault(call, answer, context) : answer
+  if (call.method === 'eth_call') {
+    const limited = limitCall(call, context)
+    if ('answer' in limited) return limited.answer
+    const answer = (await headFault(call, context)) ?? (await context.upstream(limited.runs))
+    return stateFault(call, answer, context)
   }
+  if (call.method !== 'eth_getLogs') return (await headFault(call, context)) ?? (await context.upstream(call))
   if (chance(faults.emptyLogs)) {
     hit('emptyLogs')
     return reply(call, [])

@@ -15,6 +15,10 @@ export interface LimitFaults {
   rangeRefusal: number
   /** Size of the answer to one request, bytes; refused like a range. */
   maxAnswerBytes: number
+  /** Gas of one `eth_call`, whatever it asks for. */
+  maxCallGas: number
+  /** The n-th of BARE_CALL_ANSWERS, to an `eth_call` that names no contract; 0 runs it. */
+  bareCallAnswer: number
 }
 export const NO_LIMITS: Readonly<LimitFaults> = {
   maxBatch: 0,
@@ -23,6 +27,8 @@ export const NO_LIMITS: Readonly<LimitFaults> = {
   maxLogs: 0,
   rangeRefusal: 0,
   maxAnswerBytes: 0,
+  maxCallGas: 0,
+  bareCallAnswer: 0,
 }
 /** What goes over the wire instead of the answer. */
 export interface Refused {
@@ -72,6 +78,31 @@ const RANGE_ERRORS = [
   { code: -32000, message: 'query timeout exceeded' },
   { code: -32603, message: 'Internal error' },
 ]
+
+/** Some nodes want a contract to be named, and some run nothing without one. */
+export const BARE_CALL_ANSWERS = [
+  { error: { code: -32602, message: 'missing value for required argument to' } },
+  { error: { code: -32000, message: 'contract creation is not supported' } },
+  { result: '0x' },
+  { result: null },
+]
+
+/** The `eth_call` as the node runs it, or its answer where it does not. */
+export function limitCall(
+  call: RpcCall,
+  { faults, hit }: FaultContext,
+): { runs: RpcCall } | { answer: RpcReply } {
+  const [asked = {}, ...at] = (call.params ?? []) as [{ to?: string; gas?: string }?, ...unknown[]]
+  const bare = asked.to ? undefined : BARE_CALL_ANSWERS[faults.bareCallAnswer - 1]
+  if (bare) {
+    hit('bareCallAnswer')
+    return { answer: { jsonrpc: '2.0', id: call.id ?? null, ...bare } }
+  }
+  const gas = Math.min(Number(asked.gas ?? Infinity), faults.maxCallGas || Infinity)
+  if (faults.maxCallGas === 0 || gas === Number(asked.gas)) return { runs: call }
+  hit('maxCallGas')
+  return { runs: { ...call, params: [{ ...asked, gas: `0x${gas.toString(16)}` }, ...at] } }
+}
 
 /** The calls of a batch that are answered, and what the others get. @throws RefusedRequest */
 export function limitBatch(

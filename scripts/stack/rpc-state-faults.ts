@@ -1,44 +1,49 @@
 /** A node whose state is not the chain's: it answers other counters and holdings than the vault has. */
+import { decodeAbiParameters, type Hex } from 'viem'
+import { SELECTORS } from '../../functions/_lib/vault/calls.ts'
+import { VAULT_READER } from '../../functions/_lib/vault/vault-reader.ts'
 import type { FaultContext, RpcCall, RpcReply } from './rpc-faults.ts'
 
-const RELEASE_NONCES = '9896228e'
-const VAULT_TOKEN_BALANCE = '222d176c'
-/** A call to the vault as programs carry it: a selector and a word. */
-const CALL_LENGTH = 72
+/** A call to the vault as the program carries it: a selector and a word. */
+const CALL = /.{72}/g
+const WORD = 64
 
-/** The answer to `eth_call`, of what asks for counters or holdings by a plain call or by a program that makes them. */
+/** The answer to `eth_call`, of what asks for counters or holdings by a plain call or by the program that makes many. */
 export function stateFault(call: RpcCall, honest: RpcReply, { faults, hit }: FaultContext): RpcReply {
   const { data, input = data ?? '' } = (call.params?.[0] ?? {}) as { data?: string; input?: string }
   const { result } = honest
   if (typeof result !== 'string') return honest
-  const last = input.slice(-CALL_LENGTH)
-  if (faults.holdingsShort > 0 && last.startsWith(VAULT_TOKEN_BALANCE)) {
+  const { asked, begins } = callsIn(input)
+  const places = (selector: string) =>
+    asked.flatMap((one, n) => (one.startsWith(selector.slice(2)) ? [begins + WORD * n] : []))
+  const holdings = places(SELECTORS.vaultTokenBalance)
+  if (faults.holdingsShort > 0 && holdings.length > 0) {
     hit('holdingsShort')
-    // Two words, then two for each call: its size and what it answered.
-    const calls = Math.floor((result.length - 2) / 64 - 2) / 2
-    const asks = (n: number) => input.slice(-CALL_LENGTH * (calls - n)).startsWith(VAULT_TOKEN_BALANCE)
-    const held = (at: number) => at > 2 && at % 2 === 1 && asks((at - 3) / 2)
-    return { ...honest, result: changed(result, held, -BigInt(faults.holdingsShort)) }
+    return { ...honest, result: changed(result, holdings, -BigInt(faults.holdingsShort)) }
   }
-  const many = input.startsWith(`0x63${RELEASE_NONCES}`)
-  if (faults.counterAhead === 0 || !(many || last.startsWith(RELEASE_NONCES))) return honest
+  const counters = places(SELECTORS.releaseNonces)
+  if (faults.counterAhead === 0 || counters.length === 0) return honest
   hit('counterAhead')
-  const words = result.length / 64
   const ahead = BigInt(faults.counterAhead)
   faults.counterAheadCalls -= 1
   if (faults.counterAheadCalls === 0) faults.counterAhead = 0
-  return { ...honest, result: changed(result, (at) => many || at === Math.floor(words) - 1, ahead) }
+  return { ...honest, result: changed(result, counters, ahead) }
 }
 
-/** The words of an answer, some of them changed by this much. */
-function changed(result: string, which: (at: number) => boolean, by: bigint): string {
-  const words = result.slice(2).match(/.{64}/g) ?? []
-  const told = words.map((word, at) =>
-    which(at)
-      ? BigInt.asUintN(256, BigInt(`0x${word}`) + by)
-          .toString(16)
-          .padStart(64, '0')
-      : word,
-  )
-  return `0x${told.join('')}`
+/** What the vault is asked, in hex digits, and where in the answer's text the first word begins that says it. */
+function callsIn(input: string): { asked: string[]; begins: number } {
+  if (!input.startsWith(VAULT_READER)) return { asked: [input.slice(2)], begins: 2 }
+  const values: Hex = `0x${input.slice(VAULT_READER.length)}`
+  const [, packed] = decodeAbiParameters([{ type: 'address' }, { type: 'bytes' }], values)
+  // The size of the vault's code and the chain's id come first.
+  return { asked: packed.slice(2).match(CALL) ?? [], begins: 2 + 2 * WORD }
+}
+
+/** An answer, the words at these places of it changed by this much. */
+function changed(result: string, places: number[], by: bigint): string {
+  return places.reduce((text, at) => {
+    if (text.length < at + WORD) return text
+    const word = BigInt.asUintN(256, BigInt(`0x${text.slice(at, at + WORD)}`) + by)
+    return text.slice(0, at) + word.toString(16).padStart(WORD, '0') + text.slice(at + WORD)
+  }, result)
 }

@@ -3,11 +3,10 @@ import { OwnError } from '../../../db/errors.ts'
 import { blockCall, blockOf, blocksOf, logsOf, quantity, type Block, type Log } from '../chain/answers.ts'
 import { ChainError } from '../chain/fault.ts'
 import { readHead, type Finality, type Head, type NoHead } from '../chain/head.ts'
-import { COUNTERS_PER_CALL } from '../limits.ts'
+import { VAULT_CALLS_MAX } from '../limits.ts'
 import type { Nodes } from '../chain/nodes.ts'
-import { countersCall, readCounters } from '../vault/counters.ts'
 import type { RpcCall, RpcNode } from '../chain/node.ts'
-import { readVaultCalls, vaultCalls, type VaultCall } from '../vault/calls.ts'
+import { readVaultCalls, vaultCalls, type VaultAnswers, type VaultCall } from '../vault/calls.ts'
 import { VAULT_QUESTIONS, vaultStateOf, type VaultState } from '../vault/state.ts'
 
 /** Thrown when a node refuses a range: what to ask for next time it says itself (`rangeSize`). */
@@ -35,35 +34,9 @@ export interface Chain {
   ): Promise<{ block: Block; vault: VaultState; holdings: Map<string, string> }>
 }
 
-const stateCall = (data: string, at: number | 'latest'): RpcCall => ({
-  method: 'eth_call',
-  params: [{ data }, at === 'latest' ? at : quantity(at)],
-})
-
 export function connectChain(nodes: Nodes, vault: string): Chain {
   const blocks = async (numbers: number[]) =>
     await nodes.agree(between('blocks', numbers), async (node) => await blocksOf(node, numbers))
-  /** Answers of eth_call at a block, with the block. */
-  const state = async <T>(
-    kind: string,
-    data: string[],
-    at: number | 'latest',
-    read: (answer: unknown, index: number) => T | undefined,
-  ) => {
-    const question = async (node: RpcNode) => {
-      const [seen, ...answers] = await node.ask([blockCall(at), ...data.map((call) => stateCall(call, at))])
-      const values = answers.map((answer, index) => {
-        const value = read(answer, index)
-        if (value === undefined) throw new ChainError('nonsense', 'eth_call')
-        return value
-      })
-      return { block: blockOf(seen, at === 'latest' ? undefined : at), values }
-    }
-    // Nodes are never level: at their newest blocks they need not say the same.
-    return at === 'latest'
-      ? await nodes.agree(kind, question, () => kind)
-      : await nodes.agree(`${kind} at block ${at}`, question)
-  }
   return {
     head: async (finality, chainId) => await readHead(nodes, finality, chainId),
     blocks,
@@ -81,38 +54,69 @@ export function connectChain(nodes: Nodes, vault: string): Chain {
         async (node) => await logsFrom(node, vault, ranges, alongside),
         alikeLogs,
       ),
-    counters: async (accounts, at) => {
-      const parts = chunks([...new Set(accounts)], COUNTERS_PER_CALL)
-      const calls = parts.map((part) => countersCall(vault, part))
-      const read = (answer: unknown, index: number) =>
-        readCounters(answer, parts[index]?.length ?? 0)?.map(String)
-      const { block, values } = await state('counters', calls, at, read)
-      return { block, counters: new Map(parts.flat().map((account, n) => [account, values.flat()[n] ?? ''])) }
-    },
-    vault: async (contracts, at) => {
-      const calls = [
-        ...VAULT_QUESTIONS,
-        ...contracts.map((contract): VaultCall => ['vaultTokenBalance', contract]),
-      ]
-      const read = (answer: unknown) => {
-        const answers = readVaultCalls(answer, calls.length)
-        return (
-          answers && {
-            state: vaultStateOf(answers),
-            held: answers.words.slice(VAULT_QUESTIONS.length).map((word) => word?.toString()),
-          }
-        )
-      }
-      const { block, values } = await state('the vault', [vaultCalls(vault, calls)], at, read)
-      const [said] = values
-      if (!said) throw new ChainError('nonsense', 'eth_call')
-      const held = contracts.flatMap((contract, n) => {
-        const value = said.held[n]
-        return value === undefined ? [] : [[contract, value] as const]
-      })
-      return { block, vault: said.state, holdings: new Map(held) }
-    },
+    counters: async (accounts, at) => await countersAt(nodes, vault, [...new Set(accounts)], at),
+    vault: async (contracts, at) => await vaultAt(nodes, vault, contracts, at),
   }
+}
+
+async function countersAt(nodes: Nodes, vault: string, accounts: string[], at: number) {
+  const parts = chunks(accounts, VAULT_CALLS_MAX)
+  const calls = parts.map((part) => part.map((account): VaultCall => ['releaseNonces', account]))
+  // An account that the vault gives no counter for must not look like one that has never withdrawn.
+  const read = ({ words }: VaultAnswers) => (words.includes(undefined) ? undefined : words.map(String))
+  const { block, values } = await askVault(nodes, 'counters', vault, calls, at, read)
+  const counters = values.flat()
+  return { block, counters: new Map(accounts.map((account, n) => [account, counters[n] ?? ''])) }
+}
+
+async function vaultAt(nodes: Nodes, vault: string, contracts: string[], at: number | 'latest') {
+  const balances = contracts.map((contract): VaultCall => ['vaultTokenBalance', contract])
+  const read = (answers: VaultAnswers) => ({
+    state: vaultStateOf(answers),
+    held: answers.words.slice(VAULT_QUESTIONS.length).map((word) => word?.toString()),
+  })
+  const calls = [...VAULT_QUESTIONS, ...balances]
+  const { block, values } = await askVault(nodes, 'the vault', vault, [calls], at, read)
+  const [{ state, held }] = values as [ReturnType<typeof read>]
+  const holdings = contracts.flatMap((contract, n) => {
+    const value = held[n]
+    return value === undefined ? [] : [[contract, value] as const]
+  })
+  return { block, vault: state, holdings: new Map(holdings) }
+}
+
+/**
+ * What the vault answers at a block, with that block: each list of calls is one eth_call, and all of them are one request.
+ *
+ * @param read gives what nodes must agree on, in JSON; undefined where the vault did not answer as it should
+ */
+async function askVault<T>(
+  nodes: Nodes,
+  kind: string,
+  vault: string,
+  lists: VaultCall[][],
+  at: number | 'latest',
+  read: (answers: VaultAnswers) => T | undefined,
+): Promise<{ block: Block; values: T[] }> {
+  const place = at === 'latest' ? at : quantity(at)
+  const calls = lists.map((list): RpcCall => ({
+    method: 'eth_call',
+    params: [{ data: vaultCalls(vault, list) }, place],
+  }))
+  const question = async (node: RpcNode) => {
+    const [seen, ...given] = await node.ask([blockCall(at), ...calls])
+    const values = given.map((answer, n) => {
+      const answers = readVaultCalls(answer, lists[n]?.length ?? 0)
+      const value = answers && read(answers)
+      if (value === undefined) throw new ChainError('nonsense', 'eth_call')
+      return value
+    })
+    return { block: blockOf(seen, at === 'latest' ? undefined : at), values }
+  }
+  // Nodes are never level: at their newest blocks they need not say the same.
+  return at === 'latest'
+    ? await nodes.agree(kind, question, () => kind)
+    : await nodes.agree(`${kind} at block ${at}`, question)
 }
 
 /** What is asked for, as an alert names it: a person compares the nodes there. */

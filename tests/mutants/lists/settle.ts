@@ -343,6 +343,27 @@ export const settle: Area = {
       tests: ['tests/settle-steps.test.ts'],
     },
     {
+      file: 'functions/_lib/settle/chain.ts',
+      from: '(words.includes(undefined) ? undefined : words.map(String))',
+      to: 'words.map((word) => String(word ?? 0n))',
+      why: 'an account whose counter the vault did not tell looks like one that was never paid, and its funds are given back',
+      tests: ['tests/vault-reader.test.ts'],
+    },
+    {
+      file: 'functions/_lib/vault/calls.ts',
+      from: '(isOne(n) ? word(2 + n) : undefined)',
+      to: 'word(2 + n)',
+      why: 'a token that cannot be read looks like one of which the vault has nothing',
+      tests: ['tests/vault-reader.test.ts'],
+    },
+    {
+      file: 'functions/_lib/vault/VaultReader.sol',
+      from: 'eq(returndatasize(), 32)',
+      to: 'gt(returndatasize(), 31)',
+      why: 'another contract’s longer answer is taken for the vault’s word',
+      tests: ['tests/vault-reader.test.ts'],
+    },
+    {
       file: 'db/ledger/release-stale.sql',
       from: 'order by w.looked_at nulls first, ',
       to: 'order by ',
