@@ -5,7 +5,7 @@
 import { OwnError } from '../db/errors.ts'
 import type { ObjectName } from './_lib/http/objects.ts'
 import { serve } from './_lib/http/serve.ts'
-import { parseEnv } from './_lib/env.ts'
+import { parseEnv } from './_lib/env-read.ts'
 import { witnessOf } from './_lib/witness/object.ts'
 import { logFailure } from './_lib/log.ts'
 import { settle, settleSchema } from './_lib/settle/run.ts'

@@ -1,7 +1,7 @@
 /** The vault's counter as a withdrawal request reads it: through one node of several, or two that agree. */
 import { encodeFunctionData } from 'viem'
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { parseEnv } from '../functions/_lib/env.ts'
+import { parseEnv } from '../functions/_lib/env-read.ts'
 import { chainEnv, rpcEnv, vaultEnv } from '../functions/_lib/env.ts'
 import { readVaultCounter } from '../functions/_lib/withdraw/counter.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'

@@ -2,13 +2,14 @@
 import * as z from 'zod/mini'
 import { describe, expect, test } from 'vitest'
 import * as env from '../functions/_lib/env.ts'
+import { parseEnv } from '../functions/_lib/env-read.ts'
 import { admin, LEDGERS } from '../functions/_lib/ledgers.ts'
 import { settleSchema } from '../functions/_lib/settle/context.ts'
 import { ENV_GROUPS } from '../scripts/stack/env-groups.ts'
 
 const read = (schema: Record<string, z.ZodMiniType>, name: string, value?: string): unknown => {
   const only = z.object({ [name]: schema[name]! })
-  return (env.parseEnv(only, value === undefined ? {} : { [name]: value }) as Record<string, unknown>)[name]
+  return (parseEnv(only, value === undefined ? {} : { [name]: value }) as Record<string, unknown>)[name]
 }
 const refused = (schema: Record<string, z.ZodMiniType>, name: string, value?: string) => {
   expect(() => read(schema, name, value), `${name}=${value}`).toThrow(`configuration: ${name}`)
@@ -118,7 +119,7 @@ test('the head itself counts on a testnet alone', () => {
     SIGNER_ADDRESS: `0x${'2'.repeat(40)}`,
     RPC_URL: 'https://node.example.com',
   }
-  const reads = (change: object) => env.parseEnv(settleSchema, { ...settings, ...change })
+  const reads = (change: object) => parseEnv(settleSchema, { ...settings, ...change })
   expect(reads({}).FINALITY).toBe('finalized')
   expect(reads({ FINALITY: '1' }).FINALITY).toBe(1)
   expect(reads({ FINALITY: '0', TESTNET_ONLY: 'true' }).FINALITY).toBe(0)

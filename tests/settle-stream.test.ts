@@ -2,7 +2,7 @@
 import { encodeFunctionData, type Address, type Hex } from 'viem'
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { parseEnv } from '../functions/_lib/env.ts'
+import { parseEnv } from '../functions/_lib/env-read.ts'
 import { settleSchema } from '../functions/_lib/settle/context.ts'
 import { settle } from '../functions/_lib/settle/run.ts'
 import { tokenAbi, vaultAbi } from '../scripts/stack/contract-abi.ts'

@@ -1,7 +1,7 @@
 /** A movement tells a stream only where somebody listens, and whoever begins to listen misses none. */
 import pg from 'pg'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest'
-import { parseEnv } from '../functions/_lib/env.ts'
+import { parseEnv } from '../functions/_lib/env-read.ts'
 import { settleSchema } from '../functions/_lib/settle/context.ts'
 import { settle } from '../functions/_lib/settle/run.ts'
 import type { Stack } from '../scripts/stack/stack.ts'

@@ -5,7 +5,8 @@
 import type * as z from 'zod/mini'
 import { connect } from '../../db/client.ts'
 import type { Job } from '../../db/logins.ts'
-import { database, optionalDatabase, required } from './env.ts'
+import { required } from './env-read.ts'
+import { database, optionalDatabase } from './env-fields.ts'
 import { DATABASE_TIMEOUT_MS, SETTLE_DATABASE_TIMEOUT_MS } from './limits.ts'
 
 export interface Ledger<V extends string = string, T extends string | undefined = string | undefined> {

@@ -1,5 +1,5 @@
 /** What the cron function does each minute, once a request: the answer is the line it would log. */
-import { parseEnv } from '../../functions/_lib/env.ts'
+import { parseEnv } from '../../functions/_lib/env-read.ts'
 import { settleSchema } from '../../functions/_lib/settle/context.ts'
 import { settle } from '../../functions/_lib/settle/run.ts'
 import { pushBalances } from '../../functions/_lib/stream/client.ts'

@@ -1,7 +1,7 @@
 /** Session tokens (JWT, by jose): our own, and those of one configured issuer. Every algorithm list is pinned. */
 import { decodeJwt, importJWK, jwtVerify, SignJWT } from 'jose'
 import { hasEnded } from './ended-sessions.ts'
-import { EnvironmentError } from '../env.ts'
+import { EnvironmentError } from '../env-read.ts'
 import type { Keep } from './issuer-keys.ts'
 import { readIssuerSession } from './issuer-session.ts'
 import { BEARER_LENGTH_MAX } from '../limits.ts'

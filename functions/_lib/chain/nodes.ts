@@ -3,7 +3,7 @@
  * RPC_QUORUM an answer counts only when so many nodes give it.
  */
 import { ChainError, NodesDisagree } from './fault.ts'
-import { EnvironmentError } from '../env.ts'
+import { EnvironmentError } from '../env-read.ts'
 import { RPC_TIMEOUT_MS } from '../limits.ts'
 import { connectNode, type NodeOptions, type RpcNode } from './node.ts'
 

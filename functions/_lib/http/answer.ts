@@ -1,7 +1,7 @@
 /** One call, from the route that took it to the endpoint's answer. */
 import type { Database } from '../../../db/client.ts'
 import { OwnError } from '../../../db/errors.ts'
-import { parseEnv } from '../env.ts'
+import { parseEnv } from '../env-read.ts'
 import { ApiError, type Repeat } from '../errors.ts'
 import { urlOf } from '../ledgers.ts'
 import { IP_LENGTH_MAX } from '../limits.ts'

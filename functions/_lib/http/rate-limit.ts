@@ -7,7 +7,7 @@
  */
 import type { Bindings } from './access.ts'
 import { fullPath, type Endpoint } from './endpoint.ts'
-import { EnvironmentError } from '../env.ts'
+import { EnvironmentError } from '../env-read.ts'
 import { ApiError } from '../errors.ts'
 import { BRAKED_ADDRESSES_MAX, RATES, type RateName } from '../limits.ts'
 

@@ -2,14 +2,8 @@ import { sha256 } from '@noble/hashes/sha2.js'
 import { bytesToHex, utf8ToBytes } from '@noble/hashes/utils.js'
 import { type Account, parseAccount } from '../wallet/accounts.ts'
 import { canonicalCandidates, isCanonical, type JsonObject } from '../wallet/canonical-text.ts'
-import { decodeKeyText, decodeSignatureText, type StrictPublicKey, verifyStrict } from '../wallet/ed25519.ts'
 import { CLOCK_AHEAD_MS_MAX, EXPIRY_WINDOW_MS_DEFAULT, EXPIRY_WINDOW_MS_MAX } from '../limits.ts'
-import { envelopeLayoutSigned } from '../wallet/offchain-envelope.ts'
-import {
-  parsePersonalSignature,
-  type PersonalSignature,
-  recoverPersonalSigner,
-} from '../wallet/personal-sign.ts'
+import { firstSigned, parseSignature, type Problem } from './signature.ts'
 
 /** What an endpoint knows of its signed message. `agentMaySign` is false where `agent_wallet` is data. */
 export type SignedOperation = {
@@ -136,33 +130,6 @@ export async function verifyClaim(claim: WalletClaim, nowMs: number): Promise<Ve
 export const replayDigest = (signer: string, text: string): string =>
   bytesToHex(sha256(utf8ToBytes(`${signer}\n${text}`)))
 
-type ParsedSignature =
-  | { readonly form: 'plain' | 'hardware'; readonly bytes: Uint8Array }
-  | { readonly form: 'personal_sign'; readonly signature: PersonalSignature }
-type Problem = { readonly problem: string }
-
-const MISSHAPEN = { problem: 'expected a text, or {type, value} with type ed25519, raw or hardware' }
-
-function parseSignature(input: unknown): ParsedSignature | Problem {
-  if (typeof input === 'string') return input.startsWith('0x') ? personal(input) : base58Form('plain', input)
-  if (typeof input !== 'object' || input === null || Object.keys(input).length !== 2) return MISSHAPEN
-  const { type, value } = input as { type?: unknown; value?: unknown }
-  if (typeof value !== 'string') return MISSHAPEN
-  if (type === 'hardware') return base58Form('hardware', value)
-  if (type === 'raw' && value.startsWith('0x')) return personal(value)
-  return type === 'ed25519' || type === 'raw' ? base58Form('plain', value) : MISSHAPEN
-}
-
-function personal(text: string): ParsedSignature | Problem {
-  const signature = parsePersonalSignature(text)
-  return 'problem' in signature ? signature : { form: 'personal_sign', signature }
-}
-
-function base58Form(form: 'plain' | 'hardware', text: string): ParsedSignature | Problem {
-  const bytes = decodeSignatureText(text)
-  return bytes ? { form, bytes } : { problem: 'expected base58 of 64 bytes' }
-}
-
 type Times = {
   readonly timestamp: number
   readonly expiryWindow: number | null | undefined
@@ -180,24 +147,6 @@ function checkTimes(timestamp: unknown, expiryWindow: unknown, nowMs: number): T
   if (timestamp > nowMs + CLOCK_AHEAD_MS_MAX)
     return { problem: `timestamp is ${timestamp - nowMs} ms in the future` }
   return { timestamp, expiryWindow, expiresAt }
-}
-
-/** The first of the candidates that was signed; the rest is not looked at. */
-async function firstSigned(
-  signature: ParsedSignature,
-  candidates: readonly string[],
-  signer: string,
-): Promise<string | null> {
-  for (const text of candidates) if (await isSignedBy(signature, text, signer)) return text
-  return null
-}
-
-async function isSignedBy(signature: ParsedSignature, text: string, signer: string): Promise<boolean> {
-  if (signature.form === 'personal_sign') return recoverPersonalSigner(signature.signature, text) === signer
-  // parseAccount has already held the key to strictPublicKey's rule.
-  const key = decodeKeyText(signer) as StrictPublicKey
-  if (signature.form === 'hardware') return (await envelopeLayoutSigned(signature.bytes, text, key)) !== null
-  return await verifyStrict(signature.bytes, utf8ToBytes(text), key)
 }
 
 const refuse = (

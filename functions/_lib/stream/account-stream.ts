@@ -9,56 +9,44 @@ import { connect, type Database, type Push } from '../../../db/client.ts'
 import { spotSnapshot } from '../../../db/ledger/balances.ts'
 import { listen } from '../../../db/ledger/listeners.ts'
 import { isCutOff } from '../../../db/ledger/sessions.ts'
-import { BalanceFeed, type FeedMemory } from './balance-feed.ts'
-import { parseEnv, sessionEnv } from '../env.ts'
+import { BalanceFeed } from './balance-feed.ts'
+import { sessionEnv } from '../env.ts'
+import { parseEnv } from '../env-read.ts'
 import { reads, urlOf } from '../ledgers.ts'
-import { STREAM_RETRY_MS, STREAM_SIGN_INS_MAX, STREAM_SOCKETS_PER_ACCOUNT_MAX } from '../limits.ts'
+import { STREAM_SOCKETS_PER_ACCOUNT_MAX } from '../limits.ts'
 import { logFailure } from '../log.ts'
 import type { Session } from '../access/session-claims.ts'
+import { type Attachment, attachmentOf, closedAsExpired, keep } from './attachment.ts'
 import type { Ended } from './client.ts'
+import { conductOf } from './conduct.ts'
+import { keepFollowing } from './following.ts'
 import { StreamLease } from './lease.ts'
-import {
-  authResult,
-  BALANCES_CHANNEL,
-  balanceMessage,
-  errorMessage,
-  PING,
-  PONG,
-  readClientMessage,
-} from './messages.ts'
-import { verifiedAgain, whyEnded } from './session.ts'
-import { CLOSE, closeQuietly, MessageCount, send, textOf } from './socket.ts'
-
-interface Attachment {
-  session: Session
-  subscribed: boolean
-  memory: FeedMemory
-}
-
-/** What a socket has done since the object woke. */
-interface Conduct {
-  messages: MessageCount
-  refusedTokens: number
-  /** Its last message but for the work that it began. */
-  turn: Promise<boolean>
-}
+import { BALANCES_CHANNEL, balanceMessage, errorMessage, PING, PONG, readClientMessage } from './messages.ts'
+import { type Host, signInAgain } from './sign-in-again.ts'
+import { SharedReading } from './shared-reading.ts'
+import { CLOSE, closeQuietly, send, textOf } from './socket.ts'
 
 const env = z.object({ ...reads.env, ...sessionEnv })
 
 export class AccountStream {
   /** Only of sockets that were used since the object woke; the rest is in the attachments. */
   readonly #feeds = new WeakMap<WebSocket, BalanceFeed>()
-  readonly #counts = new WeakMap<WebSocket, Conduct>()
   #timer: ReturnType<typeof setTimeout> | undefined
-  #reading: Promise<Push[]> | undefined
-  #nextReading: Promise<Push[]> | undefined
+  readonly #snapshots = new SharedReading(async (account) => await spotSnapshot(this.#database(), account))
   readonly #lease: StreamLease
+  readonly #host: Host
 
   constructor(
     private readonly state: DurableObjectState,
     private readonly bindings: object,
   ) {
     this.#lease = new StreamLease(state.storage, async (account) => await listen(this.#database(), account))
+    this.#host = {
+      config: () => parseEnv(env, this.bindings),
+      database: () => this.#database(),
+      keep: (work) => this.state.waitUntil(work),
+      wakeAt: async (ms) => await this.#wakeAt(ms),
+    }
     state.setWebSocketAutoResponse(new WebSocketRequestResponsePair(PING, PONG))
     const sockets = state.getWebSockets().length
     if (sockets > 0) console.log(JSON.stringify({ event: 'stream_woke', sockets }))
@@ -87,14 +75,16 @@ export class AccountStream {
   }
 
   async webSocketMessage(socket: WebSocket, message: string | ArrayBuffer): Promise<void> {
-    if (this.#closedAsExpired(socket)) return
-    const count = this.#countOf(socket)
+    if (closedAsExpired(socket)) return
+    const count = conductOf(socket)
     const fault = count.messages.fault(message, Date.now())
     if (fault) return closeQuietly(socket, ...fault)
     const wanted = readClientMessage(textOf(message))
     const { token } = wanted
     // Tokens are looked at in their order, and what was sent behind one waits for it.
-    const turn = count.turn.then(async () => token === undefined || (await this.#signInAgain(socket, token)))
+    const turn = count.turn.then(
+      async () => token === undefined || (await signInAgain(socket, token, this.#host)),
+    )
     count.turn = turn.catch(() => false)
     if (!(await turn)) return
     switch (wanted.kind) {
@@ -108,31 +98,9 @@ export class AccountStream {
         return await this.#subscribe(socket)
       case 'unsubscribe':
         this.#feeds.delete(socket)
-        this.#keep(socket, { subscribed: false, memory: new BalanceFeed().memory })
+        keep(socket, { subscribed: false, memory: new BalanceFeed().memory })
         return send(socket, JSON.stringify({ type: 'unsubscribed', channel: BALANCES_CHANNEL }))
     }
-  }
-
-  /** Clients send their token also where the upgrade had one, and a newer one before that ends: the socket lives as long. */
-  async #signInAgain(socket: WebSocket, token: string): Promise<boolean> {
-    const { account } = attachmentOf(socket).session
-    const config = parseEnv(env, this.bindings)
-    const verdict = await verifiedAgain(config, token, account, (work) => this.state.waitUntil(work))
-    if (typeof verdict === 'string') {
-      send(socket, authResult(false, verdict))
-      const count = this.#countOf(socket)
-      count.refusedTokens += 1
-      if (count.refusedTokens >= STREAM_SIGN_INS_MAX)
-        closeQuietly(socket, CLOSE.sessionEnded, 'too many refused tokens')
-      return false
-    }
-    // First its session, then the look whether that has ended: whoever ends it meanwhile finds it here.
-    this.#keep(socket, { session: verdict })
-    await this.#wakeAt(verdict.expiresAt * 1000)
-    const end = await whyEnded(this.#database(), verdict)
-    if (end) closeQuietly(socket, ...end)
-    else send(socket, authResult(true, 'signed in'))
-    return !end
   }
 
   #signOut(ended: Ended): Response {
@@ -156,45 +124,32 @@ export class AccountStream {
 
   /** A session ends about now, or the registration at the ledger has something due. */
   async alarm(): Promise<void> {
-    const open = this.state.getWebSockets().filter((socket) => !this.#closedAsExpired(socket))
+    const open = this.state.getWebSockets().filter((socket) => !closedAsExpired(socket))
     const ends = open.map((socket) => attachmentOf(socket).session.expiresAt * 1000)
     const followed = open.filter((socket) => attachmentOf(socket).subscribed)
-    const next = Math.min(...ends, followed.length > 0 ? await this.#keepFollowing(followed) : Infinity)
+    const next = Math.min(...ends, followed.length > 0 ? await this.#follow(followed) : Infinity)
     await this.#wakeAt(next)
   }
 
-  /** Keeps the account registered, and tells what movements changed that did not see it so. Answers when it is due again. */
-  async #keepFollowing(sockets: WebSocket[]): Promise<number> {
-    const { account } = attachmentOf(sockets[0] as WebSocket).session
-    try {
-      const lapsed = await this.#lease.hold(account)
-      const isDue = await this.#lease.lookIsDue()
-      if (lapsed || isDue) {
-        const rows = await this.#snapshot(account)
-        this.#tell(sockets, (feed) => feed.offer(rows, Date.now()))
-        if (isDue) await this.#lease.looked()
-      }
-      return await this.#lease.dueAt()
-    } catch (error) {
-      logFailure('stream', error)
-      if (await this.#lease.isEnding())
-        for (const socket of sockets)
-          closeQuietly(socket, CLOSE.tryAgainLater, 'the balances cannot be followed now: connect again')
-      return Date.now() + STREAM_RETRY_MS
-    }
+  /** Answers when the account's registration is due again. */
+  async #follow(sockets: WebSocket[]): Promise<number> {
+    return await keepFollowing(sockets, this.#lease, async (account) => {
+      const rows = await this.#snapshots.of(account)
+      this.#tell(sockets, (feed) => feed.offer(rows, Date.now()))
+    })
   }
 
   async #subscribe(socket: WebSocket): Promise<void> {
     const feed = this.#feedOf(socket)
     // Before the read begins, as the registration is: a commit that the snapshot misses then reaches the feed as a push.
     feed.beginSnapshot()
-    this.#keep(socket, { subscribed: true })
+    keep(socket, { subscribed: true })
     send(socket, JSON.stringify({ type: 'subscribed', channel: BALANCES_CHANNEL }))
     try {
       const { account } = attachmentOf(socket).session
       await this.#lease.hold(account)
       await this.#wakeAt(await this.#lease.dueAt())
-      const rows = await this.#snapshot(account)
+      const rows = await this.#snapshots.of(account)
       // An unsubscribe meanwhile has put the feed away.
       if (this.#feeds.get(socket) !== feed) return
       this.#tell([socket], () => feed.endSnapshot(rows, Date.now()))
@@ -204,36 +159,14 @@ export class AccountStream {
     }
   }
 
-  /** One read at a time an account. A waiter gets one that begins after it came: only that has all it missed. */
-  async #snapshot(account: string): Promise<Push[]> {
-    if (!this.#reading) return await this.#read(account)
-    this.#nextReading ??= this.#reading
-      .catch(() => undefined)
-      .then(async () => {
-        this.#nextReading = undefined
-        return await this.#read(account)
-      })
-    return await this.#nextReading
-  }
-
-  async #read(account: string): Promise<Push[]> {
-    const reading = spotSnapshot(this.#database(), account)
-    this.#reading = reading
-    try {
-      return await reading
-    } finally {
-      if (this.#reading === reading) this.#reading = undefined
-    }
-  }
-
   /** Sends what the feeds of these sockets give, and keeps what was sent for after a sleep. */
   #tell(sockets: WebSocket[], next: (feed: BalanceFeed) => Push[]): void {
     for (const socket of sockets) {
-      if (!attachmentOf(socket).subscribed || this.#closedAsExpired(socket)) continue
+      if (!attachmentOf(socket).subscribed || closedAsExpired(socket)) continue
       const feed = this.#feedOf(socket)
       const pushes = next(feed)
       for (const push of pushes) send(socket, balanceMessage(push))
-      if (pushes.length > 0) this.#keep(socket, { memory: feed.memory })
+      if (pushes.length > 0) keep(socket, { memory: feed.memory })
       if (feed.dueAt !== undefined) this.#wakeForGaps(feed.dueAt)
     }
   }
@@ -254,16 +187,6 @@ export class AccountStream {
     return feed
   }
 
-  #countOf(socket: WebSocket): Conduct {
-    const count = this.#counts.get(socket) ?? {
-      messages: new MessageCount(),
-      refusedTokens: 0,
-      turn: Promise.resolve(true),
-    }
-    this.#counts.set(socket, count)
-    return count
-  }
-
   async #wakeAt(ms: number): Promise<void> {
     if (!Number.isFinite(ms)) return
     const alarm = await this.state.storage.getAlarm()
@@ -273,17 +196,4 @@ export class AccountStream {
   #database(): Database {
     return connect(urlOf(reads, parseEnv(env, this.bindings)), reads.timeoutMs)
   }
-
-  #keep(socket: WebSocket, change: Partial<Attachment>): void {
-    socket.serializeAttachment({ ...attachmentOf(socket), ...change })
-  }
-
-  /** The alarm can be late, and a message or a push can come first: an ended session gets nothing. */
-  #closedAsExpired(socket: WebSocket): boolean {
-    if (attachmentOf(socket).session.expiresAt * 1000 > Date.now()) return false
-    closeQuietly(socket, CLOSE.sessionEnded, 'the session has ended: sign in again')
-    return true
-  }
 }
-
-const attachmentOf = (socket: WebSocket): Attachment => socket.deserializeAttachment() as Attachment

@@ -2,7 +2,7 @@
 import * as z from 'zod/mini'
 import { OwnError } from '../../../db/errors.ts'
 import type { Seen } from '../../../db/ledger/restores.ts'
-import { EnvironmentError } from '../env.ts'
+import { EnvironmentError } from '../env-read.ts'
 import { NOTHING_SEEN, seenOf, withNews, type Memory, type News, type Witness } from './witness.ts'
 import {
   WITNESS_FORGETS_MAX,

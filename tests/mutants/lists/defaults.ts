@@ -12,7 +12,7 @@ export const defaults: Area = {
       tests: ['tests/settle-steps.test.ts'],
     },
     {
-      file: 'functions/_lib/env.ts',
+      file: 'functions/_lib/env-fields.ts',
       from: `z.transform((value) => value === 'true'),`,
       to: `z.transform((value) => value !== 'false'),`,
       why: 'a typo opens the faucet',
@@ -33,7 +33,7 @@ export const defaults: Area = {
       tests: ['tests/configuration-defaults.test.ts'],
     },
     {
-      file: 'functions/_lib/env.ts',
+      file: 'functions/_lib/env-fields.ts',
       from: "'finalized'),\n      z.transform",
       to: "'1'),\n      z.transform",
       why: 'a block that can still be undone counts',
@@ -138,7 +138,7 @@ export const defaults: Area = {
       tests: ['tests/configuration-defaults.test.ts'],
     },
     {
-      file: 'functions/_lib/env.ts',
+      file: 'functions/_lib/env-fields.ts',
       from: 'z.string().check(z.regex(/^[0-9]{1,15}$/))',
       to: 'z.string()',
       why: 'a number that is none becomes zero or nothing',
@@ -152,7 +152,7 @@ export const defaults: Area = {
       tests: ['tests/configuration-defaults.test.ts'],
     },
     {
-      file: 'functions/_lib/env.ts',
+      file: 'functions/_lib/env-fields.ts',
       from: 'z.number().check(z.minimum(min), z.maximum(max))',
       to: 'z.number().check(z.minimum(min))',
       why: 'a number beyond its limit is taken',
