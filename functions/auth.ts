@@ -1,21 +1,16 @@
 import * as z from 'zod/mini'
 import { nextLoginNonce, signIn } from '../db/ledger/login.ts'
-import { type Account, parseAccount } from './_lib/wallet/accounts.ts'
 import { serve } from './_lib/http/serve.ts'
 import { open } from './_lib/access/open.ts'
 import { endpoint } from './_lib/http/endpoint.ts'
-import { chainEnv, loginEnv, rpcEnv, sessionEnv } from './_lib/env.ts'
+import { sessionEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
 import { sessions } from './_lib/ledgers.ts'
 import { LOGIN_SIGNATURE_BYTES_MAX, LOGIN_WINDOW_SECONDS } from './_lib/limits.ts'
-import { badLoginSignature, evmLoginSigned, isLoginSignature } from './_lib/login/evm.ts'
-import {
-  loginMessage,
-  loginMessageSignedBy,
-  type LoginSignature,
-  parseLoginSignature,
-} from './_lib/login/solana.ts'
-import { loginTypedData, type LoginDomain } from './_lib/login/typed-data.ts'
+import { loginAccount, loginCheck, loginCheckEnv, loginDomainOf } from './_lib/login/check.ts'
+import { MESSAGE_EXAMPLE, TYPED_DATA_EXAMPLE } from './_lib/login/examples.ts'
+import { loginMessage } from './_lib/login/solana.ts'
+import { loginTypedData } from './_lib/login/typed-data.ts'
 import {
   accountOut,
   field,
@@ -26,42 +21,7 @@ import {
 } from './_lib/schemas.ts'
 import { issueSession } from './_lib/access/session-token.ts'
 
-const env = {
-  ...{ ...sessionEnv, ...chainEnv, ...loginEnv },
-  // For contract wallets: no other public function asks a node.
-  ...rpcEnv,
-}
-type Env = z.output<z.ZodMiniObject<typeof env>>
-
-const domainOf = (config: Env): LoginDomain => ({
-  name: config.LOGIN_DOMAIN_NAME,
-  version: config.LOGIN_DOMAIN_VERSION,
-  chainId: config.CHAIN_ID,
-  verifyingContract: config.VAULT_ADDRESS,
-})
-
-function loginAccount(address: string): Account {
-  const account = parseAccount(address)
-  if (!account) throw new ApiError('INVALID_ADDRESS', 'neither an EVM nor a Solana address')
-  return account
-}
-
-/** The check of a signature whose form may be right for the account: the nonce and the time are then known. */
-type LoginCheck = (config: Env, nonce: number) => Promise<boolean>
-
-/** @throws ApiError INVALID_SIGNATURE_FORMAT */
-function loginCheck(account: Account, signature: LoginSignature, timestamp: number): LoginCheck {
-  const wallet = account.id
-  if (account.kind === 'evm') {
-    if (!isLoginSignature(signature)) throw badLoginSignature()
-    return async (config, nonce) =>
-      await evmLoginSigned(config, domainOf(config), { wallet, nonce, timestamp, signature })
-  }
-  const parsed = parseLoginSignature(signature)
-  if (!parsed) throw new ApiError('INVALID_SIGNATURE_FORMAT', 'signature must be base58 of 64 bytes')
-  return async (config, nonce) =>
-    await loginMessageSignedBy(loginMessage(domainOf(config), wallet, nonce, timestamp), wallet, parsed)
-}
+const env = { ...sessionEnv, ...loginCheckEnv }
 
 export const authNonce = endpoint({
   method: 'GET',
@@ -78,35 +38,19 @@ export const authNonce = endpoint({
     typed_data: field(
       z.nullable(z.looseObject({})),
       'EVM: ready for eth_signTypedData_v4; post its message.timestamp with the signature. Null for a Solana account',
-      {
-        domain: {
-          name: 'Tidegate',
-          version: '1',
-          chainId: 31337,
-          verifyingContract: '0x8464135c8f25da09e49bc8782676a84730c318bc',
-        },
-        primaryType: 'Login',
-        types: {
-          Login: [
-            { name: 'wallet', type: 'address' },
-            { name: 'nonce', type: 'uint256' },
-            { name: 'timestamp', type: 'uint256' },
-          ],
-        },
-        message: { wallet: '0x70997970c51812dc3a010c7d01b50e0d17dc79c8', nonce: 0, timestamp: 1_760_000_000 },
-      },
+      TYPED_DATA_EXAMPLE,
     ),
     message: field(
       z.optional(z.string()),
       'Solana: the text to sign (ed25519, plain or in an off-chain envelope); post the timestamp in it with the signature',
-      '{"data":{"chain_id":31337,"domain":"Tidegate","nonce":0,"verifying_contract":"0x8464135c8f25da09e49bc8782676a84730c318bc","version":"1","wallet":"AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9"},"timestamp":1760000000,"type":"login"}',
+      MESSAGE_EXAMPLE,
     ),
   }),
   errors: { INVALID_ADDRESS: 'not an address' },
   handle: async (call) => {
     const account = loginAccount(call.params.address)
     const nonce = await nextLoginNonce(call.db, account.id)
-    const domain = domainOf(call.env)
+    const domain = loginDomainOf(call.env)
     return account.kind === 'evm'
       ? { nonce, typed_data: loginTypedData(domain, account.id, nonce, call.now) }
       : { nonce, typed_data: null, message: loginMessage(domain, account.id, nonce, call.now) }

@@ -1,18 +1,17 @@
 import { ping } from '../db/ledger/health.ts'
 import { serve } from './_lib/http/serve.ts'
-import type { SessionCaller } from './_lib/access/bearer.ts'
 import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
-import { STREAM_RETRY_AFTER_SECONDS, STREAM_SOCKETS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
+import { STREAM_SOCKETS_PER_ACCOUNT_MAX } from './_lib/limits.ts'
 import { logFailure } from './_lib/log.ts'
 import { addressKey } from './_lib/http/rate-limit.ts'
 import { isUpgrade, protocolsOf, streamAccess } from './_lib/stream/access.ts'
 import { waitForSignIn } from './_lib/stream/lobby.ts'
+import { openStream } from './_lib/stream/open.ts'
 import { streamSchemas } from './_lib/stream/messages.ts'
-import { CLOSE } from './_lib/stream/socket.ts'
+import { reads } from './_lib/ledgers.ts'
 
 export { AccountStream } from './_lib/stream/account-stream.ts'
-import { reads } from './_lib/ledgers.ts'
 
 export const stream = endpoint({
   method: 'GET',
@@ -69,34 +68,5 @@ export const stream = endpoint({
     return new Response(null, { status: 101, webSocket, headers })
   },
 })
-
-/**
- * A socket to the account's object. The ledger is asked after it is there: whoever signs the session out either finds the
- * socket, or has told the ledger before. @throws ApiError RATE_LIMITED, or what `ask` throws
- */
-async function openStream(
-  streams: DurableObjectNamespace,
-  { account, session }: SessionCaller,
-  ask: () => Promise<void>,
-): Promise<WebSocket> {
-  const target = new URL('https://stream/open')
-  target.searchParams.set('session', JSON.stringify(session))
-  const { webSocket } = await streams
-    .get(streams.idFromName(account))
-    .fetch(target, { headers: { Upgrade: 'websocket' } })
-  if (!webSocket) {
-    throw new ApiError('RATE_LIMITED', `at most ${STREAM_SOCKETS_PER_ACCOUNT_MAX} sockets per account`, {
-      headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
-    })
-  }
-  try {
-    await ask()
-  } catch (error) {
-    webSocket.accept()
-    webSocket.close(CLOSE.sessionEnded)
-    throw error
-  }
-  return webSocket
-}
 
 export default serve('stream', stream)
