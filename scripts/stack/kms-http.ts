@@ -1,34 +1,16 @@
 import { randomUUID } from 'node:crypto'
-import type { IncomingMessage, Server, ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Operation } from './kms-faults.ts'
+import { readBody } from './plumbing/loopback.ts'
 import { AwsError } from './sigv4.ts'
 
 const BODY_BYTES_MAX = 64 * 1024
 
-export function listen(server: Server, port: number): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-}
-
-/** Requests left hanging on purpose would keep a polite close waiting for ever. */
-export function close(server: Server): Promise<void> {
-  return new Promise((resolve, reject) => {
-    server.close((error) => (error ? reject(error) : resolve()))
-    server.closeAllConnections()
-  })
-}
-
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
-  const chunks: Buffer[] = []
-  let bytes = 0
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    bytes += chunk.length
-    if (bytes > BODY_BYTES_MAX) throw new AwsError('RequestEntityTooLargeException', 'Body too large.', 413)
-    chunks.push(chunk)
-  }
-  return Buffer.concat(chunks)
+/** @throws AwsError as AWS answers a body that is too large */
+export async function bodyOf(request: IncomingMessage): Promise<Buffer> {
+  const body = await readBody(request, BODY_BYTES_MAX)
+  if (!body) throw new AwsError('RequestEntityTooLargeException', 'Body too large.', 413)
+  return body
 }
 
 /** The operation of an AWS JSON 1.1 request. */

@@ -6,9 +6,10 @@ import type { Address, Hex } from 'viem'
 import { generatePrivateKey } from 'viem/accounts'
 import * as z from 'zod'
 import { Fault, FaultPlan, refuse, spoiled, type Operation } from './kms-faults.ts'
-import { answer, answerError, answerHalf, close, listen, operationOf, readBody } from './kms-http.ts'
+import { answer, answerError, answerHalf, bodyOf, operationOf } from './kms-http.ts'
 import { KmsKey, loadKey } from './kms-key.ts'
 import { digestIn, getPublicKey, parseInput, sign, type KmsIdentity } from './kms-operations.ts'
+import { close, listen } from './plumbing/loopback.ts'
 import { AwsError, verifySigV4, type SigV4Expectation } from './sigv4.ts'
 
 export interface KmsOptions {
@@ -136,7 +137,7 @@ class Kms {
 
   async serve(request: IncomingMessage, response: ServerResponse): Promise<void> {
     try {
-      const body = await readBody(request)
+      const body = await bodyOf(request)
       if (request.url === '/_control') this.#serveControl(request, response, body)
       else await this.#serveApi(request, response, body)
     } catch (error) {
@@ -168,7 +169,7 @@ class Kms {
     if (fault?.kind === 'hang') return
     if (fault?.kind === 'down') return void request.socket.destroy()
     try {
-      const output = this.#perform(operation, request, body, fault, entry)
+      const output = await this.#perform(operation, request, body, fault, entry)
       if (fault?.kind === 'stall') answerHalf(response, output, 'wait')
       else if (fault?.kind === 'cut') answerHalf(response, output, 'cut')
       else answer(response, 200, output)
@@ -178,15 +179,15 @@ class Kms {
     }
   }
 
-  #perform(
+  async #perform(
     operation: Operation,
     request: IncomingMessage,
     body: Buffer,
     fault: Fault | undefined,
     entry: SignLogEntry,
-  ): string {
+  ): Promise<string> {
     const signed = { method: request.method ?? '', path: '/', headers: request.headersDistinct, body }
-    verifySigV4(signed, { ...this.expected, now: new Date() })
+    await verifySigV4(signed, { ...this.expected, now: new Date() })
     refuse(fault, this.identity.arn, operation)
     const key = fault?.kind === 'wrongKey' ? this.#stranger : this.key
     const shape = fault?.kind === 'garbage' ? (fault.shape ?? 'der') : undefined

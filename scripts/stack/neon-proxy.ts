@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import {
   control,
@@ -13,6 +13,7 @@ import { createPools, type Pools } from './neon-proxy-pool.ts'
 import { failureAfter, refusalBefore } from './neon-proxy-refusals.ts'
 import { execute, failure, readRequest, type Answer, type SqlRequest } from './neon-proxy-sql.ts'
 import { createTunnel } from './neon-proxy-tunnel.ts'
+import { listen, readBody } from './plumbing/loopback.ts'
 
 export interface NeonProxy {
   readonly port: number
@@ -82,13 +83,6 @@ export async function startNeonProxy(options: NeonProxyOptions): Promise<NeonPro
   }
 }
 
-async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-}
-
 async function route(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const path = request.url?.split('?')[0]
   if (path === '/sql' && request.method === 'POST') return await answerSql(proxy, request, response)
@@ -99,7 +93,7 @@ async function route(proxy: Proxy, request: IncomingMessage, response: ServerRes
 async function answerSql(proxy: Proxy, request: IncomingMessage, response: ServerResponse): Promise<void> {
   const { conditions } = proxy
   const gone = whenGone(response, conditions)
-  const body = await readBody(request)
+  const body = await readBody(request, BODY_BYTES_MAX)
   if (!body) return send(response.setHeader('Connection', 'close'), tooLarge)
   let sql: SqlRequest
   try {
@@ -149,19 +143,6 @@ function whenGone(response: ServerResponse, conditions: Conditions): AbortSignal
   return gone.signal
 }
 
-/** Undefined when the body is larger than a request may be; the rest of it is not read. */
-async function readBody(request: IncomingMessage): Promise<Buffer | undefined> {
-  const chunks: Buffer[] = []
-  let size = 0
-  const incoming = request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>
-  for await (const chunk of incoming) {
-    size += chunk.length
-    if (size > BODY_BYTES_MAX) return undefined
-    chunks.push(chunk)
-  }
-  return chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
-}
-
 const tooLarge: Answer = failure(new Error(`request is too large (max is ${BODY_BYTES_MAX} bytes)`), 413)
 
 async function answerControl({ conditions }: Proxy, request: IncomingMessage, response: ServerResponse) {
@@ -169,7 +150,7 @@ async function answerControl({ conditions }: Proxy, request: IncomingMessage, re
   if (request.headers.origin !== undefined)
     return send(response, { status: 403, body: { message: 'no browsers' } })
   if (request.method === 'POST') {
-    const body = await readBody(request)
+    const body = await readBody(request, BODY_BYTES_MAX)
     try {
       conditions.apply(control.parse(JSON.parse(String(body))))
     } catch (error) {

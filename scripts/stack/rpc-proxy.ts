@@ -1,4 +1,4 @@
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as pause } from 'node:timers/promises'
 import { distortAnswers } from './rpc-answer-faults.ts'
@@ -12,6 +12,7 @@ import {
 } from './rpc-faults.ts'
 import { limitAnswer, limitBatch, RefusedRequest } from './rpc-limits.ts'
 import { randomFrom } from './random.ts'
+import { close, listen, readBody } from './plumbing/loopback.ts'
 
 export interface RpcCounters {
   /** HTTP requests, control requests left out. A batch is one. */
@@ -78,7 +79,7 @@ export async function startRpcProxy(options: RpcProxyOptions): Promise<RpcProxy>
 }
 
 async function handle(state: ProxyState, request: IncomingMessage, response: ServerResponse): Promise<void> {
-  const body = await readBody(request)
+  const body = String(await readBody(request))
   if (request.url === CONTROL_PATH) {
     control(state, request.method, body, response)
     return
@@ -190,26 +191,7 @@ function emptyCounters(): RpcCounters {
   return { httpRequests: 0, methods: {}, faults: {} }
 }
 
-async function readBody(request: IncomingMessage): Promise<string> {
-  const chunks: Buffer[] = []
-  for await (const chunk of request) chunks.push(chunk as Buffer)
-  return Buffer.concat(chunks).toString('utf8')
-}
-
 function sendJson(response: ServerResponse, status: number, body: unknown): void {
   response.writeHead(status, { 'content-type': 'application/json' })
   response.end(JSON.stringify(body))
-}
-
-async function listen(server: Server, port: number): Promise<void> {
-  await new Promise<void>((resolve, reject) => {
-    server.once('error', reject)
-    server.listen(port, '127.0.0.1', resolve)
-  })
-}
-
-async function close(server: Server): Promise<void> {
-  // Hanging requests are part of the act; nobody waits for them.
-  server.closeAllConnections()
-  await new Promise((resolve) => server.close(resolve))
 }

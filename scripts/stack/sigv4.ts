@@ -1,4 +1,5 @@
-import { createHash, createHmac, timingSafeEqual } from 'node:crypto'
+import { createHash, createHmac, timingSafeEqual, type Hash, type Hmac } from 'node:crypto'
+import { SignatureV4 } from '@smithy/signature-v4'
 
 /** An error in the shape of AWS JSON 1.1: `__type` and `message`. */
 export class AwsError extends Error {
@@ -39,7 +40,7 @@ const ALGORITHM = 'AWS4-HMAC-SHA256'
  *
  * The path must need no normalization and there must be no query: KMS has neither.
  */
-export function verifySigV4(request: SignedRequest, expected: SigV4Expectation): void {
+export async function verifySigV4(request: SignedRequest, expected: SigV4Expectation): Promise<void> {
   const authorization = parseAuthorization(header(request, 'authorization'))
   const [accessKeyId, ...scope] = authorization.credential.split('/')
   const sessionToken = header(request, 'x-amz-security-token')
@@ -53,9 +54,7 @@ export function verifySigV4(request: SignedRequest, expected: SigV4Expectation):
   checkTimestamp(timestamp, expected.now)
   checkScope(scope, timestamp, expected)
   checkSignedHeaders(request, authorization.signedHeaders)
-  const canonical = canonicalRequest(request, authorization.signedHeaders)
-  const stringToSign = [ALGORITHM, timestamp, scope.join('/'), sha256(canonical)].join('\n')
-  const signature = hmac(signingKey(expected.secretAccessKey, scope), stringToSign)
+  const signature = await signatureOf(request, authorization.signedHeaders, expected)
   const given = Buffer.from(authorization.signature, 'hex')
   if (given.length !== signature.length || !timingSafeEqual(given, signature)) {
     throw invalid(
@@ -101,15 +100,13 @@ function splitOnce(part: string): [string, string] {
 }
 
 function checkTimestamp(timestamp: string | undefined, now: Date): asserts timestamp is string {
-  const parts = /^(\d{4})(\d\d)(\d\d)T(\d\d)(\d\d)(\d\d)Z$/.exec(timestamp ?? '')
-  if (parts === null || timestamp === undefined) {
+  if (timestamp === undefined || !/^\d{8}T\d{6}Z$/.test(timestamp)) {
     throw new AwsError(
       'IncompleteSignatureException',
       "Authorization header requires existence of either a 'X-Amz-Date' or a 'Date' header.",
     )
   }
-  const [, year, month, day, hour, minute, second] = parts
-  const sentAt = Date.parse(`${year}-${month}-${day}T${hour}:${minute}:${second}Z`)
+  const sentAt = Date.parse(isoOf(timestamp))
   const earliest = new Date(now.getTime() - CLOCK_SKEW_MS_MAX)
   const latest = new Date(now.getTime() + CLOCK_SKEW_MS_MAX)
   // Written as "not within", so that a date that does not exist (NaN) is refused too.
@@ -156,16 +153,51 @@ function checkSignedHeaders(request: SignedRequest, signedHeaders: string[]): vo
     throw invalid(`'${unsigned}' must be a 'SignedHeader' in the AWS Authorization.`)
 }
 
-function canonicalRequest(request: SignedRequest, signedHeaders: string[]): string {
-  const names = [...signedHeaders].sort()
-  const headers = names.map((name) => `${name}:${(header(request, name) ?? '').trim().replace(/ +/g, ' ')}\n`)
-  return [request.method, request.path, '', headers.join(''), names.join(';'), sha256(request.body)].join(
-    '\n',
+/** The signature that the request should carry: made anew over the headers that it says are signed. */
+async function signatureOf(
+  request: SignedRequest,
+  signedHeaders: string[],
+  { accessKeyId, secretAccessKey, region, service }: SigV4Expectation,
+): Promise<Buffer> {
+  const signer = new SignatureV4({
+    // A session token is a header like others here: the signer would add one of its own.
+    credentials: { accessKeyId, secretAccessKey },
+    region,
+    service,
+    sha256: Sha256,
+    applyChecksum: false,
+  })
+  const headers = Object.fromEntries(signedHeaders.map((name) => [name, header(request, name) ?? '']))
+  const { method, path, body } = request
+  const signed = await signer.sign(
+    { method, path, headers, body, protocol: 'http:', hostname: '' },
+    {
+      signingDate: new Date(isoOf(header(request, 'x-amz-date') ?? '')),
+      signableHeaders: new Set(signedHeaders),
+    },
   )
+  return Buffer.from(/Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1] ?? '', 'hex')
 }
 
-function signingKey(secretAccessKey: string, scope: string[]): Buffer {
-  return scope.reduce<Buffer>((key, part) => hmac(key, part), Buffer.from(`AWS4${secretAccessKey}`))
+/** What the signer hashes with. */
+class Sha256 {
+  readonly #hash: Hash | Hmac
+
+  constructor(secret?: unknown) {
+    this.#hash = secret === undefined ? createHash('sha256') : createHmac('sha256', secret as Uint8Array)
+  }
+
+  update(data: string | Uint8Array): void {
+    this.#hash.update(data)
+  }
+
+  async digest(): Promise<Uint8Array> {
+    return await Promise.resolve(this.#hash.digest())
+  }
+
+  reset(): void {
+    throw new Error('used once')
+  }
 }
 
 function header(request: SignedRequest, name: string): string | undefined {
@@ -176,15 +208,11 @@ function invalid(message: string): AwsError {
   return new AwsError('InvalidSignatureException', message)
 }
 
+/** From the basic format of ISO 8601, the one of `x-amz-date`. */
+const isoOf = (timestamp: string): string =>
+  timestamp.replace(/^(....)(..)(..T..)(..)(..Z)$/, '$1-$2-$3:$4:$5')
+
 /** ISO 8601 basic format, the one of `x-amz-date`. */
 function basic(date: Date): string {
   return `${date.toISOString().slice(0, 19).replaceAll(/[-:]/g, '')}Z`
-}
-
-function sha256(data: string | Uint8Array): string {
-  return createHash('sha256').update(data).digest('hex')
-}
-
-function hmac(key: Uint8Array, data: string): Buffer {
-  return createHmac('sha256', key).update(data).digest()
 }

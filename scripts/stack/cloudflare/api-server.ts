@@ -9,6 +9,7 @@ import { servicesApi } from './services-api.ts'
 import { settingsApi } from './settings-api.ts'
 import { uploadsApi } from './uploads-api.ts'
 import { zonesApi } from './zones-api.ts'
+import { listen } from '../plumbing/loopback.ts'
 
 const PREFIX = '/client/v4'
 const ENDPOINTS: readonly ApiEndpoint[] = [
@@ -53,7 +54,7 @@ export async function startApiServer(options: ApiServerOptions): Promise<ApiServ
   const server = createServer((request, response) => {
     void serve(options, calls, faults, request, response)
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await listen(server, 0)
   return {
     url: `http://127.0.0.1:${(server.address() as AddressInfo).port}${PREFIX}`,
     calls,

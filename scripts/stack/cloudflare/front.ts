@@ -2,6 +2,7 @@
 import { createServer, request as httpRequest, type IncomingMessage, type ServerResponse } from 'node:http'
 import { connect, type AddressInfo } from 'node:net'
 import type { Duplex } from 'node:stream'
+import { listen } from '../plumbing/loopback.ts'
 
 export interface Front {
   port: number
@@ -19,7 +20,7 @@ export async function startFront(portNow: () => Promise<number>): Promise<Front>
     client.once('close', () => tunnels.delete(client))
     tunnel(portNow, request, client, head).catch(() => client.destroy())
   })
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
+  await listen(server, 0)
   return {
     port: (server.address() as AddressInfo).port,
     stop: async () => {
