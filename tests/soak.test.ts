@@ -1,5 +1,5 @@
 import { expect, inject, it } from 'vitest'
-import { runSoak } from '../scripts/soak/run.ts'
+import { runSoak } from './soak/run.ts'
 
 const SECONDS = 30
 

@@ -176,7 +176,10 @@ async function signatureOf(
       signableHeaders: new Set(signedHeaders),
     },
   )
-  return Buffer.from(/Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1] ?? '', 'hex')
+  return Buffer.from(
+    /Signature=([0-9a-f]{64})$/.exec(signed.headers['authorization'] ?? '')?.[1] ?? '',
+    'hex',
+  )
 }
 
 /** What the signer hashes with. */

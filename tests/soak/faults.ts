@@ -1,8 +1,8 @@
 /** What goes wrong, one thing after another, chosen by the seed; the node goes wrong beside all of it. */
-import type { RpcFaults } from '../stack/rpc-faults.ts'
-import { FINALIZED_ANSWERS } from '../stack/rpc-head-faults.ts'
-import { BARE_CALL_ANSWERS, BATCH_REFUSALS, REFUSALS } from '../stack/rpc-limits.ts'
-import type { Stack } from '../stack/stack.ts'
+import type { RpcFaults } from '../../scripts/stack/rpc-faults.ts'
+import { FINALIZED_ANSWERS } from '../../scripts/stack/rpc-head-faults.ts'
+import { BARE_CALL_ANSWERS, BATCH_REFUSALS, REFUSALS } from '../../scripts/stack/rpc-limits.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import { count, pause } from './books.ts'
 import { below, between, oneOf, seedFrom, weighted, type Random } from './random.ts'
 

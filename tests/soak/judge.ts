@@ -1,8 +1,8 @@
 /** Holds the clients' books against the ledger and the chain, when everything has come to rest. */
 import pg from 'pg'
-import { checkInvariants } from '../stack/invariants.ts'
-import { LOG_HIDING_FAULTS } from '../stack/rpc-faults.ts'
-import type { Stack } from '../stack/stack.ts'
+import { checkInvariants } from '../../scripts/stack/invariants.ts'
+import { LOG_HIDING_FAULTS } from '../../scripts/stack/rpc-faults.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import type { Books, Entry } from './books.ts'
 import { judgeChain, type ChainTotals } from './judge-chain.ts'
 

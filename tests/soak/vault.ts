@@ -12,9 +12,9 @@ import {
   type Hex,
 } from 'viem'
 import type { PrivateKeyAccount } from 'viem/accounts'
-import type { LocalChain } from '../stack/chain.ts'
-import { tokenAbi, vaultAbi } from '../stack/contract-abi.ts'
-import { chainClient, type ChainClient } from '../stack/deploy.ts'
+import type { LocalChain } from '../../scripts/stack/chain.ts'
+import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
+import { chainClient, type ChainClient } from '../../scripts/stack/deploy.ts'
 import { count, type Books } from './books.ts'
 import { startMiner, type Mined, type Miner } from './miner.ts'
 import type { Random } from './random.ts'

@@ -1,6 +1,6 @@
 /** How a client asks: each request has its key, and an unknown outcome is asked again with the same key until answered. */
 import type { PrivateKeyAccount } from 'viem/accounts'
-import type { Stack } from '../stack/stack.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import { count, pause, type Books, type Entry, type Kind } from './books.ts'
 import type { Random } from './random.ts'
 

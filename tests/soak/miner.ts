@@ -1,7 +1,7 @@
 /** A chain that keeps producing blocks: anvil mines nothing by itself any more, and each block is looked at when it is made. */
 import { toHex, type Hex } from 'viem'
-import type { LocalChain } from '../stack/chain.ts'
-import { chainClient, type ChainClient } from '../stack/deploy.ts'
+import type { LocalChain } from '../../scripts/stack/chain.ts'
+import { chainClient, type ChainClient } from '../../scripts/stack/deploy.ts'
 import { pause } from './books.ts'
 import { below, between, type Random } from './random.ts'
 

@@ -1,7 +1,7 @@
 /** The accounts of a soak: each with a session, a subaccount, a balance in the ledger, and a purse on chain. */
 import { privateKeyToAccount, type PrivateKeyAccount } from 'viem/accounts'
 import { issueSession } from '../../functions/_lib/access/session-token.ts'
-import { localSecrets } from '../stack/manifest.ts'
+import { localSecrets } from '../../scripts/stack/manifest.ts'
 import { privateKeyOf, uuidFrom, type Random } from './random.ts'
 import { open, post, settled, signed, type Asking } from './requests.ts'
 import type { Vault } from './vault.ts'

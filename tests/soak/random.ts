@@ -1,6 +1,6 @@
 /** One seed, one run of choices: whoever chooses has a stream of its own, so that nobody's timing changes another's choices. */
 import { keccak256, toHex, type Hex } from 'viem'
-import { randomFrom, type Random } from '../stack/random.ts'
+import { randomFrom, type Random } from '../../scripts/stack/random.ts'
 
 export type { Random }
 

@@ -1,8 +1,8 @@
 /** Holds the ledger against the chain, event by event, by what they say; the sums follow. */
 import type pg from 'pg'
 import { parseAbi } from 'viem'
-import { chainClient } from '../stack/deploy.ts'
-import type { Stack } from '../stack/stack.ts'
+import { chainClient } from '../../scripts/stack/deploy.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import type { Books } from './books.ts'
 import { judgeSums, type Item } from './judge-sums.ts'
 

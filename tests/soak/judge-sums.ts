@@ -1,9 +1,9 @@
 /** Sums of chain and ledger, by account and token, and the coins themselves: those cannot be argued with. */
 import type pg from 'pg'
 import type { Address } from 'viem'
-import { tokenAbi, vaultAbi } from '../stack/contract-abi.ts'
-import { chainClient } from '../stack/deploy.ts'
-import type { Stack } from '../stack/stack.ts'
+import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
+import { chainClient } from '../../scripts/stack/deploy.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import type { Books } from './books.ts'
 import { OWN_UNITS } from './vault.ts'
 

@@ -4,9 +4,9 @@
  * each signed withdrawal paid or expired, exactly one of the two, as the chain has it.
  * Ends with a table and one line of JSON; exit 1 on any violation. Loopback only.
  */
-import './stack/forget-shell.ts'
-import { runSoak, type Summary } from './soak/run.ts'
-import { argumentsOf, command, UsageError } from './stack/command.ts'
+import '../../scripts/stack/forget-shell.ts'
+import { runSoak, type Summary } from './run.ts'
+import { argumentsOf, command, UsageError } from '../../scripts/stack/command.ts'
 
 const MINUTES_MAX = 24 * 60
 

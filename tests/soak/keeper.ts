@@ -1,6 +1,6 @@
 /** What time does in production: the cron function runs, and somebody looks at the invariants. */
 import pg from 'pg'
-import type { Stack } from '../stack/stack.ts'
+import type { Stack } from '../../scripts/stack/stack.ts'
 import { pause, type Books } from './books.ts'
 import { brokenInvariants } from './judge.ts'
 import { between, type Random } from './random.ts'
