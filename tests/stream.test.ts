@@ -20,6 +20,31 @@ const subscribed = async (bearer: string, token?: string) => {
   await stream.subscribe(token)
   return stream
 }
+/** Sockets of sessions that end after so many seconds, as soon as all of them have seen their snapshot before they did. */
+async function endingAfter(account: string, ...seconds: number[]): Promise<StreamClient[]> {
+  for (let slow = 1; ; slow *= 2) {
+    const tokens = await Promise.all(
+      seconds.map(async (ttl) => await client.sessionFor(account, { ttl: slow * ttl })),
+    )
+    const streams = await Promise.all(
+      tokens.map(async (bearer) => await openStream({ bearer }).catch(() => undefined)),
+    )
+    const inTime = await Promise.all(
+      streams.map(async (stream) =>
+        stream === undefined
+          ? false
+          : await Promise.race([
+              stream.subscribe('USDT').then(
+                () => true,
+                () => false,
+              ),
+              stream.closed.then(() => false),
+            ]),
+      ),
+    )
+    if (inTime.every(Boolean)) return streams.filter((stream) => stream !== undefined)
+  }
+}
 const toPerp = async (token: string, amount = '1') =>
   await client.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount })
 const versions = (stream: StreamClient, token: string) => stream.balances(token).map(({ version }) => version)
@@ -161,8 +186,8 @@ describe('order', () => {
 describe('time', () => {
   test('a session that ends while its socket is open is closed with 4401, and one that lasts is not', async () => {
     const { account, token } = await client.newAccount({ USDT: '1' })
-    const short = await subscribed(await client.sessionFor(account, { ttl: 2 }), 'USDT')
     const long = await subscribed(token, 'USDT')
+    const [short = expect.fail()] = await endingAfter(account, 2)
     expect(await short.closed).toMatchObject({ code: 4401 })
     await client.credit(account, 'USDT', '1')
     await until(() => versions(long, 'USDT').includes(2), 'the push')
@@ -171,9 +196,13 @@ describe('time', () => {
 
   test('each session has its own end, also one that was opened later and ends sooner', async () => {
     const { account, token } = await client.newAccount({ USDT: '1' })
-    const opened = async (ttl: number) => await subscribed(await client.sessionFor(account, { ttl }), 'USDT')
     const lasting = await subscribed(token, 'USDT')
-    const [last, first, second] = [await opened(6), await opened(2), await opened(4)]
+    const [last = expect.fail(), first = expect.fail(), second = expect.fail()] = await endingAfter(
+      account,
+      6,
+      2,
+      4,
+    )
     const ended: string[] = []
     const note = async (stream: StreamClient, name: string) => {
       expect((await stream.closed).code).toBe(4401)

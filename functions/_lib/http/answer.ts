@@ -6,7 +6,7 @@ import { ApiError, type Repeat } from '../errors.ts'
 import { urlOf } from '../ledgers.ts'
 import { IP_LENGTH_MAX } from '../limits.ts'
 import { logFailure } from '../log.ts'
-import type { Bindings, Incoming } from './access.ts'
+import type { Bindings, Header, Incoming } from './access.ts'
 import { readJsonObject } from './body.ts'
 import { boundedHeaders, refuseLongQuery } from './bounds.ts'
 import { checked, queryOf } from './checked.ts'
@@ -30,7 +30,7 @@ export async function answer(c: Ctx, functionName: string, endpoint: Endpoint): 
   const header = boundedHeaders(c)
   const gate = new RateGate(c.env, endpoint, header('cf-connecting-ip')?.slice(0, IP_LENGTH_MAX))
   await gate.enter(header('x-api-key') !== undefined)
-  const incoming = incomingOf(c, endpoint, env, gate)
+  const incoming = incomingOf(c, endpoint, { env, header, gate })
   const caller = await access.identify(incoming)
   const result = await endpoint.handle({
     env,
@@ -57,12 +57,16 @@ export async function answer(c: Ctx, functionName: string, endpoint: Endpoint): 
 const repeatOf = ({ method, idempotent }: Endpoint, key: string | undefined): Repeat =>
   method === 'GET' ? 'read' : idempotent && key !== undefined ? 'key' : 'look'
 
-function incomingOf(c: Ctx, endpoint: Endpoint, env: object, gate: RateGate): Incoming {
+function incomingOf(
+  c: Ctx,
+  endpoint: Endpoint,
+  { env, header, gate }: { env: object; header: Header; gate: RateGate },
+): Incoming {
   const nowMs = Date.now()
   let body: Promise<unknown> | undefined
   return {
     env,
-    header: boundedHeaders(c),
+    header,
     now: Math.floor(nowMs / 1000),
     nowMs,
     db: () => databaseOf(c, endpoint, env),
