@@ -56,9 +56,9 @@ const VERBS: [string, () => Promise<unknown>][] = [
     await within(main, sub, 'f')
     await within(sub, main, null)
   }],
-  ['reserve and release', async () => {
+  ['reserve and give back', async () => {
     const id = await reserve('w')
-    await sql(`select ledger.release($1, 'sign_failed')`, [id])
+    await sql(`select ledger.give_back($1, 'sign_failed')`, [id])
   }],
   ['reserve, store_signature and the payment', async () => {
     const id = await reserve('w')

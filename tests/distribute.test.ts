@@ -161,7 +161,7 @@ describe('over a cluster', () => {
         ])
       )[0]!.result as { reservation: { id: string } }
     const { reservation } = await asked()
-    await sql(`select ledger.release($1, 'sign_failed')`, [reservation.id])
+    await sql(`select ledger.give_back($1, 'sign_failed')`, [reservation.id])
     expect((await asked()).reservation.id).not.toBe(reservation.id)
     await sql(`select ledger.transfer($1, 'DF', 'spot_to_perp', 1, 'k', $2)`, [account, randomBytes(32)])
     await expect(sql('delete from ledger.idempotency_keys where withdrawal_id is null')).rejects.toMatchObject({ code: 'TG099' }) // prettier-ignore

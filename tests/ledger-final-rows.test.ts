@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, describe, expect, inject, test } from 'vitest'
 import { expire } from '../db/ledger/expire.ts'
 import { startCursor } from '../db/ledger/record-logs.ts'
-import { release } from '../db/ledger/release.ts'
+import { giveBack } from '../db/ledger/give-back.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { settleEvents } from '../db/ledger/settle-events.ts'
 import { storeSignature } from '../db/ledger/store-signature.ts'
@@ -35,7 +35,7 @@ beforeAll(async () => {
   await startCursor(stage.settle, key, at)
   await expire(stage.settle, key, at, [{ id: ids.expired, nextNonce: '1' }])
   ids.released = await reserved(600)
-  await release(stage.withdrawals, ids.released, 'sign_failed')
+  await giveBack(stage.withdrawals, ids.released, 'sign_failed')
   ids.signed = await signed(600)
   ids.reserved = await reserved(600)
   const states = await sql('select status from withdrawals order by id')
@@ -84,7 +84,7 @@ describe('a withdrawal that has come to its end', () => {
         `update withdrawals set signature = null ${where}`,
         `update withdrawals set signature = '0x' || repeat('22', 65), status = 'signed' ${where}`,
         `update withdrawals set amount = amount + 1 ${where}`,
-        `update withdrawals set tx_hash = 'x', release_reason = 'x', closed_at = null ${where}`,
+        `update withdrawals set tx_hash = 'x', given_back_reason = 'x', closed_at = null ${where}`,
         `update withdrawals set id = gen_random_uuid() ${where}`,
         `delete from withdrawals ${where}`,
       ])

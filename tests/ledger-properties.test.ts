@@ -62,7 +62,7 @@ describe('an account at the limit of what a balance holds', () => {
         { verb: 'credit', ...huge },
         { verb: 'reserve', ...huge, ttl: 60 },
         { verb: 'credit', ...huge },
-        { verb: 'release', pick: 0 },
+        { verb: 'giveBack', pick: 0 },
       ]
       const heard: (string | null)[] = []
       for (const drawn of steps) {

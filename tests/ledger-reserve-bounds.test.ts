@@ -1,9 +1,9 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { credit } from '../db/ledger/credit.ts'
-import { release, type ReleaseReason } from '../db/ledger/release.ts'
+import { giveBack, type GiveBackReason } from '../db/ledger/give-back.ts'
 import { reserve } from '../db/ledger/reserve.ts'
-import { RELEASE_REASONS } from '../db/schema.ts'
+import { GIVE_BACK_REASONS } from '../db/schema.ts'
 import { WITHDRAW_TTL_SECONDS_MAX } from '../functions/_lib/limits.ts'
 import { CHAIN_ID, ledgerStage, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
 
@@ -36,11 +36,11 @@ const ask = async (ttlSeconds: number) => {
 }
 const rows = async () =>
   (await stage.owner.query(
-    `select w.status, w.release_reason, trim_scale(b.frozen)::text as frozen from balances b left join withdrawals w using (account, token)
+    `select w.status, w.given_back_reason, trim_scale(b.frozen)::text as frozen from balances b left join withdrawals w using (account, token)
      where b.account = $1 and b.wallet = 'spot'`,
     [account],
   )).rows as unknown[] // prettier-ignore
-const untouched = [{ status: null, release_reason: null, frozen: '0' }]
+const untouched = [{ status: null, given_back_reason: null, frozen: '0' }]
 
 describe('a login that reserves without the edge’s own checks', () => {
   test.each([0, -1, -86_400, WITHDRAW_TTL_SECONDS_MAX + 1, 2_147_483_647, null as never])(
@@ -58,15 +58,15 @@ describe('a login that reserves without the edge’s own checks', () => {
     const { deadline } = await ask(ttl)
     expect(deadline - ttl).toBeGreaterThanOrEqual(before - 1)
     expect(deadline - ttl).toBeLessThanOrEqual(Date.now() / 1000 + 1)
-    expect(await rows()).toEqual([{ status: 'reserved', release_reason: null, frozen: '10' }])
+    expect(await rows()).toEqual([{ status: 'reserved', given_back_reason: null, frozen: '10' }])
   })
 })
 
 describe('why a reservation was given back', () => {
-  test.each([...RELEASE_REASONS])('is one of the list: %s', async (reason) => {
+  test.each([...GIVE_BACK_REASONS])('is one of the list: %s', async (reason) => {
     const { id } = await ask(60)
-    expect(await release(stage.withdrawals, id, reason)).toMatchObject({ released: true })
-    expect(await rows()).toEqual([{ status: 'released', release_reason: reason, frozen: '0' }])
+    expect(await giveBack(stage.withdrawals, id, reason)).toMatchObject({ released: true })
+    expect(await rows()).toEqual([{ status: 'released', given_back_reason: reason, frozen: '0' }])
   })
 
   test.each([
@@ -78,18 +78,18 @@ describe('why a reservation was given back', () => {
     ['a text of 100,000 letters', 'x'.repeat(100_000)],
   ])('is not %s: nothing is given back and the row stays as it is', async (_what, reason) => {
     const { id } = await ask(60)
-    await expect(release(stage.withdrawals, id, reason as ReleaseReason)).rejects.toMatchObject({
+    await expect(giveBack(stage.withdrawals, id, reason as GiveBackReason)).rejects.toMatchObject({
       sqlstate: '23514',
       outcome: 'rolled_back',
     })
-    expect(await rows()).toEqual([{ status: 'reserved', release_reason: null, frozen: '10' }])
+    expect(await rows()).toEqual([{ status: 'reserved', given_back_reason: null, frozen: '10' }])
   })
 
   test('is not said of a row that was not given back', async () => {
     const { id } = await ask(60)
     for (const reason of ['paused', 'nonce_used'])
       await expect(
-        stage.owner.query('update withdrawals set release_reason = $2 where id = $1', [id, reason]),
+        stage.owner.query('update withdrawals set given_back_reason = $2 where id = $1', [id, reason]),
       ).rejects.toMatchObject({ code: '23514' })
   })
 })

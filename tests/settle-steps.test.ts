@@ -4,7 +4,7 @@ import type { Push } from '../db/client.ts'
 import { DatabaseError } from '../db/errors.ts'
 import type { SettledEvents } from '../db/ledger/settle-events.ts'
 import { ChainError } from '../functions/_lib/chain/fault.ts'
-import { EXPIRE_BATCH, RELEASE_BATCH, SETTLE_PUSHES_MAX } from '../functions/_lib/limits.ts'
+import { EXPIRE_BATCH, STALE_RESERVATIONS_BATCH, SETTLE_PUSHES_MAX } from '../functions/_lib/limits.ts'
 import type { Run, SettleEnv, Summary } from '../functions/_lib/settle/context.ts'
 
 /** Each step by name, in the order they were asked for. */
@@ -22,7 +22,7 @@ const { asked, step } = vi.hoisted(() => {
 })
 vi.mock('../db/ledger/alerts.ts', () => ({ raiseAlert: step('alert'), alertsNotified: step('notified') }))
 vi.mock('../db/ledger/other-vaults.ts', () => ({ otherVaults: step('otherVaults') }))
-vi.mock('../db/ledger/release-stale.ts', () => ({
+vi.mock('../db/ledger/stale-reservations.ts', () => ({
   staleReservations: step('stale'),
   endReservations: step('endStale'),
 }))
@@ -107,15 +107,15 @@ async function run(env: Partial<SettleEnv> = {}, tell: (pushes: Push[]) => Promi
 }
 
 describe('a run', () => {
-  test('releases, keeps up, reads, settles, checks and ends, in this order', async () => {
+  test('ends dead reservations, keeps up, reads, settles, checks and ends, in this order', async () => {
     expect((await run()).summary).toMatchObject({ outcome: 'ok' })
     expect(names()).toEqual(['stale', 'upkeep', 'read', 'events', 'others', 'open', 'finish'])
     expect(finished().cleared).toContain('settle_failed')
   })
 
   test('ends batch after batch of dead reservations, signed or given back, until one is not full', async () => {
-    const batches = [RELEASE_BATCH, RELEASE_BATCH, RELEASE_BATCH - 1, 1].map((size) =>
-      Array.from({ length: size }, (_, n) => `${size} ${n}`),
+    const batches = [STALE_RESERVATIONS_BATCH, STALE_RESERVATIONS_BATCH, STALE_RESERVATIONS_BATCH - 1, 1].map(
+      (size) => Array.from({ length: size }, (_, n) => `${size} ${n}`),
     )
     const ids = batches.slice(0, 3)
     step('stale', () => batches.shift())
@@ -123,9 +123,9 @@ describe('a run', () => {
     step('endStale', (_db, [first, ...others]: string[]) => ({
       ...{ released: others.length, signed: [first], pushes: [] },
     }))
-    expect((await run()).summary).toMatchObject({ released: 3 * RELEASE_BATCH - 4 })
+    expect((await run()).summary).toMatchObject({ released: 3 * STALE_RESERVATIONS_BATCH - 4 })
     expect(asked.flatMap(([name, , ttl, limit]) => (name === 'stale' ? [[ttl, limit]] : []))).toEqual(
-      Array.from({ length: 3 }, () => [120, RELEASE_BATCH]),
+      Array.from({ length: 3 }, () => [120, STALE_RESERVATIONS_BATCH]),
     )
     expect(asked.flatMap(([name, , batch]) => (name === 'endStale' ? [batch] : []))).toEqual(ids)
   })

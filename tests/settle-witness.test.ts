@@ -3,7 +3,7 @@ import { randomUUID } from 'node:crypto'
 import { encodeFunctionData, type Address, type Hex } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest'
-import { release } from '../db/ledger/release.ts'
+import { giveBack } from '../db/ledger/give-back.ts'
 import { authorize, type Authority } from '../functions/_lib/withdraw/withdrawal.ts'
 import { vaultAbi } from '../scripts/stack/contract-abi.ts'
 import { locksWhileWaiting } from './support/row-locks.ts'
@@ -220,7 +220,7 @@ describe('a reservation whose signature was made', () => {
   test('is missed as well where its funds went back meanwhile, or where its signature is nowhere: that one waits for a person', async () => {
     const [back, nowhere] = [await s.account(), await s.account()]
     const [released, reserved] = [await s.reserved(back.id), await s.reserved(nowhere.id)]
-    await release(s.withdrawals, released.id, 'reservation_timeout')
+    await giveBack(s.withdrawals, released.id, 'reservation_timeout')
     for (const { id } of [released, reserved]) await s.witness.addSigned(id)
     await grownOld(reserved.id)
     expect(await s.run()).toMatchObject({ released: 0 })

@@ -238,7 +238,7 @@ describe('whoever begins to listen', () => {
     const stream = await subscribed(account.token, 'DF')
     stack.kms.control({ faults: [{ kind: 'throttle' }] })
     expect((await requestWithdrawal(client, account, '2')).status).toBe(503)
-    await until(() => versions(stream, 'DF').includes(3), 'the release')
+    await until(() => versions(stream, 'DF').includes(3), 'the giving back')
     expect(stream.balances('DF')).toMatchObject([{ frozen: '0' }, { frozen: '2' }, { frozen: '0' }])
   })
 })

@@ -174,13 +174,13 @@ describe('bringing a database up to date', () => {
     const may = async (name: string) =>
       (await rows(`select has_function_privilege('tidegate_withdrawals', '${name}', 'execute') as may`))[0]
         ?.may
-    expect(await may('ledger.release(uuid, text)')).toBe(true)
+    expect(await may('ledger.give_back(uuid, text)')).toBe(true)
     const before = await structure()
-    await checkout.editVerbs('release.sql', (text) =>
+    await checkout.editVerbs('give-back.sql', (text) =>
       text.replace('to tidegate_withdrawals', 'to tidegate_settle'),
     )
     await migrate()
-    expect(await may('ledger.release(uuid, text)')).toBe(false)
+    expect(await may('ledger.give_back(uuid, text)')).toBe(false)
     const after = await structure()
     expect(before.filter((line) => !after.includes(line))).toHaveLength(1)
   })
@@ -188,16 +188,18 @@ describe('bringing a database up to date', () => {
   it('leaves every verb and right as it was when one file fails, and names the file', async () => {
     const before = await structure()
     await checkout.editVerbs('pause.sql', (text) => text.replace('security definer', ''))
-    await checkout.editVerbs('release.sql', (text) => `${text}\nselect no_such_thing();\n`)
-    await expect(migrate()).rejects.toThrow('db/ledger/release.sql: function no_such_thing() does not exist')
+    await checkout.editVerbs('give-back.sql', (text) => `${text}\nselect no_such_thing();\n`)
+    await expect(migrate()).rejects.toThrow(
+      'db/ledger/give-back.sql: function no_such_thing() does not exist',
+    )
     expect(await structure()).toEqual(before)
   })
 
   it('forgets a file that is gone, and takes its rights', async () => {
-    await rm(join(checkout.verbs, 'release.sql'))
+    await rm(join(checkout.verbs, 'give-back.sql'))
     await migrate()
     const granted = await rows(
-      `select has_function_privilege('tidegate_withdrawals', 'ledger.release(uuid, text)', 'execute') as may`,
+      `select has_function_privilege('tidegate_withdrawals', 'ledger.give_back(uuid, text)', 'execute') as may`,
     )
     expect(granted).toEqual([{ may: false }])
   })
@@ -257,7 +259,7 @@ describe('a ledger with money in it, brought up to date', () => {
   it('moves on from there, in a session that called the verbs before: everything ends at the sums of both times', async () => {
     await owner.query(`select ledger.credit('${ALICE}', 'USDT', 5, null, null, null, null)`)
     await owner.query(`select ledger.transfer('${ALICE}', 'USDT', 'perp_to_spot', 0.5, null, null)`)
-    await owner.query(`select ledger.release(id, 'sign_failed') from withdrawals`)
+    await owner.query(`select ledger.give_back(id, 'sign_failed') from withdrawals`)
     const { rows } = await owner.query(
       `select wallet, trim_scale(available)::text as available, frozen::float from balances order by wallet`,
     )

@@ -2,7 +2,7 @@
 import { randomBytes } from 'node:crypto'
 import { afterAll, beforeAll, expect, inject, test } from 'vitest'
 import { credit } from '../db/ledger/credit.ts'
-import { endReservations, staleReservations } from '../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../db/ledger/stale-reservations.ts'
 import { reserve } from '../db/ledger/reserve.ts'
 import { invariants } from '../scripts/stack/invariants.ts'
 import { CHAIN_ID, ledgerStage, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'

@@ -31,7 +31,7 @@ afterEach(async () => {
   expect(await client.broken()).toEqual([])
 })
 
-type Cut = [verb: 'reserve' | 'store_signature' | 'release', kind: FaultKind]
+type Cut = [verb: 'reserve' | 'store_signature' | 'give_back', kind: FaultKind]
 const request = async () => await requestWithdrawal(client, account, '2', { headers })
 const cut = (...faults: Cut[]) =>
   stack.proxy.control({ next: faults.map(([verb, kind]) => ({ kind, match: `ledger.${verb}(` })) })
@@ -109,11 +109,11 @@ const matrix: [string, Cut[], Fault[], [number, string | undefined], string, str
     '3+2',
   ],
   [
-    'neither store nor release arrives',
+    'neither store nor giving back arrives',
     [
       ['store_signature', 'cutBeforeSend'],
       ['store_signature', 'cutBeforeSend'],
-      ['release', 'cutBeforeSend'],
+      ['give_back', 'cutBeforeSend'],
     ],
     [],
     [500, 'internal'],
@@ -121,24 +121,24 @@ const matrix: [string, Cut[], Fault[], [number, string | undefined], string, str
     '3+2',
   ],
   [
-    'KMS fails and release never arrives',
-    [['release', 'cutBeforeSend']],
+    'KMS fails and giving back never arrives',
+    [['give_back', 'cutBeforeSend']],
     [{ kind: 'throttle' }],
     [503, 'SIGNER_UNAVAILABLE'],
     'reserved 0',
     '3+2',
   ],
   [
-    'KMS fails and the answer of release is lost',
-    [['release', 'cutAfterCommit']],
+    'KMS fails and the answer of giving back is lost',
+    [['give_back', 'cutAfterCommit']],
     [{ kind: 'throttle' }],
     [503, 'SIGNER_UNAVAILABLE'],
     'released 0',
     '5',
   ],
   [
-    'KMS fails and release arrives twice',
-    [['release', 'duplicate']],
+    'KMS fails and giving back arrives twice',
+    [['give_back', 'duplicate']],
     [{ kind: 'throttle' }],
     [503, 'SIGNER_UNAVAILABLE'],
     'released 0',

@@ -68,10 +68,10 @@ describe('when KMS', () => {
       expect(stack.kms.control().signCalls).toBe(1)
       expect(await client.balancesOf(account.account)).toEqual({ 'spot DF': '5' })
       const rows = await client.sql(
-        'select status, release_reason, signature, closed_at is not null as closed from withdrawals where account = $1',
+        'select status, given_back_reason, signature, closed_at is not null as closed from withdrawals where account = $1',
         [account.account],
       )
-      expect(rows).toEqual([{ status: 'released', release_reason: reason, signature: null, closed: true }])
+      expect(rows).toEqual([{ status: 'released', given_back_reason: reason, signature: null, closed: true }])
       // A key that is not the signer's does not mend itself: a person is told, and of nothing else here.
       const told = await client.sql(
         `update alerts set resolved_at = now() where resolved_at is null and kind = 'kms_wrong_key' returning detail ->> 'vault' as vault`,
@@ -135,7 +135,7 @@ describe('when KMS', () => {
       `select id from withdrawals where account = $1 and status = 'reserved'`,
       [account.account],
     )
-    await client.sql(`select ledger.release($1, 'reservation_timeout')`, [row!.id])
+    await client.sql(`select ledger.give_back($1, 'reservation_timeout')`, [row!.id])
     const next = await requestWithdrawal(client, account, '3')
     expect([next.status, next.body.nonce]).toEqual([200, 0])
     const late = await slow

@@ -38,7 +38,7 @@ async function run(change: Partial<Authority>, verbs: Record<string, Answer[]> =
     values.push(params)
     const verb = /ledger\.(\w+)/.exec(query)?.[1] ?? ''
     asked.push(verb)
-    const known = { release: [{ released: true, pushes: [BACK] }], ...verbs } as Record<string, Answer[]>
+    const known = { give_back: [{ released: true, pushes: [BACK] }], ...verbs } as Record<string, Answer[]>
     const answers = known[verb] ?? [{}]
     const answer = answers.length > 1 ? answers.shift()! : answers[0]!
     if (typeof answer === 'string') {
@@ -76,11 +76,16 @@ const signer = (reason: 'unavailable' | 'malformed' | 'wrong_key') => ({
   signer: { signDigest: fails(new SignerError(reason, 'code')) },
 })
 test.each([
-  ['the signer does not answer', signer('unavailable'), 'SIGNER_UNAVAILABLE', ['release']],
-  ['the signer answers nonsense', signer('malformed'), 'sign failed', ['release']],
-  ['another key has signed', signer('wrong_key'), 'sign failed', ['report_wrong_key', 'release']],
-  ['the chain does not answer', { readCounter: fails(new Error()) }, 'CHAIN_UNAVAILABLE', ['release']],
-  ['the witness does not answer', { addReservation: fails(new Error()) }, 'SIGNER_UNAVAILABLE', ['release']],
+  ['the signer does not answer', signer('unavailable'), 'SIGNER_UNAVAILABLE', ['give_back']],
+  ['the signer answers nonsense', signer('malformed'), 'sign failed', ['give_back']],
+  ['another key has signed', signer('wrong_key'), 'sign failed', ['report_wrong_key', 'give_back']],
+  ['the chain does not answer', { readCounter: fails(new Error()) }, 'CHAIN_UNAVAILABLE', ['give_back']],
+  [
+    'the witness does not answer',
+    { addReservation: fails(new Error()) },
+    'SIGNER_UNAVAILABLE',
+    ['give_back'],
+  ],
 ] as [string, Partial<Authority>, string, string[]][])(
   'where %s the funds are back, the stream shows it, and no signature is stored',
   async (_name, change, code, verbs) => {
@@ -93,7 +98,7 @@ test.each([
 test('where the vault would not take the signature it is said, the funds are back and the stream shows it', async () => {
   const { asked, pushed, end } = await run({ readCounter: fails(new VaultUnfit([] as never)) })
   expect(end).toMatchObject({ code: 'WITHDRAWALS_PAUSED' })
-  expect([asked.at(-1), pushed]).toEqual(['release', [BACK]])
+  expect([asked.at(-1), pushed]).toEqual(['give_back', [BACK]])
   expect(asked).not.toContain('store_signature')
 })
 
@@ -110,7 +115,7 @@ test('a store without an answer is asked for once more, and one that is refused 
   const doubt = await run({}, { store_signature: ['57P01', signed] })
   expect([doubt.asked, doubt.pushed, doubt.end]).toEqual([['store_signature', 'store_signature'], [], ANSWER])
   const paused = await run({}, { store_signature: ['withdrawals_paused'] })
-  expect([paused.asked, paused.pushed]).toEqual([['store_signature', 'release'], [BACK]])
+  expect([paused.asked, paused.pushed]).toEqual([['store_signature', 'give_back'], [BACK]])
   expect(paused.end).toMatchObject({ code: 'WITHDRAWALS_PAUSED' })
 })
 
@@ -119,7 +124,7 @@ test('where the session ended meanwhile its caller is told just that, and the fu
   const db = { ...connect('postgresql://u:p@ended.example.com/d', 1_000), session }
   const { asked, pushed, end, texts } = await run({ db }, { store_signature: ['session_ended'] })
   expect(end).toMatchObject({ reason: 'session_ended' })
-  expect([asked, pushed]).toEqual([['store_signature', 'release'], [BACK]])
+  expect([asked, pushed]).toEqual([['store_signature', 'give_back'], [BACK]])
   // The one that gives back does not ask whether the session goes on.
   expect(texts.map((text) => text.includes('session'))).toEqual([true, false])
 })
@@ -161,15 +166,15 @@ test('the ledger is told why the funds went back', async () => {
 test('where the store stays in doubt and the row is not reserved any more, nobody is told that the funds are back', async () => {
   const { asked, pushed, end } = await run(
     {},
-    { store_signature: ['57P01'], release: [{ released: false, pushes: [] }] },
+    { store_signature: ['57P01'], give_back: [{ released: false, pushes: [] }] },
   )
-  expect([asked, pushed]).toEqual([['store_signature', 'store_signature', 'release'], []])
+  expect([asked, pushed]).toEqual([['store_signature', 'store_signature', 'give_back'], []])
   expect(end).toMatchObject({ code: 'internal', message: expect.stringContaining('in doubt') })
   expect((end as Error).message).not.toContain('the funds are back')
 })
 
 test('where nothing can be given back now, nobody is told that it was', async () => {
-  const { pushed, end } = await run(signer('unavailable'), { release: ['57P01'] })
+  const { pushed, end } = await run(signer('unavailable'), { give_back: ['57P01'] })
   expect(pushed).toEqual([])
   expect(end).toMatchObject({
     code: 'SIGNER_UNAVAILABLE',

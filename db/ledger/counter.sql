@@ -69,7 +69,7 @@ begin
   perform from public.withdrawal_nonces n where n.account = v_row.account and n.chain_id = v_row.chain_id and n.vault = v_row.vault
     for update;
   v_explained := ledger.counter_is_explained(v_row.account, v_row.chain_id, v_row.vault, p_counter);
-  v_released := ledger.release(p_id, case when v_explained then 'counter_contradicted' else 'counter_unexplained' end);
+  v_released := ledger.give_back(p_id, case when v_explained then 'counter_contradicted' else 'counter_unexplained' end);
   if not v_explained then
     perform ledger.doubt_counter(v_row.account, v_row.chain_id, v_row.vault, p_counter, true);
   end if;

@@ -21,7 +21,7 @@ begin
       order by s.id limit p_limit) w
     order by w.account collate "C", w.token collate "C", w.id
   loop
-    update public.withdrawals w set status = 'expired', release_reason = 'vault_disowned', closed_at = clock_timestamp()
+    update public.withdrawals w set status = 'expired', given_back_reason = 'vault_disowned', closed_at = clock_timestamp()
       where w.id = v_row.id and w.status = 'signed';
     continue when not found;
     perform ledger.post('withdraw_expire', v_row.token, v_row.amount + v_row.fee, v_row.account, 'spot', v_row.account, 'spot',

@@ -30,7 +30,7 @@ export interface Reservation {
 }
 
 /**
- * - `reserved`: the funds are frozen; sign, then store or release.
+ * - `reserved`: the funds are frozen; sign, then store or give back.
  * - `replayed`: the key's first answer again; nothing moved.
  */
 export type ReserveResult =

@@ -20,10 +20,10 @@ begin
     elsif cardinality(ledger.lost_ids(p_seen, p_signed)) > 0 then
       -- Only the caller's word: settle asks the witness itself in its next run, and what it notices a person must reconcile.
       perform ledger.pause_withdrawals('a withdrawal misses what the ledger’s witness has seen: settle looks at it in its next run');
-      v_answer := ledger.release(p_id, 'ledger_restored');
+      v_answer := ledger.give_back(p_id, 'ledger_restored');
       return json_build_object('outcome', 'restored', 'pushes', v_answer -> 'pushes');
     elsif p_counter < ledger.proved_counter(v_row.account, v_row.chain_id, v_row.vault) then
-      v_answer := ledger.release(p_id, 'chain_behind');
+      v_answer := ledger.give_back(p_id, 'chain_behind');
       perform ledger.doubt_counter(v_row.account, v_row.chain_id, v_row.vault, p_counter, false);
       return json_build_object('outcome', 'behind', 'pushes', v_answer -> 'pushes');
     elsif p_counter is null or not ledger.counter_is_explained(v_row.account, v_row.chain_id, v_row.vault, p_counter) then

@@ -63,7 +63,7 @@ begin
       format('no final event is known that used nonce %s of the account: the signature may still be paid', v_row.nonce));
   end if;
 
-  update public.withdrawals w set status = 'expired', release_reason = 'nonce_used', closed_at = v_now
+  update public.withdrawals w set status = 'expired', given_back_reason = 'nonce_used', closed_at = v_now
     where w.id = p_id and w.status = 'signed';
   if not found then
     return json_build_object('voided', false, 'reason', 'somebody else was faster: nothing is frozen for a signature');

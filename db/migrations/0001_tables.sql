@@ -120,7 +120,7 @@ CREATE TABLE "withdrawals" (
 	"deadline" bigint NOT NULL,
 	"status" text NOT NULL,
 	"signature" text,
-	"release_reason" text,
+	"given_back_reason" text,
 	"idempotency_key" text,
 	"tx_hash" text,
 	"block_number" bigint,
@@ -134,8 +134,8 @@ CREATE TABLE "withdrawals" (
 	"closed_at" timestamp with time zone,
 	CONSTRAINT "withdrawals_nonce_not_negative" CHECK ("withdrawals"."nonce" >= 0),
 	CONSTRAINT "withdrawals_status_is_known" CHECK ("withdrawals"."status" in ('reserved', 'signed', 'confirmed', 'expired', 'released')),
-	CONSTRAINT "withdrawals_release_reason_is_known" CHECK (case "withdrawals"."status" when 'released' then "withdrawals"."release_reason" is not null and "withdrawals"."release_reason" in ('signer_unavailable', 'sign_failed', 'chain_unavailable', 'chain_behind', 'counter_unexplained', 'counter_contradicted', 'vault_unfit', 'ledger_restored', 'witness_unavailable', 'not_stored', 'paused', 'reservation_timeout')
-        when 'expired' then coalesce("withdrawals"."release_reason" in ('nonce_used', 'vault_disowned'), true) else "withdrawals"."release_reason" is null end),
+	CONSTRAINT "withdrawals_given_back_reason_is_known" CHECK (case "withdrawals"."status" when 'released' then "withdrawals"."given_back_reason" is not null and "withdrawals"."given_back_reason" in ('signer_unavailable', 'sign_failed', 'chain_unavailable', 'chain_behind', 'counter_unexplained', 'counter_contradicted', 'vault_unfit', 'ledger_restored', 'witness_unavailable', 'not_stored', 'paused', 'reservation_timeout')
+        when 'expired' then coalesce("withdrawals"."given_back_reason" in ('nonce_used', 'vault_disowned'), true) else "withdrawals"."given_back_reason" is null end),
 	CONSTRAINT "withdrawals_signature_belongs_to_state" CHECK (("withdrawals"."signature" is not null) = ("withdrawals"."status" in ('signed', 'confirmed', 'expired')) and "withdrawals"."signature" ~ '^0x[0-9a-f]{130}$'),
 	CONSTRAINT "withdrawals_confirmed_has_its_event" CHECK (("withdrawals"."status" = 'confirmed') = (num_nulls("withdrawals"."tx_hash", "withdrawals"."content_hash", "withdrawals"."ordinal", "withdrawals"."block_number", "withdrawals"."log_index", "withdrawals"."confirmed_at") = 0))
 );

@@ -24,7 +24,7 @@ import {
 import { tokens } from './money.ts'
 
 /** Why a reservation was given back. The table knows no other reason. */
-export const RELEASE_REASONS = [
+export const GIVE_BACK_REASONS = [
   'signer_unavailable',
   'sign_failed',
   'chain_unavailable',
@@ -61,9 +61,9 @@ export const withdrawals = pgTable(
     status: text('status', { enum: ['reserved', 'signed', 'confirmed', 'expired', 'released'] }).notNull(),
     signature: text('signature'),
     /**
-     * Why a released row was given back: one of RELEASE_REASONS. `nonce_used` on an expired one that a person has voided.
+     * Why a released row was given back: one of GIVE_BACK_REASONS. `nonce_used` on an expired one that a person has voided.
      */
-    releaseReason: text('release_reason'),
+    givenBackReason: text('given_back_reason'),
     idempotencyKey: text('idempotency_key'),
     txHash: text('tx_hash'),
     blockNumber: bigint('block_number', { mode: 'number' }),
@@ -100,9 +100,9 @@ export const withdrawals = pgTable(
       sql`${t.status} in ('reserved', 'signed', 'confirmed', 'expired', 'released')`,
     ),
     check(
-      'withdrawals_release_reason_is_known',
-      sql`case ${t.status} when 'released' then ${t.releaseReason} is not null and ${t.releaseReason} in (${sql.raw(RELEASE_REASONS.map((reason) => `'${reason}'`).join(', '))})
-        when 'expired' then coalesce(${t.releaseReason} in ('nonce_used', 'vault_disowned'), true) else ${t.releaseReason} is null end`,
+      'withdrawals_given_back_reason_is_known',
+      sql`case ${t.status} when 'released' then ${t.givenBackReason} is not null and ${t.givenBackReason} in (${sql.raw(GIVE_BACK_REASONS.map((reason) => `'${reason}'`).join(', '))})
+        when 'expired' then coalesce(${t.givenBackReason} in ('nonce_used', 'vault_disowned'), true) else ${t.givenBackReason} is null end`,
     ),
     check(
       'withdrawals_signature_belongs_to_state',
@@ -116,7 +116,7 @@ export const withdrawals = pgTable(
 )
 
 /**
- * The vault's release counter of an account as far as it is proved: by final events, or by a person who accepted it. What a
+ * The vault's counter of an account's payments as far as it is proved: by final events, or by a person who accepted it. What a
  * node merely answered never stands here. The row is the account's withdrawal lock.
  */
 export const withdrawalNonces = pgTable(

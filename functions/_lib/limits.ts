@@ -209,7 +209,7 @@ export const BLOCK_SEARCH_WIDTH = 16
 export const VAULT_CALLS_MAX = 500
 /** Doubted counters one run looks at: four calls to the node in one request. */
 export const COUNTER_DOUBTS_MAX = 2_000
-export const RELEASE_BATCH = 500
+export const STALE_RESERVATIONS_BATCH = 500
 /** A head that is older has stopped; chains that are well make a block every few seconds. */
 export const HEAD_AGE_SECONDS_MAX = 15 * 60
 /** A final block this far behind the head has stopped: Ethereum's is 13 to 20 minutes behind, most are faster. */

@@ -29,8 +29,8 @@ export const EXECUTABLE: Record<Job, readonly string[]> = {
   transfers: ['require_session', 'transfer'],
   withdrawals: [
     'account_of_api_key',
+    'give_back',
     'refuse_counter',
-    'release',
     'report_vault',
     'report_wrong_key',
     'require_session',

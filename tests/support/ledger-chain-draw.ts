@@ -31,7 +31,7 @@ export type ChainStep =
   | { verb: 'expire'; at: 'cursor' | 'older' | 'ahead' | 'forked'; rows: 'due' | 'every' | 'twice' }
   /** The counters in doubt, read at a block. */
   | { verb: 'counters'; at: 'cursor' | 'older' }
-  | { verb: 'releaseStale'; ttl: number; limit: number }
+  | { verb: 'endStale'; ttl: number; limit: number }
   /** The database loses that a withdrawal was signed, before the next run of settle. */
   | { verb: 'lose'; pick: number }
   | { verb: 'check'; short: string | null; pause: boolean }
@@ -98,7 +98,7 @@ const honest: Weighted[] = [
   }),
   of(3, 'counters', { at: fc.constantFrom('cursor', 'cursor', 'older') }),
   of(3, 'creditListed', { limit: fc.constantFrom(1, 2, 100) }),
-  of(2, 'releaseStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
+  of(2, 'endStale', { ttl: fc.constantFrom(0, 0, 3600), limit: fc.constantFrom(1, 100) }),
   of(2, 'lose', { pick }),
   of(4, 'coins', { at: fc.constantFrom('cursor', 'cursor', 'cursor', 'older') }),
   of(1, 'check', {
@@ -132,7 +132,7 @@ const reserve = fc.record({
   ttl: fc.constantFrom(60 as const, 600 as const),
 })
 const store = { verb: 'store', pick: 0, signature: '11', node: 'true' } as const
-const release = { verb: 'release', pick: 0 } as const
+const giveBack = { verb: 'giveBack', pick: 0 } as const
 const lose = { verb: 'lose', pick: 0 } as const
 const pay = { verb: 'pay', pick: 0 } as const
 const record = { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' } satisfies AnyStep
@@ -151,7 +151,7 @@ const courses = [
   { weight: 10, arbitrary: course([], [store]) },
   { weight: 3, arbitrary: course([{ verb: 'resume' }], [store]) },
   // The funds were given back while the signer worked.
-  { weight: 3, arbitrary: course([], [release, store]) },
+  { weight: 3, arbitrary: course([], [giveBack, store]) },
   { weight: 4, arbitrary: course([], [store, pay, record]) },
   { weight: 2, arbitrary: course([], [store, lapse, record]) },
   { weight: 2, arbitrary: course([], [store, lose]) },

@@ -234,7 +234,7 @@ export class ChainModel extends LedgerModel {
     if (this.uncredited.length === 0) this.alerts.delete(UNSUPPORTED)
   }
 
-  releaseStale(ttlSeconds: number, limit: number) {
+  endStale(ttlSeconds: number, limit: number) {
     // An hour is longer than any run: nothing is that old.
     const stale = ttlSeconds > 0 ? [] : this.withdrawals.filter(({ status }) => status === 'reserved')
     // What was not looked at yet comes first, then what waits the longest for its turn.
@@ -244,7 +244,7 @@ export class ChainModel extends LedgerModel {
       taken.filter(({ id }) => this.kept.has(id)),
       taken.filter(({ id }) => !this.kept.has(id)),
     ]
-    for (const row of dead) this.release(row)
+    for (const row of dead) this.giveBack(row)
     // While signing is paused they wait: a kept signature may be what the pause refused.
     const signed = this.switchedOff ? [] : kept
     this.looks += 1

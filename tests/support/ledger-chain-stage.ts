@@ -3,7 +3,7 @@ import { randomBytes } from 'node:crypto'
 import { expect } from 'vitest'
 import { credit } from '../../db/ledger/credit.ts'
 import { startCursor } from '../../db/ledger/record-logs.ts'
-import { endReservations, staleReservations } from '../../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../../db/ledger/stale-reservations.ts'
 import { ChainModel } from './ledger-chain-model.ts'
 import type { World } from './ledger-world.ts'
 import { SimulatedChain } from './ledger-chain.ts'
@@ -105,7 +105,7 @@ export function closingSteps({ chain, model }: World): AnyStep[] {
   chain.mine(last, [])
   return [
     { verb: 'resume' },
-    { verb: 'releaseStale', ttl: 0, limit: 100 },
+    { verb: 'endStale', ttl: 0, limit: 100 },
     { verb: 'record', depth: 0, overlap: 0, forms: [], node: 'honest' },
     { verb: 'askRescan', back: 1_000_000 },
     { verb: 'rescan', blocks: 1_000_000, forms: ['renumbered'] },
@@ -131,7 +131,7 @@ export async function expectOneEndEach({ stage, key, chain, model }: World): Pro
   expect(is.map(({ id }) => id).sort()).toEqual(model.withdrawals.map(({ id }) => id).sort())
   const signed = new Set(chain.permits.map(({ id }) => id))
   for (const { id, status, kinds } of is) {
-    const end = chain.paid.has(id) ? 'confirm' : signed.has(id) ? 'expire' : 'release'
+    const end = chain.paid.has(id) ? 'confirm' : signed.has(id) ? 'expire' : 'giveBack'
     expect({ id, status, kinds }).toEqual({
       id,
       status: `${end}${end === 'confirm' ? 'ed' : 'd'}`,

@@ -65,7 +65,7 @@ export function anyActOf(step: AnyStep, world: World): Act {
         return counters(step, world)
       case 'creditListed':
         return creditListed(step, world)
-      case 'releaseStale':
+      case 'endStale':
         return stale(step, world)
       case 'lose':
         return lose(step, world)
@@ -93,7 +93,7 @@ const MONEY = new Set([
   'subaccountTransfer',
   'reserve',
   'store',
-  'release',
+  'giveBack',
   'refuseCounter',
 ])
 const isMoney = (step: AnyStep): step is Step => MONEY.has(step.verb)

@@ -86,6 +86,6 @@ export const step = fc.oneof(
     }),
   },
   { weight: 1, arbitrary: fc.record({ verb: fc.constant('refuseCounter' as const), pick, node }) },
-  { weight: 2, arbitrary: fc.record({ verb: fc.constant('release' as const), pick }) },
+  { weight: 2, arbitrary: fc.record({ verb: fc.constant('giveBack' as const), pick }) },
 )
 export type Step = typeof step extends fc.Arbitrary<infer S> ? S : never

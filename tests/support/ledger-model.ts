@@ -197,7 +197,7 @@ export class LedgerModel {
     if (withdrawal.status !== 'reserved') return refused('reservation_gone')
     if (this.paused(account)) return refused('withdrawals_paused')
     if (counter < (this.nonces.get(account) ?? 0)) {
-      this.release(withdrawal)
+      this.giveBack(withdrawal)
       this.doubt(account, counter, false)
       return done({ outcome: 'behind' })
     }
@@ -214,12 +214,12 @@ export class LedgerModel {
 
   refuseCounter(withdrawal: ModelWithdrawal, counter: number) {
     const explained = !withdrawal.account || this.explains(withdrawal.account, counter)
-    const { released } = this.release(withdrawal) as { released: boolean }
+    const { released } = this.giveBack(withdrawal) as { released: boolean }
     if (!explained) this.doubt(withdrawal.account, counter, true)
     return done({ outcome: explained ? 'contradicted' : 'blocked', released })
   }
 
-  release(withdrawal: ModelWithdrawal): Outcome<{ released: boolean }> {
+  giveBack(withdrawal: ModelWithdrawal): Outcome<{ released: boolean }> {
     if (withdrawal.status !== 'reserved') return done({ released: false })
     withdrawal.status = 'released'
     this.change(withdrawal.account, 'spot', withdrawal.token, withdrawal.amount, -withdrawal.amount)

@@ -5,7 +5,7 @@ import { doubtedAccounts, settleCounters } from '../../db/ledger/counter.ts'
 import { dueWithdrawals, expire } from '../../db/ledger/expire.ts'
 import { creditListedDeposits } from '../../db/ledger/listed-deposits.ts'
 import { readCursor, recordLogs, recordRescan, requestRescan } from '../../db/ledger/record-logs.ts'
-import { endReservations, staleReservations } from '../../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../../db/ledger/stale-reservations.ts'
 import { settleEvents } from '../../db/ledger/settle-events.ts'
 import { checkOpenWithdrawals, checkSolvency } from '../../db/ledger/solvency.ts'
 import { coinsOf, type ChainModel } from './ledger-chain-model.ts'
@@ -187,10 +187,10 @@ export function creditListed({ limit }: Of<'creditListed'>, { key, model }: Worl
   }
 }
 
-export function stale({ ttl, limit }: Of<'releaseStale'>, world: World): Played {
+export function stale({ ttl, limit }: Of<'endStale'>, world: World): Played {
   return {
     database: async ({ settle }) => await heard(async () => await endStale(settle, world, ttl, limit)),
-    model: () => world.model.releaseStale(ttl, limit),
+    model: () => world.model.endStale(ttl, limit),
   }
 }
 
@@ -223,7 +223,7 @@ export function lose({ pick }: Of<'lose'>, world: World): Played {
       }),
     model: () => {
       if (lost) lost.status = 'reserved'
-      return model.releaseStale(0, 1000)
+      return model.endStale(0, 1000)
     },
   }
 }

@@ -4,7 +4,7 @@ import { type Push } from '../../db/client.ts'
 import { LedgerRefusal } from '../../db/errors.ts'
 import { refuseCounter } from '../../db/ledger/counter.ts'
 import { credit } from '../../db/ledger/credit.ts'
-import { release } from '../../db/ledger/release.ts'
+import { giveBack } from '../../db/ledger/give-back.ts'
 import { reserve } from '../../db/ledger/reserve.ts'
 import { storeSignature } from '../../db/ledger/store-signature.ts'
 import { subaccountTransfer } from '../../db/ledger/subaccount-transfer.ts'
@@ -67,7 +67,7 @@ function amountOf(model: LedgerModel, text: string, owner: string, from: Wallet,
 
 export function actOf(step: Step, model: LedgerModel, cast: readonly string[], run: Run): Act {
   const text = JSON.stringify(step)
-  if (step.verb === 'store' || step.verb === 'release' || step.verb === 'refuseCounter')
+  if (step.verb === 'store' || step.verb === 'giveBack' || step.verb === 'refuseCounter')
     return withdrawalAct(step, text, model, run)
   const owner = cast[step.account]!
   const given = step.key ? { key: `${run.id} ${step.key.key}`, hash: hex(step.key.body) } : undefined
@@ -176,7 +176,7 @@ export function actOf(step: Step, model: LedgerModel, cast: readonly string[], r
 }
 
 function withdrawalAct(
-  step: Extract<Step, { verb: 'store' | 'release' | 'refuseCounter' }>,
+  step: Extract<Step, { verb: 'store' | 'giveBack' | 'refuseCounter' }>,
   text: string,
   model: LedgerModel,
   run: Run,
@@ -186,12 +186,12 @@ function withdrawalAct(
   const target = known ?? ({ id: uuid(), status: 'released' } as ModelWithdrawal)
   const cameBack = (said: Said): Effect[] =>
     said.released === true ? [[`${target.account} spot ${target.token}`, target.amount, -target.amount]] : []
-  if (step.verb === 'release')
+  if (step.verb === 'giveBack')
     return {
       text,
       database: ({ withdrawals }) =>
-        heard(async () => ({ ...(await release(withdrawals, target.id, 'signer_unavailable')) })),
-      model: () => model.release(target),
+        heard(async () => ({ ...(await giveBack(withdrawals, target.id, 'signer_unavailable')) })),
+      model: () => model.giveBack(target),
       effects: cameBack,
     }
   const counter = counterOf(target, step.node, model, run)

@@ -1,9 +1,9 @@
 /** The beginning of a run: is this still the ledger that the last run saw, or was the database set back since? */
 import { OwnError } from '../../../db/errors.ts'
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
-import { endReservations, staleReservations } from '../../../db/ledger/release-stale.ts'
+import { endReservations, staleReservations } from '../../../db/ledger/stale-reservations.ts'
 import { markRun } from '../../../db/ledger/restores.ts'
-import { RELEASE_BATCH } from '../limits.ts'
+import { STALE_RESERVATIONS_BATCH } from '../limits.ts'
 import { logFailure } from '../log.ts'
 import { room, type Run } from './context.ts'
 
@@ -33,14 +33,14 @@ export async function markWithWitness(run: Run): Promise<void> {
 export async function endStale(run: Run): Promise<void> {
   const { db, env, witness, summary } = run
   for (;;) {
-    const ids = await staleReservations(db, env.RESERVATION_TTL_SECONDS, RELEASE_BATCH)
+    const ids = await staleReservations(db, env.RESERVATION_TTL_SECONDS, STALE_RESERVATIONS_BATCH)
     if (ids.length === 0 || !room(run, 2)) return
     const signatures = witness ? await asked(run, async () => await witness.signaturesOf(ids)) : {}
     if (!signatures) return
     const { released, signed, pushes } = await endReservations(db, ids, signatures)
     summary.released += released
     run.pushes.push(...pushes)
-    if (released + signed.length < RELEASE_BATCH || !room(run, 1)) return
+    if (released + signed.length < STALE_RESERVATIONS_BATCH || !room(run, 1)) return
   }
 }
 

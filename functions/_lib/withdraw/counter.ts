@@ -23,7 +23,7 @@ export class VaultUnfit extends OwnError {
 }
 
 /**
- * The nonce of the account's next release, as the newest block has it: one call, answered within RPC_TIMEOUT_MS in all.
+ * The nonce of the vault's next payment to the account, as the newest block has it: one call, answered within RPC_TIMEOUT_MS in all.
  *
  * @throws VaultUnfit; ChainError, NodesDisagree without the nodes' addresses, which may carry a key
  */

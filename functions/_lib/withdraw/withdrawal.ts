@@ -2,17 +2,17 @@
  * The steps between a reservation and its answer. Nothing of the database is held while the signer works: each step is
  * one short transaction of its own, and whatever dies in between leaves a row `reserved`, which the cron function gives back.
  *
- * A release frees the nonce, so the signer may later be asked for other fields under it while it still finishes the first
+ * Giving back frees the nonce, so the signer may later be asked for other fields under it while it still finishes the first
  * call somewhere. That late signature harms nobody: it has no way out of this process but `storeSignature`, which takes it
  * only for a row that is still `reserved`, and a released row never is again.
  *
  * The ledger's witness keeps each signature from before it is stored, and so from before anybody can have it: a database that
- * is set back to before the store must not release what may be in somebody's hands.
+ * is set back to before the store must not give back what may be in somebody's hands.
  */
 import { ungated, type Database, type Push } from '../../../db/client.ts'
 import { DatabaseError, LedgerRefusal } from '../../../db/errors.ts'
 import { refuseCounter } from '../../../db/ledger/counter.ts'
-import { release, type ReleaseReason } from '../../../db/ledger/release.ts'
+import { giveBack, type GiveBackReason } from '../../../db/ledger/give-back.ts'
 import type { Reservation } from '../../../db/ledger/reserve.ts'
 import type { Seen } from '../../../db/ledger/restores.ts'
 import { storeSignature, type SignedWithdrawal } from '../../../db/ledger/store-signature.ts'
@@ -93,7 +93,7 @@ async function notSigned(authority: Authority, id: string, cause: unknown): Prom
   if (cause instanceof SignerError && cause.reason === 'wrong_key')
     await reportWrongKey(authority.db, id).catch((error: unknown) => logFailure('wrong key', error))
   const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
-  const back = await giveBack(authority, id, unavailable ? 'signer_unavailable' : 'sign_failed')
+  const back = await tryToGiveBack(authority, id, unavailable ? 'signer_unavailable' : 'sign_failed')
   return unavailable
     ? new ApiError('SIGNER_UNAVAILABLE', `no signature was made; ${back.words}`, {
         headers: RETRY_AFTER,
@@ -104,13 +104,13 @@ async function notSigned(authority: Authority, id: string, cause: unknown): Prom
 
 async function notCounted(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
   if (!(cause instanceof VaultUnfit)) {
-    const back = await giveBack(authority, id, 'chain_unavailable')
+    const back = await tryToGiveBack(authority, id, 'chain_unavailable')
     return chainUnavailable(`the chain could not be asked; ${back.words}`, cause)
   }
   await reportVault(ungated(authority.db), id, cause.faults).catch((error: unknown) =>
     logFailure('vault unfit', error),
   )
-  const back = await giveBack(authority, id, 'vault_unfit')
+  const back = await tryToGiveBack(authority, id, 'vault_unfit')
   return new ApiError('WITHDRAWALS_PAUSED', `the vault would not take a signature made here; ${back.words}`, {
     cause,
   })
@@ -121,7 +121,7 @@ async function notCounted(authority: Authority, id: string, cause: unknown): Pro
  * this signature if it were set back. It leaves to nobody.
  */
 async function notWitnessed(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
-  const back = await giveBack(authority, id, 'witness_unavailable')
+  const back = await tryToGiveBack(authority, id, 'witness_unavailable')
   return new ApiError('SIGNER_UNAVAILABLE', `the ledger’s witness did not answer; ${back.words}`, {
     headers: RETRY_AFTER,
     cause,
@@ -167,7 +167,7 @@ async function notStored(authority: Authority, id: string, cause: unknown): Prom
   }
   const refused = cause instanceof LedgerRefusal ? cause.reason : undefined
   const paused = refused === 'withdrawals_paused'
-  const back = await giveBack(authority, id, paused ? 'paused' : 'not_stored')
+  const back = await tryToGiveBack(authority, id, paused ? 'paused' : 'not_stored')
   // Signed out while KMS worked: the signature leaves to nobody.
   if (refused === 'session_ended') return cause
   if (paused) return new ApiError('WITHDRAWALS_PAUSED', `withdrawals were paused meanwhile; ${back.words}`)
@@ -176,15 +176,15 @@ async function notStored(authority: Authority, id: string, cause: unknown): Prom
   return new ApiError('internal', `the signature’s storing is in doubt; ${words}`, { cause })
 }
 
-/** Never throws: a release that fails is done later by the cron function, and the words claim no more than is known. */
-async function giveBack(
+/** Never throws: what fails here is done later by the cron function, and the words claim no more than is known. */
+async function tryToGiveBack(
   { db, push }: Authority,
   id: string,
-  reason: ReleaseReason,
+  reason: GiveBackReason,
 ): Promise<{ released: boolean; words: string }> {
   try {
     // Also for a caller whose session has ended meanwhile.
-    const { released, pushes } = await release(ungated(db), id, reason)
+    const { released, pushes } = await giveBack(ungated(db), id, reason)
     push(pushes)
     return { released, words: 'the funds are back' }
   } catch {

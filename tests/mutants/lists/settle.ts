@@ -127,7 +127,7 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle/witness.ts',
-      from: 'if (released + signed.length < RELEASE_BATCH || !room(run, 1)) return',
+      from: 'if (released + signed.length < STALE_RESERVATIONS_BATCH || !room(run, 1)) return',
       to: 'return',
       why: 'reservations of a bad hour come back 500 a minute',
       tests: ['tests/settle-steps.test.ts'],
@@ -309,8 +309,8 @@ export const settle: Area = {
     },
     {
       file: 'functions/_lib/settle/witness.ts',
-      from: 'if (released + signed.length < RELEASE_BATCH',
-      to: 'if (released < RELEASE_BATCH',
+      from: 'if (released + signed.length < STALE_RESERVATIONS_BATCH',
+      to: 'if (released < STALE_RESERVATIONS_BATCH',
       why: 'after a bad hour one batch a minute is looked at, where one of it had been signed',
       tests: ['tests/settle-steps.test.ts'],
     },
@@ -364,7 +364,7 @@ export const settle: Area = {
       tests: ['tests/vault-reader.test.ts'],
     },
     {
-      file: 'db/ledger/release-stale.sql',
+      file: 'db/ledger/stale-reservations.sql',
       from: 'order by w.looked_at nulls first, ',
       to: 'order by ',
       why: 'reservations that wait hold up the funds of all that come after them',

@@ -34,8 +34,8 @@ export const withdrawals: Area = {
     },
     {
       file: 'functions/_lib/withdraw/withdrawal.ts',
-      from: 'release(ungated(db), id, reason)',
-      to: 'release(db, id, reason)',
+      from: 'giveBack(ungated(db), id, reason)',
+      to: 'giveBack(db, id, reason)',
       why: 'who signs out while KMS works has frozen funds for minutes',
       tests: ['tests/withdrawal-steps.test.ts'],
     },

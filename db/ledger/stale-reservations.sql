@@ -47,7 +47,7 @@ begin
       perform ledger.sign_reservation(v_id, p_signatures ->> v_id::text);
       v_signed := v_signed || v_id;
     else
-      v_result := ledger.release(v_id, 'reservation_timeout');
+      v_result := ledger.give_back(v_id, 'reservation_timeout');
       if (v_result ->> 'released')::boolean then
         v_pushes := v_pushes || (v_result -> 'pushes' -> 0);
       end if;

@@ -1,13 +1,13 @@
--- reserved -> released: frozen -> available. Needs no chain, since no signature has left for a row that is `reserved`.
+-- Gives back what was reserved: reserved -> released, frozen -> available. Needs no chain, since no signature has left for a row that is `reserved`.
 -- Safe to call at any moment and any number of times: no row touched = nothing moved, and the answer says which.
-create or replace function ledger.release(p_id uuid, p_reason text) returns json
+create or replace function ledger.give_back(p_id uuid, p_reason text) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
   v_row public.withdrawals;
   v_posting ledger.posting;
   v_key_id uuid;
 begin
-  update public.withdrawals w set status = 'released', release_reason = p_reason, closed_at = clock_timestamp()
+  update public.withdrawals w set status = 'released', given_back_reason = p_reason, closed_at = clock_timestamp()
     where w.id = p_id and w.status = 'reserved'
     returning * into v_row;
   if not found then
@@ -25,5 +25,5 @@ begin
   return json_build_object('released', true, 'pushes', ledger.pushes_of(v_posting.from_balance));
 end $$;
 
-revoke all on function ledger.release(uuid, text) from public;
-grant execute on function ledger.release(uuid, text) to tidegate_withdrawals;
+revoke all on function ledger.give_back(uuid, text) from public;
+grant execute on function ledger.give_back(uuid, text) to tidegate_withdrawals;
