@@ -42,7 +42,7 @@ const ROOMS = {
   money: ['access', 'wallet'],
   signed: ['http', 'money', 'wallet'],
   stream: ['access', 'http'],
-  withdraw: ['chain', 'vault'],
+  withdraw: ['chain', 'vault', 'witness'],
   settle: ['chain', 'vault', 'witness'],
 }
 const wallOf = (room) => ({

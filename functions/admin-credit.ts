@@ -9,7 +9,7 @@ import { idempotencyOf } from './_lib/http/idempotency.ts'
 import { admin } from './_lib/ledgers.ts'
 import { CREDIT_REASON_LENGTH_MAX } from './_lib/limits.ts'
 import { replayable } from './_lib/http/replay.ts'
-import { accountOut, amountIn, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
+import { accountOut, amountIn, field, symbolOf, tokenIn } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream/client.ts'
 import { checkedAmount } from './_lib/money/token-check.ts'
 
@@ -49,7 +49,7 @@ export const adminCredit = endpoint({
     if (!account) throw new ApiError('INVALID_ADDRESS', 'user_address is neither an EVM nor a Solana address')
     const result = await credit(call.db, {
       account: account.id,
-      token: symbolForVerb(token),
+      token: symbolOf(token),
       amount: await checkedAmount(
         () => call.db,
         token,

@@ -12,7 +12,7 @@ import {
   amountOut,
   documented,
   field,
-  symbolForVerb,
+  symbolOf,
   tokenIn,
   unixSeconds,
   uuid,
@@ -62,7 +62,7 @@ export const spotTransfer = endpoint({
       throw new ApiError('INVALID_DIRECTION', `direction is ${DIRECTIONS.join(' or ')}`)
     const result = await transfer(call.db, {
       account: call.caller.account,
-      token: symbolForVerb(token),
+      token: symbolOf(token),
       direction: way,
       amount: await checkedAmount(
         () => call.db,

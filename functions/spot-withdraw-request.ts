@@ -1,34 +1,33 @@
 import * as z from 'zod/mini'
+import type { Push } from '../db/client.ts'
 import { reserve } from '../db/ledger/reserve.ts'
-import { parseAccount } from './_lib/wallet/accounts.ts'
-import { amountFault } from './_lib/money/amount.ts'
-import { serve } from './_lib/http/serve.ts'
+import { UNREADABLE, type Readable } from '../db/ledger/unreadable.ts'
 import { session } from './_lib/access/session.ts'
-import { endpoint } from './_lib/http/endpoint.ts'
 import { chainEnv, rpcEnv, signerEnv, vaultEnv, withdrawEnv } from './_lib/env.ts'
 import { ApiError } from './_lib/errors.ts'
+import { endpoint } from './_lib/http/endpoint.ts'
 import { idempotencyOf } from './_lib/http/idempotency.ts'
-import { signerOf } from './_lib/withdraw/kms.ts'
-import { withdrawals } from './_lib/ledgers.ts'
-import { witnessOf } from './_lib/witness/object.ts'
-import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
-import { logFailure } from './_lib/log.ts'
 import { replayable } from './_lib/http/replay.ts'
+import { serve } from './_lib/http/serve.ts'
+import { withdrawals } from './_lib/ledgers.ts'
+import { WITHDRAWALS_OPEN_MAX } from './_lib/limits.ts'
+import { amountOf } from './_lib/money/amount.ts'
 import {
   accountOut,
   amountIn,
   amountOut,
   field,
   SIGNATURE_EXAMPLE,
-  symbolForVerb,
+  symbolOf,
   tokenIn,
   unixSeconds,
   uuid,
 } from './_lib/schemas.ts'
 import { pushBalances } from './_lib/stream/client.ts'
-import { readVaultCounter } from './_lib/withdraw/counter.ts'
-import { vaultDomainOf } from './_lib/vault/vault.ts'
+import { parseEvmAccount } from './_lib/wallet/accounts.ts'
+import { authorityOf } from './_lib/withdraw/authority.ts'
 import { authorize } from './_lib/withdraw/withdrawal.ts'
+import { witnessOf } from './_lib/witness/object.ts'
 
 export const spotWithdrawRequest = endpoint({
   method: 'POST',
@@ -89,42 +88,28 @@ export const spotWithdrawRequest = endpoint({
   handle: async (call) => {
     const { env, body, caller, objects } = call
     if (!env.SPOT_ENABLED) throw new ApiError('spot subsystem disabled', 'withdrawals are switched off here')
-    const input = {
+    const asked = {
       account: caller.account,
-      token: symbolForVerb(body.token),
-      amount: amountFault(body.amount) === 'INVALID_AMOUNT' ? null : (body.amount as string),
+      token: symbolOf(body.token),
+      amount: amountOf(body.amount),
       recipient: typeof body.recipient === 'string' ? evmAddressOf(body.recipient) : caller.account,
       chainId: env.CHAIN_ID,
       vault: env.VAULT_ADDRESS,
       ttlSeconds: env.WITHDRAW_TTL_SECONDS,
       idempotency: await idempotencyOf(call.header('idempotency-key'), body),
     }
-    const witness = witnessOf(objects)
-    const authority = {
-      db: call.db,
-      signer: signerOf(env),
-      domain: vaultDomainOf(env),
-      readCounter: (account: string) => readVaultCounter(env, account),
-      addReservation: async (id: string) => await witness.addReservation(id, env.SIGNER_ADDRESS),
-      keepSignature: async (id: string, signature: string) => await witness.keepSignature(id, signature),
-      addSigned: (id: string) => call.after(witness.addSigned(id).catch((error: unknown) => logFailure('witness', error))), // prettier-ignore
-      push: (pushes: Parameters<typeof pushBalances>[1]) => call.after(pushBalances(objects, pushes)),
-    }
-    const work = (async () => {
-      const result = await reserve(call.db, input)
-      authority.push(result.pushes)
-      if (result.outcome === 'replayed') return replayable({ ...result, replayed: true })
-      return await authorize(authority, result.reservation)
-    })()
+    const push = (pushes: Push[]) => call.after(pushBalances(objects, pushes))
+    const authority = authorityOf(env, call.db, witnessOf(objects), { push, after: call.after })
     // A caller who hangs up must not leave funds frozen until the cron function comes.
-    call.after(work.catch(() => {}))
-    return await work
+    return await call.complete(async () => {
+      const reserved = await reserve(call.db, asked)
+      push(reserved.pushes)
+      if (reserved.outcome === 'replayed') return replayable({ ...reserved, replayed: true })
+      return await authorize(authority, reserved.reservation)
+    })
   },
 })
 
-const evmAddressOf = (text: string): string | null => {
-  const account = parseAccount(text)
-  return account?.kind === 'evm' ? account.id : null
-}
+const evmAddressOf = (text: string): Readable => parseEvmAccount(text)?.id ?? UNREADABLE
 
 export default serve('spot-withdraw-request', spotWithdrawRequest)

@@ -5,7 +5,7 @@ import { walletSigned } from './_lib/ledgers.ts'
 import { keyIn, signed } from './_lib/signed/access.ts'
 import { endpoint } from './_lib/http/endpoint.ts'
 import { SYMBOL_LENGTH_MAX } from './_lib/limits.ts'
-import { UUID, accountOut, amountIn, documented, field, symbolForVerb, tokenIn } from './_lib/schemas.ts'
+import { UUID, accountOut, amountIn, documented, field, symbolOf, tokenIn } from './_lib/schemas.ts'
 import { agentIn, EXAMPLE, signedFields } from './_lib/signed/fields.ts'
 import { succeeded } from './_lib/http/signed-envelope.ts'
 import { SignedRefusal } from './_lib/http/signed-errors.ts'
@@ -64,7 +64,7 @@ export const subaccountSpotTransfer = endpoint({
       caller,
       to,
       wallet: 'spot',
-      token: symbolForVerb(call.body.symbol),
+      token: symbolOf(call.body.symbol),
       amount,
       idempotencyKey: call.body.idempotency_key?.toLowerCase() ?? null,
     })

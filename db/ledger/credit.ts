@@ -1,10 +1,11 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type VerbResult } from '../client.ts'
 import type { IdempotencyInput } from './transfer.ts'
+import { orNull, type Readable } from './unreadable.ts'
 
 export interface CreditInput {
   account: string
-  token: string
+  token: Readable
   /** Decimal text. */
   amount: string
   reason: string | undefined
@@ -21,7 +22,7 @@ export interface CreditInput {
 export async function credit(db: Database, input: CreditInput): Promise<VerbResult<{ ok: true }>> {
   return await callVerb(
     db,
-    sql`select ledger.credit(${input.account}, ${input.token}, ${input.amount}::numeric, ${input.reason ?? null},
+    sql`select ledger.credit(${input.account}, ${orNull(input.token)}, ${input.amount}::numeric, ${input.reason ?? null},
       ${input.requestId}, ${input.idempotency?.key ?? null}, decode(${input.idempotency?.requestHash ?? null}, 'hex')) as result`,
   )
 }

@@ -2,14 +2,15 @@ import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type Push } from '../client.ts'
 import type { IdempotencyInput } from './transfer.ts'
 import type { SignedWithdrawal } from './store-signature.ts'
+import { orNull, type Readable } from './unreadable.ts'
 
 export interface ReserveInput {
   account: string
-  token: string
-  /** Decimal text; null for one that is none, which is refused in its turn. */
-  amount: string | null
-  /** Lower-case EVM address; null for one that is none, which is refused in its turn. */
-  recipient: string | null
+  token: Readable
+  /** Decimal text. */
+  amount: Readable
+  /** Lower-case EVM address. */
+  recipient: Readable
   chainId: number
   vault: string
   /** How long the vault shall take the signature. */
@@ -47,7 +48,7 @@ export type ReserveResult =
 export async function reserve(db: Database, input: ReserveInput): Promise<ReserveResult> {
   return await callVerb(
     db,
-    sql`select ledger.reserve(${input.account}, ${input.token}, ${input.amount}::numeric, ${input.recipient},
+    sql`select ledger.reserve(${input.account}, ${orNull(input.token)}, ${orNull(input.amount)}::numeric, ${orNull(input.recipient)},
       ${input.chainId}, ${input.vault}, ${input.ttlSeconds},
       ${input.idempotency?.key ?? null}, decode(${input.idempotency?.requestHash ?? null}, 'hex')) as result`,
   )

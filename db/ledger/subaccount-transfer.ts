@@ -1,14 +1,15 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type VerbResult } from '../client.ts'
 import type { SignedCaller } from './signed.ts'
+import { orNull, type Readable } from './unreadable.ts'
 
 export interface SubaccountTransferInput {
   caller: SignedCaller
   to: string
   wallet: 'spot' | 'perp'
-  token: string
-  /** Decimal text, or null for a text that is no amount: it is refused in its turn, after the relationship. */
-  amount: string | null
+  token: Readable
+  /** Decimal text. What is none is refused after the relationship. */
+  amount: Readable
   /** Lower-case UUID. */
   idempotencyKey: string | null
 }
@@ -35,7 +36,7 @@ export async function subaccountTransfer(
   const { account, agent, digest, expiresAt } = input.caller
   return await callVerb(
     db,
-    sql`select ledger.transfer_in_family(${account}, ${agent}, ${input.to}, ${input.wallet}, ${input.token},
-      ${input.amount}::numeric, ${input.idempotencyKey}, decode(${digest}, 'hex'), ${expiresAt}) as result`,
+    sql`select ledger.transfer_in_family(${account}, ${agent}, ${input.to}, ${input.wallet}, ${orNull(input.token)},
+      ${orNull(input.amount)}::numeric, ${input.idempotencyKey}, decode(${digest}, 'hex'), ${expiresAt}) as result`,
   )
 }

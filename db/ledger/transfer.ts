@@ -1,9 +1,10 @@
 import { sql } from 'drizzle-orm'
 import { callVerb, type Database, type VerbResult } from '../client.ts'
+import { orNull, type Readable } from './unreadable.ts'
 
 export interface TransferInput {
   account: string
-  token: string
+  token: Readable
   direction: string
   /** Decimal text. */
   amount: string
@@ -35,7 +36,7 @@ export interface TransferAnswer {
 export async function transfer(db: Database, input: TransferInput): Promise<VerbResult<TransferAnswer>> {
   return await callVerb(
     db,
-    sql`select ledger.transfer(${input.account}, ${input.token}, ${input.direction}, ${input.amount}::numeric,
+    sql`select ledger.transfer(${input.account}, ${orNull(input.token)}, ${input.direction}, ${input.amount}::numeric,
       ${input.idempotency?.key ?? null}, decode(${input.idempotency?.requestHash ?? null}, 'hex')) as result`,
   )
 }

@@ -1,5 +1,6 @@
 /** Field schemas that several endpoints share, with the words the reference page shows for them. */
 import * as z from 'zod/mini'
+import { UNREADABLE, type Readable } from '../../db/ledger/unreadable.ts'
 
 export interface FieldDoc {
   description: string
@@ -37,8 +38,8 @@ export const amountOut = (description: string, example = '100') =>
 export const UUID = /^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$/i
 /** What a symbol can be: other text names no token, and some of it (a zero byte) Postgres cannot even be asked about. */
 export const TOKEN_SYMBOL = /^[A-Za-z0-9._-]{1,32}$/
-/** A symbol as the ledger may have it: any other text becomes one that no token has. */
-export const symbolForVerb = (symbol: string): string => (TOKEN_SYMBOL.test(symbol) ? symbol : '')
+/** A symbol as the ledger may have it. */
+export const symbolOf = (text: string): Readable => (TOKEN_SYMBOL.test(text) ? text : UNREADABLE)
 
 export const tokenIn = (example = 'USDT') =>
   field(z.string(), 'Token symbol, as in GET /wallet/tokens', example)

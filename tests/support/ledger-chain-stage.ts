@@ -131,7 +131,7 @@ export async function expectOneEndEach({ stage, key, chain, model }: World): Pro
   expect(is.map(({ id }) => id).sort()).toEqual(model.withdrawals.map(({ id }) => id).sort())
   const signed = new Set(chain.permits.map(({ id }) => id))
   for (const { id, status, kinds } of is) {
-    const end = chain.paid.has(id) ? 'confirm' : signed.has(id) ? 'expire' : 'giveBack'
+    const end = chain.paid.has(id) ? 'confirm' : signed.has(id) ? 'expire' : 'release'
     expect({ id, status, kinds }).toEqual({
       id,
       status: `${end}${end === 'confirm' ? 'ed' : 'd'}`,

@@ -48,6 +48,12 @@ export async function answer(c: Ctx, functionName: string, endpoint: Endpoint): 
     header,
     after: (work: Promise<unknown>) =>
       c.executionCtx.waitUntil(work.catch((error: unknown) => logFailure(c.get('requestId'), error))),
+    complete: async <T>(work: () => Promise<T>) => {
+      const running = work()
+      // Whoever awaits it deals with its failure.
+      c.executionCtx.waitUntil(running.catch(() => {}))
+      return await running
+    },
   })
   c.set('outcome', 'ok')
   return result instanceof Response ? result : Response.json(result)

@@ -31,6 +31,8 @@ export interface Call<Who, E extends Shape, L, B, Q, P> {
   readonly header: Header
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
+  /** Does work that must come to its end although the caller hangs up, and hands on what comes of it. */
+  complete<T>(work: () => Promise<T>): Promise<T>
 }
 
 interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {

@@ -1,5 +1,6 @@
 /** Amounts on the wire: decimal text, gated by grammar before anything parses it. Nothing is ever rounded. */
 import Big from 'big.js'
+import { UNREADABLE, type Readable } from '../../../db/ledger/unreadable.ts'
 import { ApiError } from '../errors.ts'
 import { AMOUNT_LENGTH_MAX } from '../limits.ts'
 
@@ -25,6 +26,10 @@ export function amountFault(text: unknown, decimals = 18): AmountFault | null {
   if (!value.round(decimals, Big.roundDown).eq(value)) return 'INVALID_AMOUNT'
   return value.lte('0') ? 'AMOUNT_NON_POSITIVE' : null
 }
+
+/** An amount as the ledger may have it; zero and less have a refusal of their own there. */
+export const amountOf = (text: unknown): Readable =>
+  amountFault(text) === 'INVALID_AMOUNT' ? UNREADABLE : (text as string)
 
 /**
  * Whole tokens → the token's smallest unit, exactly: `'1.5'` with 6 decimals is `1500000n`.

@@ -1,5 +1,6 @@
 /** What the two transfers between a main account and its subaccount share. */
 import * as z from 'zod/mini'
+import { UNREADABLE, type Readable } from '../../../db/ledger/unreadable.ts'
 import { amountFault } from '../money/amount.ts'
 import { AMOUNT_LENGTH_MAX } from '../limits.ts'
 import { field, uuid } from '../schemas.ts'
@@ -25,11 +26,11 @@ export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
 }
 
 /**
- * The amount for the verb: null for a text that is none, so that the relationship is judged before it.
+ * The amount for the verb, which judges a text that is none after the relationship.
  * @throws SignedRefusal invalid_amount for a JSON number, whose text as signed is lost, and for one too long to be hashed
  */
-export function amountForVerb(amount: string | number): string | null {
+export function amountForVerb(amount: string | number): Readable {
   if (typeof amount === 'number') throw new SignedRefusal('invalid_amount', 'amount must be a JSON string')
   if (amount.length > AMOUNT_LENGTH_MAX) throw new SignedRefusal('invalid_amount', 'far too many digits')
-  return amountFault(amount) === null ? amount : null
+  return amountFault(amount) === null ? amount : UNREADABLE
 }

@@ -5,6 +5,13 @@ export const withdrawals: Area = {
   name: 'withdrawals',
   faults: [
     {
+      file: 'functions/_lib/http/answer.ts',
+      from: '      c.executionCtx.waitUntil(running.catch(() => {}))\n',
+      to: '',
+      why: 'funds of a caller who hung up stay frozen',
+      tests: ['tests/complete.test.ts'],
+    },
+    {
       file: 'functions/_lib/withdraw/withdrawal.ts',
       from: '    push(pushes)\n    return { released',
       to: '    return { released',
