@@ -21,7 +21,8 @@ end $$;
 create or replace function ledger.is_heard(p_account text) returns boolean
 language plpgsql volatile as $$
 begin
-  return exists (select from public.stream_listeners l where l.account = p_account and l.listens_until > clock_timestamp());
+  perform 1 from public.stream_listeners l where l.account = p_account and l.listens_until > clock_timestamp();
+  return found;
 end $$;
 
 -- What the streams are told of these balances after the commit: only those that somebody listens to.

@@ -25,22 +25,3 @@ create function ledger.content_hash(p_address text, p_topics text[], p_data text
 language sql immutable parallel safe set search_path = pg_catalog, pg_temp as $$
   select sha256(convert_to(concat_ws(E'\n', p_address, array_to_string(p_topics, ','), p_data), 'UTF8'))
 $$;
---> statement-breakpoint
--- A movement has two different sides, and each side that is an account's carries its balance after it; of a balance whose own column
--- gives to the other, the giving side alone. In a function, which a connection reads once: as a check of its table it took a fifth of
--- a movement's time. Only verbs write, so it has their search_path.
-create function ledger.is_whole_movement(
-  p_from_side "char", p_from_no bigint, p_from_version bigint, p_from_available numeric, p_from_frozen numeric,
-  p_to_side "char", p_to_no bigint, p_to_version bigint, p_to_available numeric, p_to_frozen numeric
-) returns boolean
-language plpgsql immutable parallel safe as $$
-declare
-  v_from_account boolean := p_from_side in ('s', 'h', 'p');
-  v_to_account boolean := p_to_side in ('s', 'h', 'p');
-  v_one_balance boolean := coalesce(p_from_no = p_to_no, false) and p_from_side in ('s', 'h') and p_to_side in ('s', 'h');
-begin
-  return (p_from_side, p_from_no) is distinct from (p_to_side, p_to_no)
-    and pg_catalog.num_nulls(p_from_no, p_from_version, p_from_available, p_from_frozen) = case when v_from_account then 0 else 4 end
-    and pg_catalog.num_nulls(p_to_version, p_to_available, p_to_frozen) = case when v_to_account and not v_one_balance then 0 else 3 end
-    and (p_to_no is not null) = v_to_account;
-end $$;

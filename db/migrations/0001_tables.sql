@@ -45,9 +45,7 @@ CREATE TABLE "ledger"."movements" (
 	"to_available" numeric(38, 18),
 	"to_frozen" numeric(38, 18),
 	"reference" jsonb DEFAULT '{}'::jsonb NOT NULL,
-	CONSTRAINT "movements_family_no_id_pk" PRIMARY KEY("family_no","id"),
-	CONSTRAINT "movements_are_whole" CHECK (ledger.is_whole_movement("ledger"."movements"."from_side", "ledger"."movements"."from_no", "ledger"."movements"."from_version", "ledger"."movements"."from_available", "ledger"."movements"."from_frozen",
-        "ledger"."movements"."to_side", "ledger"."movements"."to_no", "ledger"."movements"."to_version", "ledger"."movements"."to_available", "ledger"."movements"."to_frozen"))
+	CONSTRAINT "movements_family_no_id_pk" PRIMARY KEY("family_no","id")
 ) PARTITION BY RANGE ("id");
 --> statement-breakpoint
 CREATE TABLE "spot_admin_credits" (

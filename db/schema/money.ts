@@ -122,11 +122,6 @@ export const movements = ledger.table(
     index('movements_by_taker')
       .on(t.toNo, t.id)
       .where(sql`${t.toNo} is distinct from ${t.fromNo}`),
-    check(
-      'movements_are_whole',
-      sql`ledger.is_whole_movement(${t.fromSide}, ${t.fromNo}, ${t.fromVersion}, ${t.fromAvailable}, ${t.fromFrozen},
-        ${t.toSide}, ${t.toNo}, ${t.toVersion}, ${t.toAvailable}, ${t.toFrozen})`,
-    ),
   ],
 )
 
