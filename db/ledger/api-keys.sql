@@ -13,7 +13,7 @@ declare
   v_at timestamptz;
   v_id uuid;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('api-keys' || E'\n' || p_account, 0));
+  perform pg_advisory_xact_lock(ledger.lock_of('api-keys', p_account));
   if (select count(*) from public.api_keys k where k.account = p_account and k.revoked_at is null) >= p_live_max then
     perform ledger.refuse('limit_reached');
   end if;

@@ -16,6 +16,13 @@ language sql volatile
 return (overlay(lpad(to_hex(floor(extract(epoch from p_at) * 4096000)::bigint), 15, '0') placing '7' from 13 for 0)
   || right(gen_random_uuid()::text, 17))::uuid;
 
+-- The advisory lock of a name: one of 1,024 of its kind, so that a login that asks for every name there is does not fill the table of
+-- locks, which all share. Names that meet in one wait for each other's transaction, as two calls of one name do. Whoever takes several
+-- takes them in the order of their numbers, each once.
+create or replace function ledger.lock_of(p_kind text, p_name text) returns bigint
+language sql immutable parallel safe
+return (hashtextextended(p_kind, 0) & ~1023::bigint) | (hashtextextended(p_name, 0) & 1023);
+
 -- Decimal text as the wire has it: no trailing zeros, zero is "0", never an exponent.
 create or replace function ledger.amount_text(p_amount numeric) returns text
 language sql immutable parallel safe as $$ select trim_scale(p_amount)::text $$;

@@ -1,7 +1,7 @@
 import { sql } from 'drizzle-orm'
 import { execute, type Database } from '../client.ts'
 
-/** One `select 1` through the same path as every verb. */
+/** The least that shows whether Postgres can do what a verb does. For a session, whose statement takes a lock anyway, `select 1`. */
 export async function ping(db: Database): Promise<void> {
-  await execute(db, sql`select 1 as ok`)
+  await execute(db, db.session ? sql`select 1 as ok` : sql`select ledger.take_a_lock() as ok`)
 }

@@ -7,7 +7,7 @@ create or replace function ledger.require_session(p_account text, p_issued_at bi
 returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin
-  perform pg_advisory_xact_lock_shared(hashtextextended('sessions' || E'\n' || p_account, 0));
+  perform pg_advisory_xact_lock_shared(ledger.lock_of('sessions', p_account));
   if exists (select from public.ended_sessions e where e.id = p_id)
      or exists (select from public.session_cutoffs c where c.account = p_account
        and case when p_generation is null then p_issued_at <= c.valid_from else p_generation < c.generation end) then
@@ -29,7 +29,7 @@ declare
   v_until bigint;
   v_cutoff public.session_cutoffs;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('sessions' || E'\n' || p_account, 0));
+  perform pg_advisory_xact_lock(ledger.lock_of('sessions', p_account));
   perform ledger.require_session(p_account, p_issued_at, p_generation, p_id);
   v_now := clock_timestamp();
   if p_everywhere then

@@ -11,7 +11,7 @@ declare
   v_lock bigint;
 begin
   for v_lock in
-    select distinct hashtextextended('account' || E'\n' || a, 0) from unnest(p_accounts) a order by 1
+    select distinct ledger.lock_of('accounts', a) from unnest(p_accounts) a order by 1
   loop
     if p_shared then
       perform pg_advisory_xact_lock_shared(v_lock);
@@ -44,7 +44,7 @@ language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare
   v_first public.signed_messages;
 begin
-  perform pg_advisory_xact_lock(hashtextextended('message' || E'\n' || encode(p_digest, 'hex'), 0));
+  perform pg_advisory_xact_lock(ledger.lock_of('messages', encode(p_digest, 'hex')));
   select * into v_first from public.signed_messages m where m.digest = p_digest;
   if found then
     perform ledger.refuse('duplicate_signature', case when v_first.account = p_account and v_first.transfer_id is not null then

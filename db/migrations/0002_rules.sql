@@ -216,7 +216,7 @@ end $$;
 --> statement-breakpoint
 revoke all on all functions in schema ledger from public;
 --> statement-breakpoint
-grant usage on schema ledger to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals, tidegate_signed, tidegate_admin, tidegate_settle;
+grant usage on schema ledger to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals, tidegate_signed, tidegate_admin, tidegate_settle, tidegate_public;
 --> statement-breakpoint
 grant usage on schema public to tidegate_reads, tidegate_sessions, tidegate_transfers, tidegate_withdrawals, tidegate_signed, tidegate_admin, tidegate_settle, tidegate_public;
 --> statement-breakpoint

@@ -14,6 +14,7 @@ export const EXECUTABLE: Record<Job, readonly string[]> = {
     'movement_kinds',
     'require_session',
     'system_account',
+    'take_a_lock',
     'taker_id',
     'time_of',
     'wallet_name',
@@ -72,7 +73,7 @@ export const EXECUTABLE: Record<Job, readonly string[]> = {
     'stale_reservations',
     'start_cursor',
   ],
-  public: [],
+  public: ['take_a_lock'],
 }
 
 const TOKEN = ['symbol', 'decimals', 'chain_id', 'contract', 'transferable', 'withdrawable', 'min_withdraw']

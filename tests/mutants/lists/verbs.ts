@@ -258,7 +258,7 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/api-keys.sql',
-      from: "  perform pg_advisory_xact_lock(hashtextextended('api-keys' || E'\\n' || p_account, 0));\n",
+      from: "  perform pg_advisory_xact_lock(ledger.lock_of('api-keys', p_account));\n",
       to: '',
       why: 'raced creates pass the limit of 30',
       tests: ['tests/api-keys.test.ts'],
