@@ -21,7 +21,7 @@ const ENV = {
   ...{ CHAIN_ID: '31337', VAULT_ADDRESS: ACCOUNT, SIGNER_ADDRESS: ACCOUNT, RPC_URL: 'http://127.0.0.1:1' },
   ...{ AWS_REGION: 'eu-central-1', KMS_KEY_ID: 'key' },
   ...{ AWS_ACCESS_KEY_ID: 'A'.repeat(20), AWS_SECRET_ACCESS_KEY: 'a'.repeat(40) },
-  ...urlsByVariable(() => 'postgresql://u:p@127.0.0.1:1/none'),
+  ...urlsByVariable((job) => `postgresql://tidegate_${job}:p@127.0.0.1:1/none`),
 }
 const { token } = await issueSession(
   { JWT_SECRET, JWT_TTL_SECONDS: 600 },

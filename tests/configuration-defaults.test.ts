@@ -113,7 +113,7 @@ test('solvency is enforced or reported and nothing else', () => {
 
 test('the head itself counts on a testnet alone', () => {
   const settings = {
-    SETTLE_DATABASE_URL: 'postgresql://u:p@db.example.com/d',
+    SETTLE_DATABASE_URL: 'postgresql://tidegate_settle:p@db.example.com/d',
     CHAIN_ID: '1',
     VAULT_ADDRESS: `0x${'1'.repeat(40)}`,
     SIGNER_ADDRESS: `0x${'2'.repeat(40)}`,

@@ -1,9 +1,11 @@
 /** As whom each function comes to the ledger. */
 import { afterEach, expect, test, vi } from 'vitest'
+import * as z from 'zod/mini'
 import { JOBS, loginOf, type Job } from '../db/logins.ts'
 import apiKeys from '../functions/api-keys.ts'
 import health from '../functions/health.ts'
 import spotBalances from '../functions/spot-balances.ts'
+import { parseEnv } from '../functions/_lib/env-read.ts'
 import { createApp } from '../functions/_lib/http/serve.ts'
 import { LEDGERS } from '../functions/_lib/ledgers.ts'
 import { issueSession } from '../functions/_lib/access/session-token.ts'
@@ -54,6 +56,29 @@ test('each job has one variable, which names it, and no two have the same', () =
     expect(Object.keys(env)).toEqual([variable])
   }
 })
+
+test.each(JOBS)(
+  'the variable of %s takes its own login’s string and no other’s, whose password no error shows',
+  (job) => {
+    const { variable, env } = LEDGERS.find((one) => one.job === job)!
+    const read = (user: string) =>
+      parseEnv(z.object(env), { [variable]: `postgresql://${user}:canary-of-it@db.example.com/d` })
+    expect(read(loginOf(job))).toEqual({ [variable]: expect.stringContaining(`//${loginOf(job)}:`) })
+    const others = JOBS.filter((other) => other !== job).map(loginOf)
+    for (const user of [
+      ...others,
+      'neondb_owner',
+      'tidegate',
+      `${loginOf(job)}_`,
+      loginOf(job).toUpperCase(),
+    ]) {
+      expect(() => read(user)).toThrow(
+        `bad or missing configuration: ${variable} (a postgresql: URL with the user ${loginOf(job)}, password,`,
+      )
+      expect(() => read(user)).toThrow(/^(?!.*canary)/s)
+    }
+  },
+)
 
 test('one Worker for several jobs calls the ledger with each job’s own connection string', async () => {
   const used: string[] = []

@@ -26,7 +26,7 @@ vi.spyOn(console, 'log').mockImplementation(() => undefined)
 beforeEach(() => void logged.mockClear())
 
 const SETTINGS = {
-  ...urlsByVariable(() => 'postgresql://u:p@127.0.0.1:1/none'),
+  ...urlsByVariable((job) => `postgresql://tidegate_${job}:p@127.0.0.1:1/none`),
   JWT_SECRET: 'x'.repeat(32),
 }
 /** Calls a function with every binding but those left out; answers what was counted, as `NAME key`. */

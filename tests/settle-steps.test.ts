@@ -67,7 +67,7 @@ const LOST = new DatabaseError('unknown', false, undefined, undefined)
 const ENV = {
   ...{ CHAIN_ID: 1, VAULT_ADDRESS: '0x11', VAULT_DEPLOY_BLOCK: 0, FINALITY: 'finalized' },
   ...{ RPC_URL: ['https://node.example.com'], RPC_QUORUM: 1, RESERVATION_TTL_SECONDS: 120 },
-  SETTLE_DATABASE_URL: 'postgresql://u:p@db.example.com/d',
+  SETTLE_DATABASE_URL: 'postgresql://tidegate_settle:p@db.example.com/d',
   TESTNET_ONLY: false,
 } as unknown as SettleEnv
 const push = (account: string): Push => ({

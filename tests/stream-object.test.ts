@@ -31,7 +31,10 @@ const { AccountStream } = (await import(/* @vite-ignore */ FILE)) as {
 }
 
 const NOW = 1_800_000_000
-const BINDINGS = { READS_DATABASE_URL: 'postgresql://u:p@db.example.com/d', JWT_SECRET: 'x'.repeat(32) }
+const BINDINGS = {
+  READS_DATABASE_URL: 'postgresql://tidegate_reads:p@db.example.com/d',
+  JWT_SECRET: 'x'.repeat(32),
+}
 let servers: FakeSocket[]
 let state: FakeState
 let stream: Stream

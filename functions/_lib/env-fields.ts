@@ -1,6 +1,6 @@
 /** Of what the variables' schemas are made: one field each, with its words for the configuration table. */
 import * as z from 'zod/mini'
-import type { Job } from '../../db/logins.ts'
+import { loginOf, type Job } from '../../db/logins.ts'
 import { connectionString, type Form, formed, isHttpUrl, keyText, orUnset } from './env-forms.ts'
 
 export interface Extra {
@@ -45,16 +45,16 @@ export const evmAddress = (description: string) =>
     description,
   )
 
-const CONNECTION_FORM =
-  'a postgresql: URL with user, password, host and database; an at sign of the password as %40'
 const KEY_FORM = '32 to 512 characters of hex, base64 or base64url, as from `openssl rand -base64 48`'
 export const URL_FORM = 'an https: URL without user and password'
 
-const loginText = (job: Job) => `Connection string of the login \`tidegate_${job}\` (Neon: the pooled one)`
+const loginText = (job: Job) => `Connection string of the login \`${loginOf(job)}\` (Neon: the pooled one)`
+const loginForm = (job: Job) =>
+  `a postgresql: URL with the user ${loginOf(job)}, password, host and database; an at sign of the password as %40`
 export const database = (job: Job) =>
-  described(connectionString(), loginText(job), { secret: true, form: CONNECTION_FORM })
+  described(connectionString(loginOf(job)), loginText(job), { secret: true, form: loginForm(job) })
 export const optionalDatabase = (job: Job) =>
-  described(orUnset(connectionString()), loginText(job), { secret: true, form: CONNECTION_FORM })
+  described(orUnset(connectionString(loginOf(job))), loginText(job), { secret: true, form: loginForm(job) })
 export const formedText = (form: Form, description: string, extra: Extra) =>
   described(formed(form), description, extra)
 export const optionalFormed = (form: Form, description: string, extra: Extra) =>

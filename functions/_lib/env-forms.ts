@@ -33,12 +33,13 @@ export const keyText = () => formed(KEY)
 
 /**
  * A connection string as the driver needs it. `openssl rand -base64` makes passwords with `/` in them, where a URL's host
- * would end: as long as there is one `@`, it is plain what is meant, and they are escaped here.
+ * would end: as long as there is one `@`, it is plain what is meant, and they are escaped here. It must name this login:
+ * with another's, the function could do what that one may, or fails at a statement and not at its start.
  */
 /* @__NO_SIDE_EFFECTS__ */
-export const connectionString = () =>
+export const connectionString = (user: string) =>
   z.pipe(
-    formed((text) => CONNECTION.test(text) && parsedUrl(escaped(text)) !== undefined),
+    formed((text) => CONNECTION.exec(text)?.[1] === user && parsedUrl(escaped(text)) !== undefined),
     z.transform(escaped),
   )
 

@@ -54,7 +54,8 @@ export async function plantCanaries(folder: string, envNames: readonly string[])
 
 /** Shaped like the real one: a build may look at it. */
 function valueOf(name: string, mark: string): string {
-  if (name.endsWith('DATABASE_URL')) return `postgresql://tidegate:${mark}@127.0.0.1:5432/tidegate`
+  if (name.endsWith('_DATABASE_URL'))
+    return `postgresql://tidegate_${name.split('_')[0]?.toLowerCase()}:${mark}@127.0.0.1:5432/tidegate`
   if (name.endsWith('_URL')) return `http://127.0.0.1:1/${mark}`
   if (name === 'JWT_PRIVATE_KEY') return JSON.stringify({ kty: 'OKP', crv: 'Ed25519', x: 'AA', d: mark })
   return mark.padEnd(64, '0')

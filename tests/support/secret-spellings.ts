@@ -16,6 +16,8 @@ const core = fc
 
 const url = encodeURIComponent
 const base64 = (text: string) => Buffer.from(text).toString('base64')
+/** The login that a variable is for. */
+const userOf = (name: string) => `tidegate_${name.split('_')[0]?.toLowerCase()}`
 /** By what the secret is a part of. */
 const AS: ((secret: string, name: string) => string)[] = [
   (secret) => secret,
@@ -24,11 +26,11 @@ const AS: ((secret: string, name: string) => string)[] = [
   (secret) => base64(secret),
   (secret) => secret.replaceAll('/', '_').replaceAll('+', '-'),
   (secret) => secret.toUpperCase().replace(/[^A-Z0-9]/g, 'X'),
-  (secret) => `postgresql://tidegate:${secret}@db.example.com/tidegate`,
-  (secret) => `postgres://tidegate:${url(secret)}@db.example.com/tidegate?sslmode=require`,
-  (secret) => `postgresql://tidegate:${secret}@db.example.com`,
+  (secret, name) => `postgresql://${userOf(name)}:${secret}@db.example.com/tidegate`,
+  (secret, name) => `postgres://${userOf(name)}:${url(secret)}@db.example.com/tidegate?sslmode=require`,
+  (secret, name) => `postgresql://${userOf(name)}:${secret}@db.example.com`,
   (secret) => `postgresql://${secret}@db.example.com/tidegate`,
-  (secret) => `postgresql://tidegate:${secret}@x@db.example.com/tidegate`,
+  (secret, name) => `postgresql://${userOf(name)}:${secret}@x@db.example.com/tidegate`,
   (secret) => `postgresql://db.example.com/tidegate?user=tidegate&password=${secret}`,
   (secret) => `jdbc:postgresql://db.example.com/tidegate?password=${secret}`,
   (secret) => `tidegate:${secret}@db.example.com:5432/tidegate`,
