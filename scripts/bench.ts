@@ -1,7 +1,7 @@
 /**
  * `npm run bench -- [--seconds 3] [--rounds 3] [--only <part of a name>] [--rows 1000000] [--plans]`: what the wallet's work
  * costs beside the limit. Sections run one after the other on servers of their own; within one, what is compared takes
- * turns. Prints tables for the README; exit 1 when money is wrong at the end. Trust the ratios: figures are the machine's.
+ * turns. Prints tables for bench/README.md; exit 1 when money is wrong at the end. Trust the ratios: figures are the machine's.
  */
 import './stack/forget-shell.ts'
 import { cpus, loadavg } from 'node:os'

@@ -1,6 +1,6 @@
 /**
- * `npm run config:table` writes the README's configuration table from the schemas of the functions’ variables;
- * `-- --check` changes nothing and exits 1 when the README says otherwise.
+ * `npm run config:table` writes the configuration table of scripts/README.md from the schemas of the functions’ variables;
+ * `-- --check` changes nothing and exits 1 when the page says otherwise.
  */
 import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
@@ -67,15 +67,15 @@ async function table(): Promise<string> {
   return rows.join('\n')
 }
 
-const file = join(projectRoot, 'README.md')
-const readme = readFileSync(file, 'utf8')
-const [from, to] = [readme.indexOf(BEGIN), readme.indexOf(END)]
-if (from < 0 || to < 0) throw new Error('README.md has lost the markers of the configuration table')
-const text = `${readme.slice(0, from + BEGIN.length)}\n\n${await table()}\n\n${readme.slice(to)}`
+const file = join(projectRoot, 'scripts/README.md')
+const page = readFileSync(file, 'utf8')
+const [from, to] = [page.indexOf(BEGIN), page.indexOf(END)]
+if (from < 0 || to < 0) throw new Error('scripts/README.md has lost the markers of the configuration table')
+const text = `${page.slice(0, from + BEGIN.length)}\n\n${await table()}\n\n${page.slice(to)}`
 const wanted = await prettier.format(text, { ...(await prettier.resolveConfig(file)), filepath: file })
 if (!values.check) {
   writeFileSync(file, wanted)
-} else if (wanted !== readme) {
-  console.error('the README’s configuration table is old: npm run config:table')
+} else if (wanted !== page) {
+  console.error('scripts/README.md: the configuration table is out of date: npm run config:table')
   process.exit(1)
 }

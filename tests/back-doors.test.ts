@@ -86,7 +86,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('can still do what the README says that nobody can take from it, and nothing of it outlasts its connection', async () => {
+  it('can still do what scripts/README.md says that nobody can take from it, and nothing of it outlasts its connection', async () => {
     const client = await loginAs(manifest, job)
     try {
       for (const text of [

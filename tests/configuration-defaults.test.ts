@@ -60,7 +60,7 @@ const REQUIRED: [name: string, schema: Record<string, z.ZodMiniType>][] = [
   ['KMS_KEY_ID', env.signerEnv],
 ]
 describe('a variable that nobody has set', () => {
-  test.each(DEFAULTS)('(%s) is what the table of the README says', (name, schema, fallback) => {
+  test.each(DEFAULTS)('(%s) is what the table of scripts/README.md says', (name, schema, fallback) => {
     expect([name, read(schema, name)]).toEqual([name, fallback])
   })
 

@@ -160,12 +160,12 @@ describe('deploy.json', () => {
   })
 })
 
-describe('the README’s deploy.json', () => {
+describe('the deploy.json of scripts/README.md', () => {
   it.each([undefined, 'staging'])(
     'is one, with the secrets that stand below it (%s)',
     async (environment) => {
-      const readme = readFileSync(join(projectRoot, 'README.md'), 'utf8')
-      const chapter = readme.slice(readme.indexOf('## Deployment'))
+      const page = readFileSync(join(projectRoot, 'scripts/README.md'), 'utf8')
+      const chapter = page.slice(page.indexOf('## Deployment'))
       const [settings = '', secrets = ''] = [...chapter.matchAll(/```json\n([\s\S]*?)```/g)].map(
         ([, text]) => text,
       )

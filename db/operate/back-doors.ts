@@ -20,6 +20,6 @@ export async function backDoorsLine(ownerUrl: string): Promise<string | undefine
   const names = new Set(open.map((door) => door.replace(/\(.*/, '')))
   return (
     `left open: only a superuser can take ${open.length} functions of Postgres from its logins, and this owner is none ` +
-    `(README, "What a login can still do"): ${[...names].join(', ')}`
+    `(scripts/README.md, "What a login can still do"): ${[...names].join(', ')}`
   )
 }

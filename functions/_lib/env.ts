@@ -1,6 +1,6 @@
 /**
  * The configuration, as schemas. Each function composes only what it needs, and `parseEnv` (env-read.ts) reads it once per
- * isolate. `npm run config:table` turns the descriptions into the README's table.
+ * isolate. `npm run config:table` turns the descriptions into the table of scripts/README.md.
  */
 import * as z from 'zod/mini'
 import {

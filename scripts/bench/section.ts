@@ -19,7 +19,7 @@ export interface Options {
 }
 
 export interface Outcome {
-  /** Tables, as the README can show them. */
+  /** Tables, as bench/README.md can show them. */
   markdown: string
   ratios: Ratio[]
   /** Names of the invariants that no longer hold. */

@@ -63,7 +63,7 @@ export function keysOf(env: Record<string, string>): Pick<Manifest, 'adminApiKey
 export const urlsByVariable = (urlOf: (job: Job) => string): Record<string, string> =>
   Object.fromEntries(LEDGERS.map(({ variable, job }) => [variable, urlOf(job)]))
 
-/** Variables of all functions, as the README's configuration table lists them. */
+/** Variables of all functions, as the configuration table of scripts/README.md lists them. */
 export function localEnv(
   manifest: Manifest,
   secrets: LocalSecrets,
