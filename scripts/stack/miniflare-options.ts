@@ -1,8 +1,14 @@
 /** All functions as Miniflare is told to serve them, with the bindings of the local configuration. */
 import { readFileSync } from 'node:fs'
+import { createRequire } from 'node:module'
 import { dirname } from 'node:path'
-import { convertV4MiniflareOptions, type MiniflareOptions } from 'miniflare'
+import type { MiniflareOptions } from 'miniflare'
 import type { LocalConfig } from './local-config.ts'
+
+// By require: for an import Node reads all of its 6 MB once more, to find the names in it, which takes longer than to load it.
+export const { Miniflare, convertV4MiniflareOptions } = createRequire(import.meta.url)(
+  'miniflare',
+) as typeof import('miniflare')
 
 export interface MiniflareTask {
   port: number

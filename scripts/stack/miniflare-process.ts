@@ -1,8 +1,7 @@
 /** A process that serves one bundle of the functions on Miniflare. */
 import { Socket } from 'node:net'
 import { text } from 'node:stream/consumers'
-import { Miniflare } from 'miniflare'
-import { miniflareOptions, type MiniflareTask } from './miniflare-options.ts'
+import { Miniflare, miniflareOptions, type MiniflareTask } from './miniflare-options.ts'
 
 /** The pipe that its task comes through, once the caller has everything that it names. */
 const TASK = 4
