@@ -50,6 +50,9 @@ beforeAll(async () => {
     PGHOST: '127.0.0.9',
     PGOPTIONS: '-c default_transaction_read_only=on',
     GIT_DIR: '/nowhere',
+    // Of the tests themselves, for the command alone to start sooner: what it starts gets neither.
+    NODE_OPTIONS: process.env.NODE_OPTIONS ?? '',
+    LIGHT_MODULES: process.env.LIGHT_MODULES ?? '',
   }
   const functions = Object.keys(readWranglerConfig().env ?? {})
   on.settings.leaveOut = functions.filter((fn) => !DEPLOYED.includes(fn))

@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { TestProject } from 'vitest/node'
@@ -6,6 +6,7 @@ import { bundleFunction } from '../../scripts/stack/bundle.ts'
 import { checkInvariants } from '../../scripts/stack/invariants.ts'
 import type { Manifest } from '../../scripts/stack/manifest.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
+import { removeFolder } from './remove-folder.ts'
 import { seedIn } from './seed.ts'
 
 declare module 'vitest' {
@@ -53,7 +54,7 @@ export async function setupWith(
       }
     } finally {
       await stack.stop()
-      await rm(folder, { recursive: true, force: true })
+      await removeFolder(folder)
     }
   }
 }

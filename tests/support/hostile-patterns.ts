@@ -15,8 +15,10 @@ export function superLinearUnit(pattern: RegExp): string | undefined {
   const runs = letters.flatMap((run) => letters.map((end) => run.repeat(8) + end))
   return [...units, ...runs].find((unit) =>
     ['', '\u0001'].some((tail) => {
-      const once = stepsOn(pattern, unit.repeat(LENGTH / unit.length) + tail)
       const twice = stepsOn(pattern, unit.repeat((2 * LENGTH) / unit.length) + tail)
+      // Whatever it was once.
+      if (twice <= SLACK_STEPS) return false
+      const once = stepsOn(pattern, unit.repeat(LENGTH / unit.length) + tail)
       return twice === Infinity || twice > GROWTH_MAX * once + SLACK_STEPS
     }),
   )

@@ -1,5 +1,5 @@
 /** A stack whose chain and node a test controls, and settle run in this process: the same code, driver and protocols. */
-import { mkdtemp, rm } from 'node:fs/promises'
+import { mkdtemp } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { inject } from 'vitest'
@@ -17,6 +17,7 @@ import { tokenAbi, vaultAbi } from '../../scripts/stack/contract-abi.ts'
 import { chainClient, succeed } from '../../scripts/stack/deploy.ts'
 import { startStack } from '../../scripts/stack/stack.ts'
 import { clientOf } from './client.ts'
+import { removeFolder } from './remove-folder.ts'
 import { DOMAIN_NAME, AUTHORIZATION_TYPES } from './vault.ts'
 import { memoryWitness } from './witness.ts'
 
@@ -196,7 +197,7 @@ export async function settleStage() {
   }
   const stop = async () => {
     await stack.stop()
-    await rm(folder, { recursive: true, force: true })
+    await removeFolder(folder)
   }
   return {
     stack,

@@ -4,11 +4,13 @@ export async function until<T>(
   what: string,
   limitMs = 60_000,
 ): Promise<NonNullable<T>> {
-  const deadline = Date.now() + limitMs
+  const begin = Date.now()
   for (;;) {
     const value = await condition()
     if (value) return value
-    if (Date.now() > deadline) throw new Error(`waited ${limitMs} ms in vain for ${what}`)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    const waited = Date.now() - begin
+    if (waited > limitMs) throw new Error(`waited ${limitMs} ms in vain for ${what}`)
+    // What takes long is asked about less often: each look costs others the time that they wait for.
+    await new Promise((resolve) => setTimeout(resolve, Math.min(5 + waited / 20, 200)))
   }
 }
