@@ -1,9 +1,7 @@
 /**
- * A small typed client, to copy. `Operations` comes from the endpoints themselves (`npm run openapi`), so a wrong field
- * or a path that does not exist is a compile error.
+ * A small typed client, to copy: it needs nothing but what browsers and Node 22 have. `Operations` comes from the
+ * endpoints themselves (`npm run openapi`), so a wrong field or a path that does not exist is a compile error.
  */
-import { setTimeout as pause } from 'node:timers/promises'
-import WebSocket from 'ws'
 import type { Error as ErrorBody, Operations, SignedError, StreamBalance } from './api-types.ts'
 
 export type { Operations, StreamBalance } from './api-types.ts'
@@ -26,6 +24,13 @@ const TRIES_MAX = 6
 const COME_AGAIN = [408, 429]
 const STILL_RUNNING = 'REQUEST_IN_PROGRESS'
 const SUBSCRIBE = '{"type":"subscribe","channel":"spot:user:balances"}'
+
+/** The operations that answer a list in pages. */
+export type Paged = {
+  [K in keyof Operations]: Operations[K]['answer'] extends readonly unknown[] ? K : never
+}[keyof Operations]
+
+const pause = async (ms: number) => await new Promise((resolve) => setTimeout(resolve, ms))
 
 export class ApiFailure extends Error {
   constructor(
@@ -61,11 +66,8 @@ export async function repeated<T>(work: () => Promise<T>): Promise<T> {
 
 /** @example await createClient(origin, { token }).call('POST /api/v1/spot/transfer', { body: { … } }) */
 export function createClient(origin: string, credentials: Credentials = {}) {
-  /** @throws ApiFailure for every answer that is not 2xx, another Error where no whole answer came */
-  async function call<K extends keyof Operations>(
-    operation: K,
-    input: Input<K>,
-  ): Promise<Operations[K]['answer']> {
+  /** @throws ApiFailure for every answer that is not 2xx, another Error where none came */
+  async function ask<K extends keyof Operations>(operation: K, input: Input<K>): Promise<Response> {
     const [method = 'GET', path = '/'] = operation.split(' ')
     const { params, query, body, idempotencyKey } = input as {
       params?: Record<string, string>
@@ -89,8 +91,26 @@ export function createClient(origin: string, credentials: Credentials = {}) {
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
       signal: AbortSignal.timeout(ANSWER_WAIT_MS),
     })
-    if (response.ok) return (await response.json()) as Operations[K]['answer']
+    if (response.ok) return response
     throw await failureOf(response)
+  }
+
+  /** @throws ApiFailure for every answer that is not 2xx, another Error where no whole answer came */
+  const call = async <K extends keyof Operations>(
+    operation: K,
+    input: Input<K>,
+  ): Promise<Operations[K]['answer']> =>
+    (await (await ask(operation, input)).json()) as Operations[K]['answer']
+
+  /** One page of a list, with the `cursor` of the next one where there is one. @throws as `call` does */
+  async function page<K extends Paged>(
+    operation: K,
+    input: Input<K>,
+  ): Promise<{ items: Operations[K]['answer']; next: string | undefined }> {
+    const response = await ask(operation, input)
+    const link = /<([^>]+)>; rel="next"/.exec(response.headers.get('Link') ?? '')?.[1]
+    const next = link === undefined ? undefined : (new URL(link).searchParams.get('cursor') ?? undefined)
+    return { items: (await response.json()) as Operations[K]['answer'], next }
   }
 
   /**
@@ -104,21 +124,28 @@ export function createClient(origin: string, credentials: Credentials = {}) {
       credentials.token ?? '',
     ])
     const again = () => socket.send(SUBSCRIBE)
-    const limit = setTimeout(() => socket.terminate(), ANSWER_WAIT_MS)
-    await new Promise<void>((resolve, reject) => {
-      socket.on('error', reject)
-      socket.on('close', (code) => reject(new Error(`the stream was closed with ${code}`)))
-      socket.on('message', (data: Buffer) => {
-        const message = JSON.parse(data.toString()) as { type: string }
+    let limit: ReturnType<typeof setTimeout> | undefined
+    const taken = new Promise<void>((resolve, reject) => {
+      limit = setTimeout(() => reject(new Error('the stream did not answer')), ANSWER_WAIT_MS)
+      socket.onerror = () => reject(new Error('the stream was refused, or lost'))
+      socket.onclose = ({ code }) => reject(new Error(`the stream was closed with ${code}`))
+      socket.onmessage = ({ data }) => {
+        const message = JSON.parse(String(data)) as { type: string }
         if (message.type === 'subscribed') resolve()
         if (message.type === 'spot_user_balance') onBalance((message as StreamBalance).data)
+      }
+      socket.onopen = again
+    })
+    await taken
+      .catch((error: unknown) => {
+        socket.close()
+        throw error
       })
-      socket.once('open', again)
-    }).finally(() => clearTimeout(limit))
+      .finally(() => clearTimeout(limit))
     return { isOpen: () => socket.readyState === WebSocket.OPEN, again, close: () => socket.close() }
   }
 
-  return { call, subscribeBalances }
+  return { call, page, subscribeBalances }
 }
 
 /** Both families' errors; a proxy on the way may answer with something else. */
