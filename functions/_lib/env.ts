@@ -71,6 +71,10 @@ export const adminEnv = /* @__PURE__ */ group(() => ({
   ADMIN_API_KEY: optionalKey('Key of `/admin/*`; unset means closed'),
 }))
 
+export const walletPageEnv = {
+  PLAYGROUND: onlyTrue('The wallet page at `/` exists only where this is exactly `true`'),
+}
+
 /** The chain side that login and withdrawals share. */
 export const chainEnv = /* @__PURE__ */ group(() => ({
   CHAIN_ID: wholeNumber(0, 1, 9_007_199_254_740_991, 'EVM chain id of the vault'),

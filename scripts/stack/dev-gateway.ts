@@ -18,6 +18,7 @@ export interface DevGatewayOptions extends Omit<GatewayOptions, 'bundle'> {
   /** What serves them first. */
   runtime?: WaitingRuntime | undefined
   onAnswer?: EdgeOptions['onAnswer']
+  answering?: EdgeOptions['answering']
   /** Called with one line when sources have changed: that they run, or why they do not. */
   onSources?: ((said: string) => void) | undefined
 }
@@ -31,7 +32,16 @@ const AGAIN_WITHIN_MS = 60_000
  * @throws Error when the sources do not build, the runtime does not come up, or `ready` fails
  */
 export async function startDevGateway(options: DevGatewayOptions): Promise<Gateway> {
-  const { port, entry, ready, runtime: first = prepareRuntime(), onAnswer, onSources, ...rest } = options
+  const {
+    port,
+    entry,
+    ready,
+    runtime: first = prepareRuntime(),
+    onAnswer,
+    answering,
+    onSources,
+    ...rest
+  } = options
   const say = onSources ?? (() => undefined)
   const bundle = join(options.persistTo, 'functions.js')
   const serve = async (waiting: WaitingRuntime) =>
@@ -85,7 +95,7 @@ export async function startDevGateway(options: DevGatewayOptions): Promise<Gatew
     stops.push(sources.stop)
     await ready
     runtime = await serve(first)
-    edge = await startEdge({ port, runtimePort: runtime.port, onAnswer })
+    edge = await startEdge({ port, runtimePort: runtime.port, onAnswer, answering })
     watch()
     let over!: () => void
     const gone = new Promise<void>((resolve) => (over = resolve))

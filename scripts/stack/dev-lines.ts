@@ -57,6 +57,7 @@ export function readyLines(
     '',
     `${paint(['bold', 'green'], 'Ready')} in ${seconds} s`,
     '',
+    `  wallet page    ${link(`${origin}/`)}`,
     `  API reference  ${link(`${origin}/docs`)}`,
     `  API            ${link(baseUrl)}`,
     `  balance stream ${link(wsUrl)}`,

@@ -11,6 +11,7 @@ import { boundedBody } from './edge-body.ts'
 import { answeredHeaders, passedHeaders, rawLines } from './edge-headers.ts'
 import { refuseAway, refuseUnknown } from './edge-refusals.ts'
 import { RuntimeDoor } from './edge-runtime.ts'
+import type { Answering } from './playground.ts'
 
 export interface Answered {
   method: string
@@ -27,6 +28,8 @@ export interface EdgeOptions {
   port: number
   runtimePort: number
   onAnswer?: ((answered: Answered) => void) | undefined
+  /** Answers what no function does, and says whether it did. */
+  answering?: Answering | undefined
 }
 
 export interface Edge {
@@ -44,7 +47,7 @@ const HEADERS_BYTES_MAX = 128 * 1024
 const isWebSocket = ({ headers }: IncomingMessage): boolean => headers.upgrade?.toLowerCase() === 'websocket'
 
 /** @throws Error when the port is taken */
-export async function startEdge({ port, runtimePort, onAnswer }: EdgeOptions): Promise<Edge> {
+export async function startEdge({ port, runtimePort, onAnswer, answering }: EdgeOptions): Promise<Edge> {
   const door = new RuntimeDoor(runtimePort)
   const sockets = new Set<Socket>()
   const settings = {
@@ -55,6 +58,7 @@ export async function startEdge({ port, runtimePort, onAnswer }: EdgeOptions): P
   }
   const server = createServer(settings, (request, response) => {
     report(request, response, onAnswer)
+    if (answering?.(request, response)) return
     void forward(request, response, door)
   })
   server.on('upgrade', (request, socket, head) => {

@@ -76,6 +76,7 @@ export function localEnv(
     ADMIN_API_KEY: secrets.adminApiKey,
     TESTNET_ONLY: 'true',
     SPOT_ENABLED: 'true',
+    PLAYGROUND: 'true',
     CORS_ORIGINS: '*',
     CHAIN_ID: String(manifest.chainId),
     VAULT_ADDRESS: manifest.vault,

@@ -6,6 +6,7 @@ import { claimFolder, refuseClaimed } from './folder-claim.ts'
 import { freePort, portFault, startGateway, type Gateway, type WaitingRuntime } from './gateway.ts'
 import { LOCAL_CONFIG, writeLocalConfig, type Rates } from './local-config.ts'
 import { writePrivate, type Manifest } from './manifest.ts'
+import { playgroundOf } from './playground.ts'
 import { forgetPostgres } from './postgres.ts'
 import { Progress, together } from './progress.ts'
 import type { Parts } from './stack-env.ts'
@@ -128,7 +129,10 @@ async function gateway(
     persistTo: join(folder, 'runtime'),
     logFile: join(folder, 'functions.log'),
   }
-  if (bundle === undefined) return await startDevGateway({ ...options, ready, runtime, onAnswer, onSources })
+  if (bundle === undefined) {
+    const answering = playgroundOf(folder)
+    return await startDevGateway({ ...options, ready, runtime, onAnswer, answering, onSources })
+  }
   await ready
   return await startGateway({ ...options, bundle })
 }
