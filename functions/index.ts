@@ -23,6 +23,7 @@ import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
 import walletTokens from './wallet-tokens.ts'
+import wallet from './wallet.ts'
 import { createApp } from './_lib/http/serve.ts'
 
 export { LedgerWitness } from './settle.ts'
@@ -53,6 +54,7 @@ export const workers = [
   subaccountSpotTransfer,
   subaccountTransfer,
   walletTokens,
+  wallet,
 ]
 
 export default { fetch: createApp(workers).fetch, scheduled: settle.scheduled }

@@ -18,6 +18,7 @@ const ACCOUNT = '0x70997970c51812dc3a010c7d01b50e0d17dc79c8'
 /** Enough of a configuration to come as far as the body. */
 const ENV = {
   ...{ JWT_SECRET, RATE_LIMITS: 'off', ADMIN_API_KEY, TESTNET_ONLY: 'true', SPOT_ENABLED: 'true' },
+  PLAYGROUND: 'true',
   ...{ CHAIN_ID: '31337', VAULT_ADDRESS: ACCOUNT, SIGNER_ADDRESS: ACCOUNT, RPC_URL: 'http://127.0.0.1:1' },
   ...{ AWS_REGION: 'eu-central-1', KMS_KEY_ID: 'key' },
   ...{ AWS_ACCESS_KEY_ID: 'A'.repeat(20), AWS_SECRET_ACCESS_KEY: 'a'.repeat(40) },
@@ -43,7 +44,7 @@ const NO_ROUTE = [
     '/api/v1/agent/%00',
   ],
   ...[
-    '/',
+    '/x',
     '/api/v1',
     '/api/v1/x',
     '/api/v1/accounts/x',
@@ -137,7 +138,7 @@ test.each(named(endpoints))(
     expect([limited.status, limited.headers.get('retry-after')]).toEqual([429, '10'])
     expectFamily(listed.path, limited, 'RATE_LIMITED')
     // Without its bindings: every endpoint has some.
-    const broken = await send(asking(worker, { TESTNET_ONLY: 'true' }), listed, body)
+    const broken = await send(asking(worker, { TESTNET_ONLY: 'true', PLAYGROUND: 'true' }), listed, body)
     expect(broken.status).toBe(500)
     expectFamily(listed.path, broken, listed.endpoint.internal)
   },

@@ -32,6 +32,7 @@ const DEFAULTS: [name: string, schema: Record<string, z.ZodMiniType>, fallback: 
   ['RPC_QUORUM', env.rpcEnv, 1],
   ['RESERVATION_TTL_SECONDS', env.reservationEnv, 120],
   ['SPOT_ENABLED', env.withdrawEnv, false],
+  ['PLAYGROUND', env.walletPageEnv, false],
   ['WITHDRAW_TTL_SECONDS', env.withdrawEnv, 3_600],
   ['VAULT_DOMAIN_NAME', env.vaultEnv, 'ZTDX Spot Vault'],
   ['VAULT_DOMAIN_VERSION', env.vaultEnv, '1'],
@@ -98,6 +99,7 @@ test('only the word true opens what is closed by itself', () => {
   for (const [name, schema] of [
     ['TESTNET_ONLY', env.adminEnv],
     ['SPOT_ENABLED', env.withdrawEnv],
+    ['PLAYGROUND', env.walletPageEnv],
     ['TESTNET_ONLY', env.settleEnv],
   ] as const) {
     expect(read(schema, name, 'true')).toBe(true)

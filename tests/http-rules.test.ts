@@ -166,7 +166,8 @@ describe('headers of every answer', () => {
 describe('routes', () => {
   test('what is not spelt like a route is not found, or is that route by the rules of URLs, never another one', async () => {
     const missing = [
-      '/',
+      '/page/',
+      '/page/app.js/',
       '/api',
       '/api/v1',
       '/api/v1/',

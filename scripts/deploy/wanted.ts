@@ -68,9 +68,14 @@ export async function wantedWorkers(file: string, deployment: Deployment, choice
 
 const requiredOf = (fn: string): string[] => resolvedConfig(fn).secrets?.required ?? []
 
-/** The faucet answers nothing but on a test chain. */
+/** The faucet answers nothing but on a test chain, and the wallet page where somebody wants it. */
 const isOpen = (fn: string, { variables }: DeploySettings): boolean =>
-  !fn.startsWith('admin-') || variables.TESTNET_ONLY === 'true'
+  (!fn.startsWith('admin-') || variables.TESTNET_ONLY === 'true') &&
+  (fn !== 'wallet' || variables.PLAYGROUND === 'true')
+
+/** A route is matched with its query. That of the root is for it alone: with a star it would be the whole host's. */
+const routeOf = (host: string, path: string): string =>
+  path === '/' ? `${host}/` : `${host}${path.replace(/\/:.*$/, '')}*`
 
 const suffixed = (name: string, environment: string | undefined): string =>
   environment === undefined ? name : `${name}-${environment}`
@@ -80,7 +85,7 @@ function workerOf(deployment: Deployment, fn: string, declared: Declared): Wante
   const { host } = deployment.settings
   return {
     ...filled(deployment, fn, config, [declared]),
-    routes: [...new Set(declared.paths.map((path) => `${host}${path.replace(/\/:.*$/, '')}*`))].sort(),
+    routes: [...new Set(declared.paths.map((path) => routeOf(host, path)))].sort(),
     crons: config.triggers?.crons ?? [],
   }
 }

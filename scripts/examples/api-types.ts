@@ -168,6 +168,12 @@ export interface Operations {
     body: undefined
     answer: { "success": true; "data": ({ "symbol": string; "decimals": number; "chainId": number | null; "contract": string | null; "transferable": boolean; "withdrawable": boolean; "min_withdraw": string })[]; "error": null; "timestamp": number }
   }
+  'GET /': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: undefined
+  }
 }
 
 export type Error = { "error": string; "message": string; "request_id": string }

@@ -5,6 +5,7 @@ import type { Endpoint } from '../../functions/_lib/http/endpoint.ts'
 import { clientTypes } from './client-types.ts'
 import { openApiDocument } from './document.ts'
 import { pageFiles } from '../docs-page/build.ts'
+import { walletPageFiles } from '../wallet-page/build.ts'
 import { projectRoot } from '../stack/manifest.ts'
 
 export const readProjectFile = (path: string): string => readFileSync(join(projectRoot, path), 'utf8')
@@ -25,6 +26,7 @@ export async function generatedFiles(): Promise<Record<string, string>> {
   return {
     'functions/openapi.json': json(document),
     'functions/_lib/docs-page.json': json(pageFiles()),
+    'functions/_lib/wallet-page.json': json(walletPageFiles()),
     'scripts/examples/api-types.ts': clientTypes(document),
   }
 }

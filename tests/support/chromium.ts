@@ -37,6 +37,8 @@ export interface Page {
   requested: string[]
   /** What the console said, and whatever the page's policy refused. */
   complaints: string[]
+  /** Called with what the page gives to a function that `Runtime.addBinding` put there. */
+  onBinding(name: string, listener: (payload: string) => void): void
   close(): Promise<void>
 }
 
@@ -86,6 +88,7 @@ async function attach(url: string, stop: () => Promise<void>): Promise<Page> {
   const waiting = new Map<number, (reply: Reply) => void>()
   const requested: string[] = []
   const complaints: string[] = []
+  const bindings = new Map<string, (payload: string) => void>()
   socket.on('message', (data: Buffer) => {
     const reply = JSON.parse(data.toString()) as Reply
     if (reply.id !== undefined) return waiting.get(reply.id)?.(reply)
@@ -93,11 +96,14 @@ async function attach(url: string, stop: () => Promise<void>): Promise<Page> {
       request?: { url: string }
       url?: string
       entry?: { level: string; text: string }
+      name?: string
+      payload?: string
     }
     if (reply.method === 'Network.requestWillBeSent') requested.push(params.request?.url ?? '')
     if (reply.method === 'Network.webSocketCreated') requested.push(params.url ?? '')
     if (reply.method === 'Log.entryAdded' && params.entry?.level !== 'verbose')
       complaints.push(params.entry?.text ?? '')
+    if (reply.method === 'Runtime.bindingCalled') bindings.get(params.name ?? '')?.(params.payload ?? '')
     if (reply.method === 'Runtime.exceptionThrown') complaints.push(JSON.stringify(reply.params))
   })
   let id = 0
@@ -121,6 +127,7 @@ async function attach(url: string, stop: () => Promise<void>): Promise<Page> {
       if (answer['exceptionDetails']) throw new Error(JSON.stringify(answer['exceptionDetails']))
       return (answer['result'] as { value: T }).value
     },
+    onBinding: (name, listener) => void bindings.set(name, listener),
     async close() {
       socket.close()
       await stop()
