@@ -10,6 +10,7 @@ import type { SQL } from 'drizzle-orm'
 import { drizzle, type NeonHttpDatabase } from 'drizzle-orm/neon-http'
 import { DatabaseError, LedgerRefusal, OwnError, REFUSALS, REFUSED } from './errors.ts'
 import { askFront, FrontError } from './front.ts'
+import { VERB_RETRIES_MAX } from './limits.ts'
 import { isBusy, isSqlstate, outcomeOf, type Failure } from './outcome.ts'
 import { gated, type SessionRef } from './session-gate.ts'
 import { Turns } from './turns.ts'
@@ -47,7 +48,6 @@ export interface VerbResult<Answer> {
   pushes: Push[]
 }
 
-const RETRIES_MAX = 3
 const RETRYABLE = new Set(['40001', '40P01'])
 
 const { fetchEndpoint: neonEndpoint } = neonConfig
@@ -132,7 +132,7 @@ export async function callVerb<Result>(db: Database, statement: SQL): Promise<Re
       return row.result
     } catch (error) {
       const again = error instanceof DatabaseError && RETRYABLE.has(error.sqlstate ?? '')
-      if (!again || attempt > RETRIES_MAX) throw error
+      if (!again || attempt > VERB_RETRIES_MAX) throw error
     }
   }
 }

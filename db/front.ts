@@ -1,5 +1,6 @@
 /** Asks the front of the database, and keeps what tells whether a failed statement began: the driver throws it away. */
 import { OwnError } from './errors.ts'
+import { FRONT_SAID_LENGTH_MAX } from './limits.ts'
 import { isSqlstate, type Failure } from './outcome.ts'
 
 /** What came instead of an answer of Postgres. The driver hangs it below an error of its own. */
@@ -12,8 +13,6 @@ export class FrontError extends OwnError {
   }
 }
 
-const SAID_LENGTH_MAX = 1_000
-
 /** `fetch` for the driver. Answers and errors of Postgres itself pass through as they are. */
 export async function askFront(url: string | URL | Request, init?: RequestInit): Promise<Response> {
   const response = await fetch(url, init).catch((error: unknown) => {
@@ -25,7 +24,7 @@ export async function askFront(url: string | URL | Request, init?: RequestInit):
   if (response.status === 400 && isSqlstate(code)) return new Response(text, { status: 400 })
   const said = typeof message === 'string' ? message : text
   const sqlstate = isSqlstate(code) ? code : undefined
-  throw new FrontError({ status: response.status, said: said.slice(0, SAID_LENGTH_MAX), sqlstate })
+  throw new FrontError({ status: response.status, said: said.slice(0, FRONT_SAID_LENGTH_MAX), sqlstate })
 }
 
 function parsed(text: string): { code?: unknown; message?: unknown } {

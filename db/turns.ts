@@ -3,17 +3,7 @@
  * a call that gives up while it waits cannot know whether it has begun. Who waits here has asked nobody for anything.
  */
 import { DatabaseError } from './errors.ts'
-
-/** Statements of one isolate at once: below the connections that one login gets. */
-const CALLS_MAX = 20
-/**
- * Leaves a statement that begins late its longest wait for a lock (2 s) and another second: that lock's refusal arrives late
- * on a slow machine, and a call that gave up before it would have to be told as a doubt. A burst may wait as long as that allows.
- */
-const WAIT_MS_MAX = 1_800
-/** What a call that waited may take beyond the time limit of one that did not. */
-const GRACE_MS = 900
-const LOOK_AGAIN_MS = 5
+import { STATEMENTS_AT_ONCE_MAX, TURN_GRACE_MS, TURN_LOOK_AGAIN_MS, TURN_WAIT_MS_MAX } from './limits.ts'
 
 export class Turns {
   /** When each call under way began. A caller who hung up takes its call along without a word: the time limit ends it. */
@@ -23,20 +13,21 @@ export class Turns {
   async take<T>(timeoutMs: number, call: () => Promise<T>): Promise<T> {
     const since = Date.now()
     while (!this.hasRoom(timeoutMs)) {
-      if (Date.now() - since > WAIT_MS_MAX) throw new DatabaseError('not_begun', true, undefined, undefined)
-      await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS))
+      if (Date.now() - since > TURN_WAIT_MS_MAX)
+        throw new DatabaseError('not_begun', true, undefined, undefined)
+      await new Promise((resolve) => setTimeout(resolve, TURN_LOOK_AGAIN_MS))
     }
     const turn = { at: Date.now() }
     this.begun.add(turn)
     const work = call().finally(() => this.begun.delete(turn))
     const waitedMs = turn.at - since
-    return waitedMs === 0 ? await work : await inTime(work, timeoutMs + GRACE_MS - waitedMs)
+    return waitedMs === 0 ? await work : await inTime(work, timeoutMs + TURN_GRACE_MS - waitedMs)
   }
 
   private hasRoom(timeoutMs: number): boolean {
-    if (this.begun.size < CALLS_MAX) return true
+    if (this.begun.size < STATEMENTS_AT_ONCE_MAX) return true
     for (const turn of this.begun) if (Date.now() - turn.at > timeoutMs) this.begun.delete(turn)
-    return this.begun.size < CALLS_MAX
+    return this.begun.size < STATEMENTS_AT_ONCE_MAX
   }
 }
 

@@ -53,3 +53,17 @@ test('the shared code is in few rooms, and each has a wall of its own in the lin
   const rules = readFileSync(join(projectRoot, '.config/eslint.config.js'), 'utf8')
   for (const room of rooms) expect(rules).toMatch(new RegExp(`^ {2}${room}: \\[`, 'm'))
 })
+
+test('a limit stands with the limits: no other file gives a figure a name that says so', () => {
+  /** What a format fixes, and nobody could choose otherwise, stands with the format. */
+  const fixed = ['ACCOUNT_LENGTH_MAX', 'TEXT_BYTES_MAX', 'SECONDS_MAX']
+  const files = [...filesOf(join(projectRoot, 'functions')), ...filesOf(join(projectRoot, 'db'))]
+  const named = files
+    .filter((file) => !file.endsWith('/limits.ts'))
+    .flatMap((file) => [
+      ...readFileSync(file, 'utf8').matchAll(/^(?:export )?const ([A-Z0-9_]+)\b[^=\n]* = [\d(\[]/gm),
+    ])
+    .map(([, name = '']) => name)
+    .filter((name) => /_(?:MAX|MIN|MS|SECONDS|DEFAULT|BATCH|TRIES|BLOCKS)(?:_|$)/.test(name))
+  expect(named.filter((name) => !fixed.includes(name))).toEqual([])
+})

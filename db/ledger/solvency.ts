@@ -1,10 +1,8 @@
 import { and, asc, eq, isNotNull, sql } from 'drizzle-orm'
 import { callVerb, type Database, run } from '../client.ts'
+import { SUM_COST_FACTOR } from '../limits.ts'
 import { solvencyChecks, tokens } from '../schema.ts'
 import type { VaultKey } from './record-logs.ts'
-
-/** Summing all balances may take a twentieth of the time: cheap sums are due each minute, dear ones less often. */
-const SUM_COST_FACTOR = 20
 
 /** Tokens of the chain, their contracts, and whether their solvency is due to be checked. */
 export async function tokensToCheck(

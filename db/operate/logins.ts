@@ -1,11 +1,8 @@
 import pg from 'pg'
+import { LOGIN_CHANGE_TRIES_MAX, LOGIN_LOCK_TIMEOUT_MS } from '../limits.ts'
 import { JOBS, loginOf, type Job } from '../logins.ts'
 import { verifiedConnection } from './connection.ts'
 import { endSessions, SessionsLeft } from './sessions.ts'
-
-/** How long a change waits for somebody who is changing the same login. */
-const LOCK_TIMEOUT_MS = 1_000
-const ATTEMPTS_MAX = 10
 
 /**
  * Gives the functions' logins their passwords: plain characters, which need no escaping in a connection string. Whoever
@@ -18,7 +15,7 @@ export async function setPasswords(ownerUrl: string, passwords: Record<Job, stri
   const client = new pg.Client({ connectionString: verifiedConnection(ownerUrl) })
   await client.connect()
   try {
-    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await client.query(`set lock_timeout = ${LOGIN_LOCK_TIMEOUT_MS}`)
     const left = await shutOut(client)
     await open(client, passwords)
     if (left) throw left
@@ -43,7 +40,7 @@ async function shutOut(client: pg.Client): Promise<SessionsLeft | undefined> {
       return undefined
     } catch (error) {
       if (error instanceof SessionsLeft) return error
-      if (!metSomebody(error) || attempt === ATTEMPTS_MAX) throw error
+      if (!metSomebody(error) || attempt === LOGIN_CHANGE_TRIES_MAX) throw error
     }
 }
 

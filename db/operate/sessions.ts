@@ -1,9 +1,6 @@
 import type pg from 'pg'
+import { CONNECTION_ENDS_MS, CONNECTIONS_END_MS } from '../limits.ts'
 import { JOBS, loginOf } from '../logins.ts'
-
-/** How long one connection is waited for, and all of them. */
-const ONE_ENDS_MS = 1_000
-const ALL_END_MS = 10_000
 
 const LOGINS = JOBS.map((job) => loginOf(job))
 
@@ -27,13 +24,13 @@ export function onlySessionsLeft(error: unknown): SessionsLeft {
 
 /** Ends every connection of the functions' logins, in all databases of the server. @returns how many it found @throws SessionsLeft */
 export async function endSessions(client: pg.Client): Promise<number> {
-  const giveUpAt = Date.now() + ALL_END_MS
+  const giveUpAt = Date.now() + CONNECTIONS_END_MS
   for (let ended = 0; ;) {
     const found = await terminated(client)
     if (found === 0) return ended
     ended += found
     if (Date.now() > giveUpAt)
-      throw new SessionsLeft(`after ${ALL_END_MS / 1_000} s there still were ${found}`)
+      throw new SessionsLeft(`after ${CONNECTIONS_END_MS / 1_000} s there still were ${found}`)
   }
 }
 
@@ -56,7 +53,7 @@ async function terminated(client: pg.Client): Promise<number> {
     for (const { login } of foreign) await client.query(`grant ${login} to current_user`)
     await client.query('select pg_terminate_backend(pid, $2) from pg_stat_activity where usename = any($1)', [
       LOGINS,
-      ONE_ENDS_MS,
+      CONNECTION_ENDS_MS,
     ])
     return rows.length
   } catch (error) {

@@ -3,6 +3,7 @@
  * a library reads it: what a library could not read it repeats in its error.
  */
 import * as z from 'zod/mini'
+import { PRIVATE_JWK_LENGTH_MAX } from './limits.ts'
 
 /** Characters of hex, base64 and base64url, at most some 400 bytes of randomness. */
 const KEY = /^[A-Za-z0-9+/=_.~-]{32,512}$/
@@ -69,7 +70,7 @@ export const isSecretUrl = (text: string): boolean =>
 
 /** An Ed25519 private key as a JWK. */
 export function isPrivateJwk(text: string): boolean {
-  if (text.length > 1_024) return false
+  if (text.length > PRIVATE_JWK_LENGTH_MAX) return false
   try {
     const { kty, crv, d, x } = JSON.parse(text) as Record<string, unknown>
     const isKey = (value: unknown) => typeof value === 'string' && BASE64URL_OF_32_BYTES.test(value)

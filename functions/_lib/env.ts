@@ -21,15 +21,16 @@ import {
 import { isPrivateJwk, isSecretUrl } from './env-forms.ts'
 import {
   KMS_TIMEOUT_MS_DEFAULT,
+  KMS_TIMEOUT_MS_MAX,
   RESERVATION_TTL_SECONDS_DEFAULT,
+  RESERVATION_TTL_SECONDS_MAX,
+  RESERVATION_TTL_SECONDS_MIN,
+  RPC_QUORUM_MAX,
+  SESSION_SECONDS_MAX,
   SESSION_TTL_SECONDS_DEFAULT,
   WITHDRAW_TTL_SECONDS_DEFAULT,
   WITHDRAW_TTL_SECONDS_MAX,
 } from './limits.ts'
-
-// Written out: the bundler takes a product for something that may have side effects, and keeps what has it in it.
-const DAY_SECONDS = 86_400
-const MONTH_SECONDS = 2_592_000
 
 /** What every function has. */
 export const commonEnv = /* @__PURE__ */ group(() => ({
@@ -55,7 +56,7 @@ export const sessionEnv = /* @__PURE__ */ group(() => ({
   JWT_TTL_SECONDS: wholeNumber(
     SESSION_TTL_SECONDS_DEFAULT,
     1,
-    MONTH_SECONDS,
+    SESSION_SECONDS_MAX,
     'Life of a session token, seconds',
   ),
   JWT_JWKS_URL: optionalFormed(isSecretUrl, 'Keys of an issuer whose tokens are accepted too', {
@@ -91,15 +92,20 @@ export const rpcEnv = /* @__PURE__ */ group(() => ({
   RPC_URL: nodeList(
     'JSON-RPC addresses of nodes of the chain, with commas or blanks between them: the first that answers well is used, the others when it fails',
   ),
-  RPC_QUORUM: wholeNumber(1, 1, 5, 'How many of these nodes must give the same answer before it counts'),
+  RPC_QUORUM: wholeNumber(
+    1,
+    1,
+    RPC_QUORUM_MAX,
+    'How many of these nodes must give the same answer before it counts',
+  ),
 }))
 
 /** Reservations that a dead request left behind. */
 export const reservationEnv = /* @__PURE__ */ group(() => ({
   RESERVATION_TTL_SECONDS: wholeNumber(
     RESERVATION_TTL_SECONDS_DEFAULT,
-    30,
-    DAY_SECONDS,
+    RESERVATION_TTL_SECONDS_MIN,
+    RESERVATION_TTL_SECONDS_MAX,
     'After how many seconds an unsigned reservation is given back by the cron function',
   ),
 }))
@@ -148,7 +154,7 @@ export const signerEnv = /* @__PURE__ */ group(() => ({
   KMS_TIMEOUT_MS: wholeNumber(
     KMS_TIMEOUT_MS_DEFAULT,
     1,
-    15_000,
+    KMS_TIMEOUT_MS_MAX,
     'How long one signature may take, milliseconds',
   ),
 }))

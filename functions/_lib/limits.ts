@@ -1,4 +1,7 @@
-/** Every limit of the edge in one place: unit in the name, reason beside it. */
+/**
+ * Every limit of the functions in one place: unit in the name, reason beside it. What a format fixes, such as the 32 bytes of a
+ * key, stands with the format; the ledger's client has its limits in db/limits.ts.
+ */
 
 /** The largest honest body is a hardware-signed transfer of about 1 KiB. */
 export const BODY_BYTES_MAX = 16 * 1024
@@ -29,6 +32,11 @@ export const CONTRACT_SIGNATURE_GAS = '0x5b8d80'
 
 /** How far a login's timestamp may be from the server's clock. */
 export const LOGIN_WINDOW_SECONDS = 300
+
+/** As many as HMAC-SHA-256 gives back (RFC 7518): a shorter key is what is guessed. */
+export const JWT_SECRET_BYTES_MIN = 32
+/** An Ed25519 key as a JWK has some 150. */
+export const PRIVATE_JWK_LENGTH_MAX = 1_024
 
 export const SESSION_TTL_SECONDS_DEFAULT = 24 * 60 * 60
 
@@ -72,9 +80,14 @@ export const BUSY_RETRY_AFTER_SECONDS = 1
 
 /** A signature takes KMS 20 to 200 ms; past this a caller is better served by a clean refusal. */
 export const KMS_TIMEOUT_MS_DEFAULT = 3_000
+/** A request that has reserved must be over before its reservation counts as dead. */
+export const KMS_TIMEOUT_MS_MAX = 15_000
 
 /** A read of the chain within a request: below KMS's limit, beside which a withdrawal's runs. */
 export const RPC_TIMEOUT_MS = 2_500
+
+/** Nodes that may have to agree: each is asked by every request and every run. */
+export const RPC_QUORUM_MAX = 5
 
 /** What a caller should wait when KMS or the chain did not answer. */
 export const SIGNER_RETRY_AFTER_SECONDS = 2
@@ -94,6 +107,9 @@ export const WITHDRAWALS_OPEN_MAX = 50
 
 /** Longer than a request that has reserved can go on: signing, storing twice, asking the chain again and giving back stay below 25 s. */
 export const RESERVATION_TTL_SECONDS_DEFAULT = 120
+/** Just above those 25 s, and no longer than a user would wait for coins of a request that died. */
+export const RESERVATION_TTL_SECONDS_MIN = 30
+export const RESERVATION_TTL_SECONDS_MAX = 86_400
 /** Live keys of an account: one for each tool is plenty, and the list stays one short answer. */
 export const API_KEYS_PER_ACCOUNT_MAX = 30
 export const API_KEY_LABEL_LENGTH_MAX = 100
@@ -127,6 +143,8 @@ export const SETTLE_DATABASE_TIMEOUT_MS = 25_000
 export const STREAM_LOOK_AGAIN_MS = SETTLE_DATABASE_TIMEOUT_MS
 /** Between two tries to register at the ledger, or to read what may have been missed. */
 export const STREAM_RETRY_MS = 5_000
+/** A registration is renewed when this share of it is over: two more tries fit into the rest. */
+export const STREAM_RENEW_SHARE = 0.4
 /** Before a refused client tries to open a stream again. */
 export const STREAM_RETRY_AFTER_SECONDS = 10
 
@@ -174,6 +192,10 @@ export const SETTLE_TURN_REQUESTS = 12
 export const SETTLE_QUIET_TURN_REQUESTS = 5
 /** Calls to Durable Objects in one run, below the 1,000 a Worker has; a push that is left out is repaired by `version`. */
 export const SETTLE_PUSHES_MAX = 500
+/** The limits that nodes have, of calls and of blocks, so that most are met exactly. */
+export const NODE_SIZES = [1, 3, 10, 50, 100, 500, 1_000, 2_000, 5_000]
+/** A range that took longer than a node may take is far too much: so many times smaller is tried next. */
+export const SLOW_RANGE_DIVISOR = 16
 /** Longest range of blocks of one eth_getLogs, and calls of one batch; a node that refuses them is asked for less. */
 export const LOG_RANGE_BLOCKS_MAX = 5_000
 export const RPC_BATCH_CALLS_MAX = 1_000
@@ -218,6 +240,12 @@ export const WEBHOOK_TIMEOUT_MS = 3_000
 /** The rest is told in the next minute. */
 export const WEBHOOK_ALERTS_MAX = 4
 
+/** Of names that a caller made up, in the error that refuses them. */
+export const NAMED_LENGTH_MAX = 64
+export const NAMED_MAX = 3
+/** How long a browser remembers what a page of another origin may do: a change of CORS_ORIGINS is felt within it. */
+export const CORS_MAX_AGE_SECONDS = 600
+
 /** The longest media type that a body may be of is `application/json; charset=utf-8`. */
 export const MEDIA_TYPE_LENGTH_MAX = 128
 /** The longest text of an IPv6 address. */
@@ -230,6 +258,10 @@ export const REQUEST_ID_MIXED_CASE_LENGTH_MAX = 24
 /** Of a text that comes into a log: what is behind it says no more. */
 export const LOGGED_LENGTH_MAX = 500
 export const LOGGED_CAUSES_MAX = 6
+export const LOGGED_STACK_LENGTH_MAX = 2_000
+export const LOGGED_METHOD_LENGTH_MAX = 16
+/** A longer word may be a key or a token, and is not shown. */
+export const LOGGED_WORD_LENGTH_MAX = 40
 export const LOGGED_FRAMES_MAX = 4
 
 /** The window a client means when it names none, and the longest it may name. */

@@ -1,5 +1,11 @@
 import { OwnError } from '../../db/errors.ts'
-import { LOGGED_CAUSES_MAX, LOGGED_FRAMES_MAX, LOGGED_LENGTH_MAX } from './limits.ts'
+import {
+  LOGGED_CAUSES_MAX,
+  LOGGED_FRAMES_MAX,
+  LOGGED_LENGTH_MAX,
+  LOGGED_STACK_LENGTH_MAX,
+  LOGGED_WORD_LENGTH_MAX,
+} from './limits.ts'
 
 /** One JSON line a request. Never a token, signature, key, body or connection string. */
 export interface RequestLog {
@@ -69,7 +75,7 @@ function shown(cause: Error): Cause {
 function framesOf({ name, message, stack = '' }: Error): string[] {
   const head = message === '' ? name : `${name}: ${message}`
   if (!stack.startsWith(head)) return []
-  const frames = stack.slice(head.length, head.length + 2_000).split('\n')
+  const frames = stack.slice(head.length, head.length + LOGGED_STACK_LENGTH_MAX).split('\n')
   return frames
     .filter((line) => FRAME.test(line))
     .slice(0, LOGGED_FRAMES_MAX)
@@ -82,7 +88,11 @@ export function redacted(text: string): string {
   const kept = text.length > LOGGED_LENGTH_MAX ? `${text.slice(0, LOGGED_LENGTH_MAX)}[cut]` : text
   return kept
     .split(/\s/)
-    .map((word) => (word.length > 40 || word.includes('@') || word.endsWith('[cut]') ? '[redacted]' : word))
+    .map((word) =>
+      word.length > LOGGED_WORD_LENGTH_MAX || word.includes('@') || word.endsWith('[cut]')
+        ? '[redacted]'
+        : word,
+    )
     .join(' ')
 }
 

@@ -4,7 +4,7 @@ import { hasEnded } from './ended-sessions.ts'
 import { EnvironmentError } from '../env-read.ts'
 import type { Keep } from './issuer-keys.ts'
 import { readIssuerSession } from './issuer-session.ts'
-import { BEARER_LENGTH_MAX } from '../limits.ts'
+import { BEARER_LENGTH_MAX, JWT_SECRET_BYTES_MIN } from '../limits.ts'
 import { SessionCache } from './session-cache.ts'
 import { claimRules, sessionOf, type Session } from './session-claims.ts'
 
@@ -19,7 +19,6 @@ export interface SessionEnv {
 
 export const OWN_ISSUER = 'tidegate'
 export const OWN_AUDIENCE = 'tidegate'
-const SECRET_BYTES_MIN = 32
 
 interface OwnKeys {
   algorithm: 'HS256' | 'EdDSA'
@@ -135,8 +134,8 @@ async function importKeys(env: SessionEnv): Promise<OwnKeys> {
     }
   }
   const secret = new TextEncoder().encode(env.JWT_SECRET ?? '')
-  if (secret.byteLength < SECRET_BYTES_MIN)
-    throw new EnvironmentError('JWT_SECRET must have at least 32 bytes')
+  if (secret.byteLength < JWT_SECRET_BYTES_MIN)
+    throw new EnvironmentError(`JWT_SECRET must have at least ${JWT_SECRET_BYTES_MIN} bytes`)
   const key = await crypto.subtle.importKey('raw', secret, { name: 'HMAC', hash: 'SHA-256' }, false, [
     'sign',
     'verify',

@@ -1,6 +1,6 @@
 /** A limit of a node that nobody told us: found by being refused, kept for the next run, tried again now and then. */
 import type { FoundLimit } from '../../../db/schema.ts'
-import { NODE_LIMIT_RETRY_SECONDS } from '../limits.ts'
+import { NODE_LIMIT_RETRY_SECONDS, NODE_SIZES } from '../limits.ts'
 
 export interface FoundSize {
   /** What to ask for now. */
@@ -15,8 +15,6 @@ export interface FoundSize {
   readonly kept: FoundLimit | undefined
 }
 
-/** The limits that nodes have, so that most are met exactly. */
-const SIZES = [1, 3, 10, 50, 100, 500, 1_000, 2_000, 5_000]
 const seconds = () => Math.floor(Date.now() / 1000)
 
 export function foundSize(max: number): FoundSize {
@@ -36,13 +34,13 @@ export function foundSize(max: number): FoundSize {
       retryAt = found?.retry_at ?? 0
     },
     refused: (size) => {
-      now = Math.min(now, SIZES.findLast((step) => step < size) ?? 1)
+      now = Math.min(now, NODE_SIZES.findLast((step) => step < size) ?? 1)
       retryAt = seconds() + NODE_LIMIT_RETRY_SECONDS
     },
     worked: (size) => {
       // A limit may be gone, or was none but a bad minute: then one success after another leads back to the top.
       if (size >= now && now < max && seconds() >= retryAt)
-        now = Math.min(SIZES.find((step) => step > now) ?? max, max)
+        now = Math.min(NODE_SIZES.find((step) => step > now) ?? max, max)
       kept = now < max || kept ? { size: now, retry_at: retryAt } : undefined
     },
   }

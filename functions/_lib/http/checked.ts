@@ -1,6 +1,7 @@
 /** What a caller sent, held against its schema. */
 import * as z from 'zod/mini'
 import { ApiError } from '../errors.ts'
+import { NAMED_LENGTH_MAX, NAMED_MAX } from '../limits.ts'
 import { isStorable } from './storable-text.ts'
 
 /** @throws ApiError INVALID_REQUEST naming the field and what was expected of it */
@@ -17,7 +18,7 @@ export function queryOf(url: string): Record<string, string> {
   const given = new Map<string, string>()
   for (const [name, value] of new URL(url).searchParams) {
     if (given.has(name))
-      throw new ApiError('INVALID_REQUEST', `query: ${name.slice(0, 64)} may be given once`)
+      throw new ApiError('INVALID_REQUEST', `query: ${name.slice(0, NAMED_LENGTH_MAX)} may be given once`)
     given.set(name, value)
   }
   // Not by assignment: a filter named __proto__ would vanish instead of being refused.
@@ -30,8 +31,8 @@ function describeIssue(issue: z.core.$ZodIssue | undefined): string {
   const path = issue.path.map(String).join('.')
   if (issue.code === 'unrecognized_keys')
     return `unknown field ${issue.keys
-      .slice(0, 3)
-      .map((key) => JSON.stringify(key.slice(0, 64)))
+      .slice(0, NAMED_MAX)
+      .map((key) => JSON.stringify(key.slice(0, NAMED_LENGTH_MAX)))
       .join(', ')}`
   if (issue.code === 'invalid_type') return `${path} must be a ${issue.expected}`
   return `${path} is not valid${issue.message && issue.message !== 'Invalid input' ? `: ${issue.message}` : ''}`

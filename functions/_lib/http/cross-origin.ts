@@ -1,5 +1,6 @@
 import type { Context } from 'hono'
 import { cors } from 'hono/cors'
+import { CORS_MAX_AGE_SECONDS } from '../limits.ts'
 
 const ALLOWED_HEADERS = ['Authorization', 'Content-Type', 'X-API-Key', 'Idempotency-Key', 'X-Request-Id']
 const EXPOSED_HEADERS = ['X-Request-Id', 'Idempotency-Replayed', 'Link', 'Retry-After']
@@ -14,5 +15,5 @@ export const crossOrigin = cors({
   allowMethods: ['GET', 'POST', 'DELETE'],
   allowHeaders: ALLOWED_HEADERS,
   exposeHeaders: EXPOSED_HEADERS,
-  maxAge: 600,
+  maxAge: CORS_MAX_AGE_SECONDS,
 })

@@ -1,3 +1,4 @@
+import { LOGGED_METHOD_LENGTH_MAX } from '../limits.ts'
 import { loggedPath, logRequest } from '../log.ts'
 import type { Ctx } from './context.ts'
 
@@ -12,7 +13,7 @@ export async function logged(c: Ctx, next: () => Promise<void>): Promise<void> {
   logRequest({
     request_id: c.get('requestId'),
     function: c.get('functionName') ?? 'none',
-    method: c.req.method.slice(0, 16),
+    method: c.req.method.slice(0, LOGGED_METHOD_LENGTH_MAX),
     path: loggedPath(c.req.path),
     status: c.res.status,
     outcome: c.get('outcome') ?? 'ok',

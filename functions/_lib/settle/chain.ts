@@ -3,7 +3,7 @@ import { OwnError } from '../../../db/errors.ts'
 import { blockCall, blockOf, blocksOf, logsOf, quantity, type Block, type Log } from '../chain/answers.ts'
 import { ChainError } from '../chain/fault.ts'
 import { readHead, type Finality, type Head, type NoHead } from '../chain/head.ts'
-import { VAULT_CALLS_MAX } from '../limits.ts'
+import { SLOW_RANGE_DIVISOR, VAULT_CALLS_MAX } from '../limits.ts'
 import type { Nodes } from '../chain/nodes.ts'
 import type { RpcCall, RpcNode } from '../chain/node.ts'
 import { readVaultCalls, vaultCalls, type VaultAnswers, type VaultCall } from '../vault/calls.ts'
@@ -136,8 +136,7 @@ async function logsFrom(node: RpcNode, vault: string, ranges: [number, number][]
     const refused = error instanceof ChainError && ['refused', 'slow'].includes(error.fault)
     if (!refused || error.method !== 'eth_getLogs' || widest === 1) throw error
     node.range.refused(widest)
-    // What takes longer than a node may take is far too much.
-    if (error.fault === 'slow') node.range.refused(Math.ceil(widest / 16))
+    if (error.fault === 'slow') node.range.refused(Math.ceil(widest / SLOW_RANGE_DIVISOR))
     throw new RangeRefused(error.message)
   })
   node.range.worked(widest)

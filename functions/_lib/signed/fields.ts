@@ -1,5 +1,6 @@
 /** The body's fields, and the answer's envelope, that endpoints of the wallet-signed family share. */
 import * as z from 'zod/mini'
+import { EXPIRY_WINDOW_MS_DEFAULT, EXPIRY_WINDOW_MS_MAX } from '../limits.ts'
 import { accountOut, field, signatureParts } from '../schemas.ts'
 
 /** Keys of the reference's examples: those of the seeds 32×0x01, 32×0x02 and 32×0x03. */
@@ -21,8 +22,8 @@ export const timesIn = {
   timestamp: field(z.number(), 'When it was signed; unix milliseconds', 1_760_000_000_000),
   expiry_window: field(
     z.optional(z.nullable(z.number())),
-    'How long it is good, milliseconds; 30000 without it, at most 300000',
-    30_000,
+    `How long it is good, milliseconds; ${EXPIRY_WINDOW_MS_DEFAULT} without it, at most ${EXPIRY_WINDOW_MS_MAX}`,
+    EXPIRY_WINDOW_MS_DEFAULT,
   ),
 }
 

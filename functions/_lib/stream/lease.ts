@@ -2,7 +2,7 @@
  * An account's registration at the ledger while its stream has subscribers. It lapses there by itself, so that nothing has
  * to be undone when an object dies; here it is kept in storage, so that one that slept goes on where it was.
  */
-import { STREAM_LOOK_AGAIN_MS, STREAM_RETRY_MS } from '../limits.ts'
+import { STREAM_LOOK_AGAIN_MS, STREAM_RENEW_SHARE, STREAM_RETRY_MS } from '../limits.ts'
 
 /** Milliseconds of this object's clock. */
 interface Lease {
@@ -19,8 +19,6 @@ interface LeaseStorage {
   put(key: string, value: unknown): Promise<void>
 }
 
-/** A registration is renewed when this share of it is over: two more tries fit into the rest. */
-const RENEW_AFTER = 0.4
 const KEY = 'lease'
 
 export class StreamLease {
@@ -77,7 +75,7 @@ export class StreamLease {
     const lapsed = before === undefined || before.endsAt <= now
     await this.storage.put(KEY, {
       endsAt: askedAt + ms,
-      renewAt: askedAt + ms * RENEW_AFTER,
+      renewAt: askedAt + ms * STREAM_RENEW_SHARE,
       lookAt: lapsed ? now + STREAM_LOOK_AGAIN_MS : before.lookAt,
     } satisfies Lease)
     return lapsed

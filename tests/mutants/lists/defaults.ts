@@ -48,8 +48,8 @@ export const defaults: Area = {
     },
     {
       file: 'functions/_lib/env.ts',
-      from: 'RPC_QUORUM: wholeNumber(1, 1, 5,',
-      to: 'RPC_QUORUM: wholeNumber(2, 1, 5,',
+      from: 'RPC_QUORUM: wholeNumber(\n    1,',
+      to: 'RPC_QUORUM: wholeNumber(\n    2,',
       why: 'one node is not enough where nobody asked for two',
       tests: ['tests/configuration-defaults.test.ts'],
     },
@@ -131,9 +131,9 @@ export const defaults: Area = {
       tests: ['tests/configuration-defaults.test.ts'],
     },
     {
-      file: 'functions/_lib/env.ts',
-      from: 'RESERVATION_TTL_SECONDS_DEFAULT,\n    30,',
-      to: 'RESERVATION_TTL_SECONDS_DEFAULT,\n    1,',
+      file: 'functions/_lib/limits.ts',
+      from: 'export const RESERVATION_TTL_SECONDS_MIN = 30',
+      to: 'export const RESERVATION_TTL_SECONDS_MIN = 1',
       why: 'a reservation can be configured to be given back while it is being signed',
       tests: ['tests/configuration-defaults.test.ts'],
     },

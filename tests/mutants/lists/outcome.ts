@@ -104,14 +104,14 @@ export const outcome: Area = {
     },
     {
       file: 'db/client.ts',
-      from: 'if (!again || attempt > RETRIES_MAX) throw error',
+      from: 'if (!again || attempt > VERB_RETRIES_MAX) throw error',
       to: 'if (!again || attempt >= 1) throw error',
       why: 'no conflict is ever tried again',
       tests: ['tests/database-outcome.test.ts'],
     },
     {
       file: 'db/client.ts',
-      from: 'if (!again || attempt > RETRIES_MAX) throw error',
+      from: 'if (!again || attempt > VERB_RETRIES_MAX) throw error',
       to: 'if (!again) throw error',
       why: 'a conflict that stays is tried for ever',
       tests: ['tests/database-outcome.test.ts'],
@@ -139,7 +139,7 @@ export const outcome: Area = {
     },
     {
       file: 'db/turns.ts',
-      from: 'if (Date.now() - since > WAIT_MS_MAX) throw',
+      from: 'if (Date.now() - since > TURN_WAIT_MS_MAX)\n        throw',
       to: 'if (Date.now() - since > 60_000) throw',
       why: 'calls wait for a turn beyond their own time',
       tests: ['tests/database-outcome.test.ts'],
@@ -334,9 +334,9 @@ export const outcome: Area = {
       tests: ['tests/database-outcome.test.ts'],
     },
     {
-      file: 'db/client.ts',
-      from: 'const RETRIES_MAX = 3',
-      to: 'const RETRIES_MAX = 30',
+      file: 'db/limits.ts',
+      from: 'export const VERB_RETRIES_MAX = 3',
+      to: 'export const VERB_RETRIES_MAX = 30',
       why: 'a row that everybody fights for is fought for ten times as hard',
       tests: ['tests/database-outcome.test.ts'],
     },

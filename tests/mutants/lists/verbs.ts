@@ -125,8 +125,8 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/transfer.sql',
-      from: "p_account, 'perp', p_account, 'spot')",
-      to: "p_account, 'spot', p_account, 'perp')",
+      from: "p_account, 'perp', p_account, 'spot', p_token_no",
+      to: "p_account, 'spot', p_account, 'perp', p_token_no",
       why: 'perp to spot moves the other way',
       tests: ['tests/ledger-properties.test.ts', 'tests/spot-transfer.test.ts'],
     },
