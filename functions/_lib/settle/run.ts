@@ -23,8 +23,6 @@ import { checkVault, compareVault, type Holdings } from './vault-state.ts'
 import { followOthers } from './vaults.ts'
 import { endStale, markWithWitness } from './witness.ts'
 
-export { settleSchema } from './context.ts'
-
 /**
  * One run, ended in any case: a row in `settle_runs`, and the alerts that are to be told.
  *
