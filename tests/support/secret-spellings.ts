@@ -99,18 +99,21 @@ export const spelling = (name: string): fc.Arbitrary<Spelt> =>
 
 const PIECE = 12
 
+const telling = new WeakMap<Spelt, readonly string[]>()
+
 /** Does any piece of the secret stand in the text, as it is or as somebody would write it? */
-export function showsSecret({ core: secret, text: spelt }: Spelt, output: string): string | undefined {
-  const forms = [secret, url(secret), base64(secret), secret.replaceAll('/', '_').replaceAll('+', '-'), spelt]
+export function showsSecret(spelt: Spelt, output: string): string | undefined {
+  const pieces = telling.get(spelt) ?? tellingPieces(spelt)
+  telling.set(spelt, pieces)
   const plain = output.replace(/\\[nrt"\\/]/g, '')
-  const pieces = forms.flatMap((form) =>
-    Array.from({ length: Math.max(0, form.length - PIECE) }, (_, at) => form.slice(at, at + PIECE)),
-  )
-  return pieces.find((piece) => isTelling(piece, secret) && (output.includes(piece) || plain.includes(piece)))
+  return pieces.find((piece) => output.includes(piece) || plain.includes(piece))
 }
 
 /** A piece of what only stands around the secret, such as a host's name, tells nothing. */
-const isTelling = (piece: string, secret: string): boolean =>
-  [secret, url(secret), base64(secret), secret.replaceAll('/', '_').replaceAll('+', '-')].some((form) =>
-    form.includes(piece),
+function tellingPieces({ core: secret, text }: Spelt): string[] {
+  const forms = [secret, url(secret), base64(secret), secret.replaceAll('/', '_').replaceAll('+', '-')]
+  const pieces = [...forms, text].flatMap((form) =>
+    Array.from({ length: Math.max(0, form.length - PIECE) }, (_, at) => form.slice(at, at + PIECE)),
   )
+  return [...new Set(pieces)].filter((piece) => forms.some((form) => form.includes(piece)))
+}
