@@ -6,10 +6,15 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs'
 import module from 'node:module'
 import { join } from 'node:path'
-import { fileURLToPath } from 'node:url'
+import { fileURLToPath, pathToFileURL } from 'node:url'
 
 const folder = process.env.LIGHT_MODULES
-const places = new Map(Object.entries(JSON.parse(readFileSync(join(folder, 'places.json'), 'utf8'))))
+const places = new Map(
+  Object.entries(JSON.parse(readFileSync(join(folder, 'places.json'), 'utf8'))).map(([url, file]) => [
+    url,
+    pathToFileURL(join(folder, file)).href,
+  ]),
+)
 const root = new URL('../..', import.meta.url).href
 
 function withoutTypes(source) {

@@ -4,7 +4,7 @@
  * library's own code. Imported by the configuration: the workers, and the commands that they start, load them by light-modules.mjs.
  */
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdirSync, readFileSync, realpathSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { build } from 'esbuild'
@@ -45,10 +45,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const entries = WHOLE.map((name) => fileURLToPath(import.meta.resolve(name)))
 const lock = readFileSync(join(root, 'package-lock.json'))
 const hash = createHash('sha256')
-  .update(JSON.stringify([entries, ONE]))
+  .update(JSON.stringify(['relative', entries, ONE]))
   .update(lock)
   .digest('hex')
-const folder = join(root, 'node_modules', '.cache', `libraries-${hash.slice(0, 16)}`)
+// By its real name: a copy of the project, which lasts for one run, may share what is installed here.
+const folder = join(realpathSync(join(root, 'node_modules')), '.cache', `libraries-${hash.slice(0, 16)}`)
 
 if (!existsSync(folder)) await makeIn(folder)
 const hook = new URL('./light-modules.mjs', import.meta.url).href
@@ -72,9 +73,7 @@ async function makeIn(folder: string): Promise<void> {
     conditions: ['node'],
     external: ONE,
   })
-  const places = Object.fromEntries(
-    entries.map((file, at) => [pathToFileURL(file).href, pathToFileURL(join(folder, `${at}.mjs`)).href]),
-  )
+  const places = Object.fromEntries(entries.map((file, at) => [pathToFileURL(file).href, `${at}.mjs`]))
   writeFileSync(join(half, 'places.json'), JSON.stringify(places))
   try {
     renameSync(half, folder)
