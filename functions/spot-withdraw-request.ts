@@ -98,8 +98,9 @@ export const spotWithdrawRequest = endpoint({
       ttlSeconds: env.WITHDRAW_TTL_SECONDS,
       idempotency: await idempotencyOf(call.header('idempotency-key'), body),
     }
-    const push = (pushes: Push[]) => call.after(pushBalances(objects, pushes))
-    const authority = authorityOf(env, call.db, witnessOf(objects), { push, after: call.after })
+    const after = (work: Promise<unknown>) => call.after(work)
+    const push = (pushes: Push[]) => after(pushBalances(objects, pushes))
+    const authority = authorityOf(env, call.db, witnessOf(objects), { push, after })
     // A caller who hangs up must not leave funds frozen until the cron function comes.
     return await call.complete(async () => {
       const reserved = await reserve(call.db, asked)
