@@ -20,7 +20,7 @@ export const agentBind = endpoint({
   method: 'POST',
   path: '/agent/bind',
   tag: 'Agents',
-  summary: 'Let a key sign transfers and lists for an account',
+  summary: 'Let an agent key sign transfers and lists for an account',
   description:
     'Signed type `bind_agent_wallet` by the account itself. Binding the same key again changes nothing and answers 200; the very same ' +
     'message again answers 409, so that it cannot undo a revoke.',

@@ -34,7 +34,7 @@ export const agentList = endpoint({
             created_at: unixMilliseconds('When it was bound'),
           }),
         ),
-        'The same, with when',
+        'The same keys, with the time each was bound',
       ),
     }),
   ),

@@ -15,9 +15,9 @@ export const agentRevokeAll = endpoint({
   path: '/agent/revoke_all',
   tag: 'Agents',
   endsRights: true,
-  summary: 'End the binding of every agent of an account',
+  summary: 'Revoke every agent of an account',
   description:
-    'Signed type `revoke_all_agent_wallets` over `{}` by the account itself. No agents: 200 with 0.',
+    'Signed type `revoke_all_agent_wallets` over `{}` by the account itself. Without any agent it answers 200 with 0.',
   access: signed(OPERATION),
   ledger: walletSigned,
   body: z.strictObject({ ...signedFields, ...noAgentIn }),

@@ -19,23 +19,23 @@ export const agentRevoke = endpoint({
   path: '/agent/revoke',
   tag: 'Agents',
   endsRights: true,
-  summary: 'End the binding of an agent',
+  summary: 'Revoke an agent',
   description:
-    'Signed type `revoke_agent_wallet` by the account itself. What the agent has begun is let finish first: once this has answered, nothing ' +
-    'it signed moves any more. A key that somebody else has bound frees itself: `account` and `agent_wallet` are both the key, and it signs.',
+    'Signed type `revoke_agent_wallet` by the account itself. Whatever the agent has begun finishes first: once this has answered, nothing ' +
+    'it signed moves any more. A key that somebody else has bound can free itself: it signs, and `account` and `agent_wallet` are both the key.',
   access: signed(OPERATION, agentOf),
   ledger: walletSigned,
   body: z.strictObject({ ...signedFields, agent_wallet: accountOut('The agent', EXAMPLE.agent) }),
   response: envelopeOut(
     z.object({
       account: accountOut('The account', EXAMPLE.main),
-      agent_wallet: accountOut('Its agent no more', EXAMPLE.agent),
+      agent_wallet: accountOut('The key that is no longer its agent', EXAMPLE.agent),
       revoked: field(z.literal(1), 'Always 1', 1),
     }),
   ),
   errors: {
     duplicate_signature: 'the same message again',
-    agent_not_found: 'the key is not bound to the account, or, where they are the same, to any',
+    agent_not_found: 'the key is not bound to the account (or to any account, where the two are the same)',
   },
   handle: async (call) => {
     const { caller } = call

@@ -14,7 +14,7 @@ import { UUID, documented, field, unixSeconds, uuid } from './_lib/schemas.ts'
 const PRINTABLE = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Co}\p{Cn}\p{Zl}\p{Zp}]+$/u
 
 const keyOut = {
-  id: uuid('Names the key; it opens nothing'),
+  id: uuid('Identifies the key; it gives no access'),
   label: field(z.nullable(z.string()), 'What the caller called it', 'tax report'),
   created_at: unixSeconds('When it was made'),
 }
@@ -28,10 +28,10 @@ export const apiKeyCreate = endpoint({
   ...shared,
   method: 'POST',
   path: '/api-keys',
-  summary: 'Make a key that reads the account',
+  summary: 'Create a read-only API key',
   description:
-    'The key is shown in this answer only: its SHA-256 is all that is stored. A key reads and never moves money. ' +
-    'A repeated request makes another key; revoke the one whose answer was lost.',
+    'The key is shown in this answer only; nothing but its SHA-256 is stored. It reads and never moves money. ' +
+    'A repeated request creates another key: revoke the one whose answer was lost.',
   body: z.strictObject({
     label: documented(
       field(
@@ -67,7 +67,7 @@ export const apiKeyList = endpoint({
   ...shared,
   method: 'GET',
   path: '/api-keys',
-  summary: 'The account’s live keys, newest first',
+  summary: 'List the account’s live API keys, newest first',
   query: z.strictObject({}),
   response: z.object({ api_keys: field(z.array(z.object(keyOut)), 'The live keys') }),
   handle: async (call) => ({ api_keys: await listApiKeys(call.db, call.caller.account) }),
@@ -78,15 +78,14 @@ export const apiKeyRevoke = endpoint({
   method: 'DELETE',
   path: '/api-keys/:id',
   endsRights: true,
-  summary: 'End a key at once',
-  description:
-    'A key that is already revoked is as unknown as one that never was: the second call answers 404.',
+  summary: 'Revoke an API key at once',
+  description: 'A key that is already revoked counts as unknown: a second call answers 404.',
   params: z.object({ id: uuid('The key’s id, not the key') }),
-  response: z.object({ id: uuid('The key’s id'), revoked_at: unixSeconds('Since when it opens nothing') }),
-  errors: { 'invalid id': 'not a UUID', NOT_FOUND: 'unknown, revoked, or somebody else’s' },
+  response: z.object({ id: uuid('The key’s id'), revoked_at: unixSeconds('When it stopped working') }),
+  errors: { 'invalid id': 'not a UUID', NOT_FOUND: 'unknown, revoked, or another account’s' },
   handle: async (call) => {
     const { id } = call.params
-    if (!UUID.test(id)) throw new ApiError('invalid id', 'the id of a key is a UUID')
+    if (!UUID.test(id)) throw new ApiError('invalid id', 'id must be a UUID')
     return await revokeApiKey(call.db, call.caller.account, id)
   },
 })

@@ -16,9 +16,9 @@ export const authLogout = endpoint({
   tag: 'Sign in',
   summary: 'End this session, or every session of the account',
   description:
-    'From its answer on every function refuses what was ended, and the sockets of those sessions are closed; what they had begun before has ended too. ' +
-    'A new login works at once. API keys and agent keys go on: revoke them with DELETE /api-keys/:id and POST /agent/revoke_all. Of an issuer’s tokens, ' +
-    '`everywhere` ends those whose `iat` is not after this second. Repeated with the same token it is 401, which says that it was done.',
+    'Once it has answered, every function refuses the sessions that ended, their sockets are closed, and what they had begun has ended too. ' +
+    'A new login works at once. API keys and agent keys stay valid: revoke them with DELETE /api-keys/:id and POST /agent/revoke_all. Of an ' +
+    'issuer’s tokens, `everywhere` ends those whose `iat` is not after this second. A repeat with the same token answers 401: it was done.',
   access: session,
   endsRights: true,
   ledger: sessions,
@@ -32,7 +32,7 @@ export const authLogout = endpoint({
   }),
   response: z.object({
     everywhere: field(z.boolean(), 'Whether every session was ended', true),
-    signed_out_at: unixSeconds('Since when they open nothing'),
+    signed_out_at: unixSeconds('When they ended'),
   }),
   errors: { 'API Key permission denied': 'the caller used an API key' },
   handle: async (call) => {
@@ -48,7 +48,7 @@ export const authLogout = endpoint({
     rememberEnded(session.id)
     await endStreams(call.objects, session.account, cutoff ? { cutoff } : { id: session.id }).catch(
       (cause: unknown) => {
-        throw new ApiError('internal error', 'signed out, but sockets that are open may stay so', { cause })
+        throw new ApiError('internal error', 'signed out, but open sockets may stay open', { cause })
       },
     )
     return { everywhere, signed_out_at: signedOutAt }

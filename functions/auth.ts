@@ -27,8 +27,8 @@ export const authNonce = endpoint({
   method: 'GET',
   path: '/auth/nonce/:address',
   tag: 'Sign in',
-  summary: 'What to sign for a login',
-  description: 'Writes nothing: ask as often as you like.',
+  summary: 'Get the message to sign for a login',
+  description: 'Changes nothing: call it as often as you like.',
   access: open,
   env,
   ledger: sessions,
@@ -46,7 +46,7 @@ export const authNonce = endpoint({
       MESSAGE_EXAMPLE,
     ),
   }),
-  errors: { INVALID_ADDRESS: 'not an address' },
+  errors: { INVALID_ADDRESS: 'neither an EVM nor a Solana address' },
   handle: async (call) => {
     const account = loginAccount(call.params.address)
     const nonce = await nextLoginNonce(call.db, account.id)
@@ -63,9 +63,9 @@ export const authLogin = endpoint({
   tag: 'Sign in',
   summary: 'Exchange a signed login for a session token',
   description:
-    'The nonce is used up together with the check: of two replays of one signature at once, one gets a token. ' +
-    'A contract wallet (such as a Safe) signs in too: what the account’s key did not sign is put to the contract at its address (ERC-1271, ' +
-    'before its deployment ERC-6492), at the newest block. Wallet-signed requests take keys only.',
+    'The nonce is checked and used up in one step: of two replays of one signature at the same time, one gets a token. ' +
+    'A contract wallet (such as a Safe) can sign in too: a signature that is not of the account’s own key is put to the contract at its ' +
+    'address, at the newest block (ERC-1271; ERC-6492 before it is deployed). Wallet-signed requests take keys only.',
   access: open,
   env,
   ledger: sessions,
@@ -83,13 +83,13 @@ export const authLogin = endpoint({
     expires_at: unixSeconds('When the token ends'),
   }),
   errors: {
-    INVALID_ADDRESS: 'not an address',
+    INVALID_ADDRESS: 'neither an EVM nor a Solana address',
     TIMESTAMP_EXPIRED: 'more than 300 s from the server’s clock',
     INVALID_SIGNATURE_FORMAT:
       'not 65 bytes of 0x hex (EVM; with a contract at the address any length) or base58 of 64 bytes (Solana)',
     SIGNATURE_INVALID: 'not signed by this account over its current nonce, or the nonce was just used',
     CHAIN_UNAVAILABLE:
-      'not signed by the account’s key, and the chain could not be asked whether its contract did; nothing was used up, retry with backoff',
+      'not signed by the account’s key, and the chain could not be asked whether its contract accepts it; the nonce is not used up, retry with backoff',
   },
   handle: async (call) => {
     const { address, signature, timestamp } = call.body
@@ -108,7 +108,7 @@ export const authLogin = endpoint({
       ? await signIn(call.db, account.id, nonce)
       : undefined
     if (generation === undefined) {
-      throw new ApiError('SIGNATURE_INVALID', 'the signature is not this account’s over its current nonce')
+      throw new ApiError('SIGNATURE_INVALID', 'not a signature of this account over its current nonce')
     }
     const session = await issueSession(call.env, account.id, call.now, generation)
     return { token: session.token, expires_at: session.expiresAt }

@@ -32,8 +32,8 @@ export const docs = endpoint({
   path: '/docs',
   atRoot: true,
   tag: 'Reference',
-  summary: 'The reference as a page that can call the API',
-  description: 'Needs nothing from any other origin. Credentials typed into it stay in the page’s memory.',
+  summary: 'API reference as a page, with calls to try',
+  description: 'Loads nothing from other origins; credentials you type stay in the page’s memory.',
   access: open,
   docs: { contentType: 'text/html' },
   handle: async () =>

@@ -11,11 +11,11 @@ export const health = endpoint({
   path: '/health',
   atRoot: true,
   tag: 'Public',
-  summary: 'Is the service there, and does its database answer',
+  summary: 'Health check',
   access: open,
   ledger: publicReads,
   response: z.object({
-    status: field(z.literal('ok'), 'Always ok: anything else is an error answer', 'ok'),
+    status: field(z.literal('ok'), 'Always `ok`; anything else is an error', 'ok'),
     database: field(z.literal('ok'), 'The database answered', 'ok'),
   }),
   handle: async (call) => {

@@ -21,7 +21,11 @@ export const spotDeposits = endpoint({
   ledger: reads,
   query: z.strictObject({
     ...pageQuery,
-    status: field(z.optional(status()), 'Only these: `confirmed` or `unsupported`', 'confirmed'),
+    status: field(
+      z.optional(status()),
+      'Only deposits in this status: `confirmed` or `unsupported`',
+      'confirmed',
+    ),
     token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only this token, by its symbol', 'DF'),
   }),
   response: z.array(

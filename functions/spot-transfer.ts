@@ -43,23 +43,23 @@ export const spotTransfer = endpoint({
     direction: direction(),
     token: tokenIn(),
     amount: amountOut('What moved'),
-    perp_balance_after: amountOut('Available in perp margin after it', '4900'),
-    spot_balance_after: amountOut('Available in the spot wallet after it', '5100'),
+    perp_balance_after: amountOut('Available in perp margin afterwards', '4900'),
+    spot_balance_after: amountOut('Available in the spot wallet afterwards', '5100'),
     transfer_id: uuid('The movement in the ledger'),
     created_at: unixSeconds('When it was committed'),
   }),
   errors: {
-    INVALID_DIRECTION: 'not one of the two',
+    INVALID_DIRECTION: 'neither `perp_to_spot` nor `spot_to_perp`',
     UNSUPPORTED_TOKEN: 'the token is not enabled for transfers',
     INVALID_AMOUNT: 'not a decimal string, or more decimals than the token has',
     AMOUNT_NON_POSITIVE: 'zero or negative',
-    INSUFFICIENT_BALANCE: 'the source side has not that much available',
+    INSUFFICIENT_BALANCE: 'the source has less than that available',
   },
   idempotent: true,
   handle: async (call) => {
     const { token, direction: way, amount } = call.body
     if (!DIRECTIONS.includes(way))
-      throw new ApiError('INVALID_DIRECTION', `direction is ${DIRECTIONS.join(' or ')}`)
+      throw new ApiError('INVALID_DIRECTION', `direction must be ${DIRECTIONS.join(' or ')}`)
     const result = await transfer(call.db, {
       account: call.caller.account,
       token: symbolOf(token),

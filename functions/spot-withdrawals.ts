@@ -19,8 +19,8 @@ export const spotWithdrawalsList = endpoint({
   ledger: withdrawals,
   query: z.strictObject({
     ...pageQuery,
-    status: field(z.optional(withdrawalStatus()), 'Only those that stand there', 'signed'),
-    token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only of this token', 'DF'),
+    status: field(z.optional(withdrawalStatus()), 'Only withdrawals in this status', 'signed'),
+    token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only this token', 'DF'),
   }),
   response: z.array(withdrawalItem),
   handle: async (call) => {
@@ -35,13 +35,13 @@ export const spotWithdrawal = endpoint({
   path: '/spot/withdrawals/:id',
   tag: 'Withdrawals',
   summary: 'One withdrawal of the account',
-  description: 'Where a lost answer of POST /spot/withdraw/request is found again, its signature included.',
+  description: 'Finds a lost answer of POST /spot/withdraw/request again, with its signature.',
   access: read,
   ledger: withdrawals,
   query: z.strictObject({}),
   params: z.object({ id: uuid('The withdrawal') }),
   response: withdrawalItem,
-  errors: { 'invalid id': 'not a UUID', WITHDRAWAL_NOT_FOUND: 'absent, or somebody else’s' },
+  errors: { 'invalid id': 'not a UUID', WITHDRAWAL_NOT_FOUND: 'unknown, or another account’s' },
   handle: async (call) => {
     const { id } = call.params
     if (!UUID.test(id)) throw new ApiError('invalid id', 'id must be a UUID')

@@ -32,7 +32,7 @@ export const stream = endpoint({
   objects: ['STREAM'],
   errors: {
     UPGRADE_REQUIRED: 'the request is not a WebSocket handshake',
-    RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already (none of them is closed for the new one), or too many sockets wait for their sign-in`,
+    RATE_LIMITED: `the account has ${STREAM_SOCKETS_PER_ACCOUNT_MAX} open sockets already (none of them is closed for the new one), or too many sockets are waiting to sign in`,
   },
   docs: { status: 101, schemas: streamSchemas },
   handle: async (call) => {

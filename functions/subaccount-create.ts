@@ -46,7 +46,7 @@ export const subaccountCreate = endpoint({
     subaccount_exists: 'it is a subaccount of this main account already',
     main_is_subaccount: 'the main account is a subaccount itself',
     already_subaccount: 'it is the subaccount of another account',
-    account_in_use: 'the sub has a balance, a history or subaccounts',
+    account_in_use: 'the subaccount has a balance, a history or subaccounts',
     limit_reached: `the main account has ${SUBACCOUNTS_MAX} subaccounts`,
   },
   handle: async (call) => {

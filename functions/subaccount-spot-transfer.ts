@@ -27,7 +27,7 @@ const body = z.strictObject({
   idempotency_key: documented(
     field(
       z.optional(z.nullable(z.string().check(z.regex(UUID, 'expected a UUID')))),
-      'Good once per account, for ever',
+      'Can be used once per account, for ever',
       '5a0e1c9e-1c7f-4a53-8d36-0a3f8a6f2f0b',
     ),
     { type: ['string', 'null'], format: 'uuid' },
@@ -54,7 +54,7 @@ export const subaccountSpotTransfer = endpoint({
   response: transferOut(),
   errors: {
     ...TRANSFER_ERRORS,
-    insufficient_spot_balance: 'the sender has not that much available',
+    insufficient_spot_balance: 'the sender has less than that available',
     duplicate_idempotency_key: 'the account has used this key before; `data` has the first movement',
   },
   handle: async (call) => {

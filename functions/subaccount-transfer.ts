@@ -38,7 +38,7 @@ export const subaccountPerpTransfer = endpoint({
   ledger: walletSigned,
   body,
   response: transferOut(),
-  errors: { ...TRANSFER_ERRORS, insufficient_perp_balance: 'the sender has not that much margin' },
+  errors: { ...TRANSFER_ERRORS, insufficient_perp_balance: 'the sender has less margin than that' },
   handle: async (call) => {
     const { caller } = call
     const { to, amount } = caller.input

@@ -10,7 +10,7 @@ export const walletTokens = endpoint({
   method: 'GET',
   path: '/wallet/tokens',
   tag: 'Public',
-  summary: 'Every token, and what may be done with it',
+  summary: 'List the tokens and what can be done with them',
   access: open,
   ledger: publicReads,
   query: z.strictObject({}),

@@ -95,7 +95,7 @@ describe('the example bot', () => {
   test('says why and ends with 1 when the transfer is refused, asking once', async ({ signal }) => {
     const { account, privateKey } = await client.newAccount({ USDT: '0.5' })
     const bot = startBot(origin, privateKey, signal)
-    const error = '400 INSUFFICIENT_BALANCE: the source has not that much available\n'
+    const error = '400 INSUFFICIENT_BALANCE: the source has less than that available\n'
     expect(await bot.ended).toMatchObject({ code: 1, error })
     expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '0.5' })
   })

@@ -215,7 +215,7 @@ describe('other settings', () => {
       expect([status, body.error, body.message]).toEqual([
         503,
         'WITHDRAWALS_PAUSED',
-        'the vault would not take a signature made here; the funds are back',
+        'the vault would not accept our signature; the funds are back',
       ])
       expect(await unfit()).toEqual([['contract']])
       const id = headers.get('x-request-id') ?? ''

@@ -72,30 +72,30 @@ const REFUSAL_ANSWERS: Record<Refusal, [ErrorCode, string]> = {
   unsupported_token: ['UNSUPPORTED_TOKEN', 'this token is not enabled here'],
   invalid_amount: ['INVALID_AMOUNT', 'more decimals than the token has, or too large'],
   amount_not_positive: ['AMOUNT_NON_POSITIVE', 'amount must be greater than zero'],
-  insufficient_balance: ['INSUFFICIENT_BALANCE', 'the source has not that much available'],
+  insufficient_balance: ['INSUFFICIENT_BALANCE', 'the source has less than that available'],
   idempotency_key_reused: ['IDEMPOTENCY_KEY_REUSED', 'this key was used with another request'],
   request_in_progress: ['REQUEST_IN_PROGRESS', 'the first request with this key is still running'],
-  invalid_direction: ['INVALID_DIRECTION', 'direction is perp_to_spot or spot_to_perp'],
+  invalid_direction: ['INVALID_DIRECTION', 'direction must be perp_to_spot or spot_to_perp'],
   withdrawals_paused: ['WITHDRAWALS_PAUSED', 'withdrawals are paused; nothing was reserved'],
   withdrawal_in_progress: ['WITHDRAWAL_IN_PROGRESS', 'another withdrawal of this account is being signed'],
   below_minimum: ['amount below minimum', 'the token has a minimum withdrawal'],
   reservation_gone: ['SIGNER_UNAVAILABLE', 'signing took too long; the funds are back'],
   invalid_recipient: [
     'INVALID_RECIPIENT',
-    'recipient must be an EVM address, and no contract of ours or of a token',
+    'recipient must be an EVM address other than the vault or a token contract',
   ],
   unsupported_account: ['UNSUPPORTED_ACCOUNT', 'only an EVM account can withdraw to this chain'],
   invalid_relationship: ['INVALID_REQUEST', 'the accounts are not parent and subaccount'],
   agent_not_authorized: ['UNAUTHORIZED', 'the agent is not bound to the account'],
   duplicate_idempotency_key: ['IDEMPOTENCY_KEY_REUSED', 'this key was used before'],
   duplicate_signature: ['IDEMPOTENCY_KEY_REUSED', 'this signed message was used before'],
-  limit_reached: ['LIMIT_REACHED', 'the account has as many as it may have'],
-  already_exists: ['INVALID_REQUEST', 'it exists already'],
+  limit_reached: ['LIMIT_REACHED', 'the account has reached its limit'],
+  already_exists: ['INVALID_REQUEST', 'it already exists'],
   main_is_subaccount: ['INVALID_REQUEST', 'the main account is a subaccount'],
   sub_is_subaccount: ['INVALID_REQUEST', 'the subaccount has a main account already'],
   account_in_use: ['INVALID_REQUEST', 'the account has a balance or a history'],
   agent_bound_elsewhere: ['INVALID_REQUEST', 'the agent key is bound to another account'],
-  not_found: ['NOT_FOUND', 'there is no such thing'],
+  not_found: ['NOT_FOUND', 'no such item'],
   session_ended: ['UNAUTHORIZED', 'the credential is missing or not valid'],
 }
 
@@ -118,7 +118,7 @@ export function asApiError(error: unknown, internal: ErrorCode, repeat: Repeat):
     return new ApiError(code, message, error.reason === 'below_minimum' ? { suffix: ` ${error.detail}` } : {})
   }
   if (error instanceof DatabaseError && error.nothingDone) {
-    return new ApiError('SERVICE_BUSY', 'the database is busy or away; nothing was done, try again', {
+    return new ApiError('SERVICE_BUSY', 'the database is busy or unavailable; nothing was done, try again', {
       headers: { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) },
       cause: error,
     })
@@ -126,6 +126,6 @@ export function asApiError(error: unknown, internal: ErrorCode, repeat: Repeat):
   const message =
     error instanceof DatabaseError && error.outcome === 'unknown'
       ? `no answer came from the ledger: ${NO_ANSWER[repeat]}`
-      : 'something went wrong here; quote the request id'
+      : 'something went wrong on our side; quote the request id'
   return new ApiError(internal, message, { cause: error })
 }

@@ -61,7 +61,7 @@ export const SESSION_TOKEN_EXAMPLE =
 export const SIGNATURE_EXAMPLE = '0x' + '5f'.repeat(64) + '1b'
 /** `{type, value}`, as a signature may also come. */
 export const signatureParts = {
-  type: documented(field(z.string(), 'How it was made', 'hardware'), {
+  type: documented(field(z.string(), 'Kind of signature', 'hardware'), {
     type: 'string',
     enum: ['ed25519', 'raw', 'hardware'],
   }),
@@ -83,6 +83,6 @@ export const balancesOut = () =>
           ),
         }),
       ),
-      'One item a token the account ever had, by token',
+      'One item per token that the account has ever held, sorted by token',
     ),
   })

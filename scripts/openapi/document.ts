@@ -52,7 +52,7 @@ export function openApiDocument(endpoints: Endpoint[], version: string): OpenApi
 
 const TAGS_LAST = ['Public', 'Admin', 'Reference']
 const TAGS: Record<string, string> = {
-  'Sign in': 'A wallet signs, and a session token comes back',
+  'Sign in': 'A wallet signs and gets a session token',
   Agents: 'Keys that may sign for an account; every request is signed by the account’s own key',
   'API keys': 'Keys that read an account and never move money',
   'Perp margin': 'The margin of the perpetuals account',
@@ -118,7 +118,7 @@ function operationOf(endpoint: Endpoint): Operation {
 const REQUEST_ID: JsonSchema = {
   type: 'string',
   maxLength: 128,
-  description: 'Kept and answered when it is short and plain; else one is made',
+  description: 'Echoed when it is short and plain; otherwise a new one is made',
   examples: ['order-4711'],
 }
 
@@ -171,7 +171,7 @@ function streamOpened(endpoint: Endpoint, headers: object): Record<string, objec
   }))
   const content = { 'application/json': { schema: { anyOf } } }
   const opened = (when: string) => ({
-    description: `The stream is open${when}; each frame, either way, holds one of these messages`,
+    description: `The stream is open${when}; each frame, in either direction, holds one of these messages`,
     headers,
     content,
   })
@@ -195,10 +195,10 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
         type: 'object',
         required: ['error', 'message', 'request_id'],
         properties: {
-          error: text('What programs match', 'INSUFFICIENT_BALANCE'),
-          message: text('For a person; may change', 'the source has not that much available'),
+          error: text('For programs to match', 'INSUFFICIENT_BALANCE'),
+          message: text('For people; may change', 'the source has less than that available'),
           request_id: text(
-            'Also in X-Request-Id; quote it when you ask',
+            'Also in X-Request-Id; quote it when you ask for help',
             '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11',
           ),
         },
@@ -213,16 +213,16 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
             description: 'What was checked, or what was done before; else null',
             examples: [null],
           },
-          error: text('For a person; begins as the errors say', 'Insufficient spot balance'),
+          error: text('For people; begins with the text that the errors list', 'Insufficient spot balance'),
           code: {
             type: 'integer',
             format: 'int64',
             description: 'The API’s own number, else the HTTP status',
             examples: [62],
           },
-          error_id: text('What programs match', 'insufficient_spot_balance'),
+          error_id: text('For programs to match', 'insufficient_spot_balance'),
           request_id: text(
-            'Also in X-Request-Id; quote it when you ask',
+            'Also in X-Request-Id; quote it when you ask for help',
             '0d3b0d5e-5a5c-4b58-9d3c-3f6f6f0f2c11',
           ),
         },
@@ -230,7 +230,7 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
       ...Object.fromEntries(named.map(([name, schema]) => [name, jsonSchemaOf(schema, 'output')])),
     },
     headers: {
-      'X-Request-Id': header('Of this request; the caller’s own when it was short and plain', 'order-4711'),
+      'X-Request-Id': header('Of this request: the caller’s own when that was short and plain', 'order-4711'),
       'Retry-After': {
         description: 'Seconds to wait',
         schema: { type: 'integer', format: 'int64', description: 'Seconds to wait', examples: [1] },
@@ -246,13 +246,14 @@ function componentsOf(endpoints: Endpoint[]): OpenApiDocument['components'] {
         type: 'http',
         scheme: 'bearer',
         bearerFormat: 'JWT',
-        description: 'Token of POST /auth/login, or of the configured issuer: everything of its own account',
+        description:
+          'Session token from POST /auth/login or the configured issuer: full access to its own account',
       },
       userApiKey: {
         type: 'apiKey',
         in: 'header',
         name: 'X-API-Key',
-        description: 'Key of POST /api-keys: reads of its own account',
+        description: 'API key from POST /api-keys: reads its own account',
       },
       adminKey: {
         type: 'apiKey',

@@ -67,13 +67,16 @@ function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
   const { body, query, params, idempotent, ledger } = endpoint
   return {
     ...(body || query || params
-      ? { INVALID_REQUEST: 'malformed, a field is missing, unknown or of a wrong type; `message` names it' }
+      ? {
+          INVALID_REQUEST:
+            'malformed, or a field is missing, unknown or of the wrong type; `message` names it',
+        }
       : {}),
     ...ROUTER,
     ...(body
       ? {
-          REQUEST_TIMEOUT: 'the body did not come within 8 s; nothing was done',
-          PAYLOAD_TOO_LARGE: 'the body has more than 16 KiB',
+          REQUEST_TIMEOUT: 'the body did not arrive within 8 s; nothing was done',
+          PAYLOAD_TOO_LARGE: 'the body is larger than 16 KiB',
           UNSUPPORTED_MEDIA_TYPE: 'the body is not `application/json`',
         }
       : {}),
@@ -84,7 +87,7 @@ function commonErrors(endpoint: Endpoint): Partial<Record<ErrorCode, string>> {
           IDEMPOTENCY_KEY_REUSED: 'the Idempotency-Key was used with another body',
         }
       : {}),
-    [endpoint.internal]: 'something went wrong here; the log has the rest under the request id',
-    ...(ledger ? { SERVICE_BUSY: 'the database is busy or away; nothing was done, try again' } : {}),
+    [endpoint.internal]: 'something went wrong on our side; the log has the details under the request id',
+    ...(ledger ? { SERVICE_BUSY: 'the database is busy or unavailable; nothing was done, try again' } : {}),
   }
 }

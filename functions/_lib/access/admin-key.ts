@@ -17,7 +17,7 @@ export const adminKey: Access<undefined, ErrorCode> = {
     UNAUTHORIZED: 'the admin key is missing or not valid',
   },
   gate: ({ TESTNET_ONLY }) => {
-    if (TESTNET_ONLY !== 'true') throw new ApiError('DISABLED', 'there is no faucet here')
+    if (TESTNET_ONLY !== 'true') throw new ApiError('DISABLED', 'the faucet is disabled here')
   },
   identify: async ({ env, header, guess, admit }) => {
     const { ADMIN_API_KEY } = env as { ADMIN_API_KEY?: string }

@@ -29,5 +29,6 @@ export const session: Access<SessionCaller, ErrorCode> = {
  * @throws ApiError `API Key permission denied`
  */
 export function refuseApiKey(header: Header): void {
-  if (header('x-api-key')) throw new ApiError('API Key permission denied', 'sign in: API keys only read')
+  if (header('x-api-key'))
+    throw new ApiError('API Key permission denied', 'API keys are read-only: sign in instead')
 }

@@ -38,7 +38,7 @@ async function readBounded(request: Request): Promise<Uint8Array> {
   const reader = (request.body as ReadableStream<Uint8Array>).getReader()
   let timer!: ReturnType<typeof setTimeout>
   const late = new Promise<never>((_, reject) => {
-    const error = new ApiError('REQUEST_TIMEOUT', 'the body did not come in time; nothing was done')
+    const error = new ApiError('REQUEST_TIMEOUT', 'the body did not arrive in time; nothing was done')
     timer = setTimeout(() => reject(error), BODY_TIMEOUT_MS)
   })
   try {
@@ -46,7 +46,7 @@ async function readBounded(request: Request): Promise<Uint8Array> {
   } catch (error) {
     // Not waited for: what does not come when it is read may not come when it is put away either.
     void reader.cancel().catch(() => undefined)
-    throw error instanceof ApiError ? error : new ApiError('INVALID_REQUEST', 'the body broke off')
+    throw error instanceof ApiError ? error : new ApiError('INVALID_REQUEST', 'the body ended early')
   } finally {
     clearTimeout(timer)
   }

@@ -19,7 +19,7 @@ const SECONDS = { type: 'integer', format: 'int64', minimum: 0, maximum: SECONDS
 
 /** Query members every paged read has; a bad one is refused, never ignored. */
 export const pageQuery = {
-  start: documented(field(secondsText(), 'Not before this moment; unix seconds', 1_760_000_000), SECONDS),
+  start: documented(field(secondsText(), 'From this moment on; unix seconds', 1_760_000_000), SECONDS),
   end: documented(field(secondsText(), 'Before this moment; unix seconds', 1_860_000_000), SECONDS),
   limit: documented(
     field(
@@ -30,7 +30,7 @@ export const pageQuery = {
         ),
         PAGE_SIZE_DEFAULT,
       ),
-      `Items a page, 1 to ${PAGE_SIZE_MAX}; ${PAGE_SIZE_DEFAULT} without it`,
+      `Items per page, 1 to ${PAGE_SIZE_MAX}; ${PAGE_SIZE_DEFAULT} by default`,
       50,
     ),
     { type: 'integer', format: 'int64', minimum: 1, maximum: PAGE_SIZE_MAX },
@@ -38,7 +38,7 @@ export const pageQuery = {
   cursor: documented(
     field(
       z.optional(z.string().check(z.regex(CURSOR))),
-      'Where the page begins: follow the Link header instead of making one',
+      'Where the page begins: take it from the Link header, do not build one',
       '019a0b3c-5d1e-7c4a-9b1a-0c8e2f4d6a10',
     ),
     { type: 'string', format: 'uuid' },

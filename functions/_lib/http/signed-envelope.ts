@@ -64,7 +64,7 @@ function refusalOf(error: unknown): SignedRefusal {
   if (error instanceof DatabaseError && error.nothingDone)
     return new SignedRefusal(
       'service_busy',
-      'the database is busy or away; nothing was done, try again',
+      'the database is busy or unavailable; nothing was done, try again',
       null,
       { 'Retry-After': String(BUSY_RETRY_AFTER_SECONDS) },
     )

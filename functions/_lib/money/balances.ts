@@ -10,13 +10,13 @@ import { field } from '../schemas.ts'
 export const balancesQuery = z.strictObject({
   account: field(
     z.optional(z.string()),
-    'The caller’s own account (also without it) or, for a session, a subaccount of it',
+    'The caller’s own account (the default) or, for a session, one of its subaccounts',
     '0x70997970c51812dc3a010c7d01b50e0d17dc79c8',
   ),
 })
 
 export const BALANCES_ERRORS = {
-  NOT_FOUND: 'the account is neither the caller’s nor, for a session, a subaccount of it',
+  NOT_FOUND: 'the account is neither the caller’s own nor, for a session, one of its subaccounts',
 } as const
 
 /**

@@ -9,19 +9,20 @@ import { parseAccount } from '../wallet/accounts.ts'
 /** What every endpoint of the family can answer, with when. */
 export const SIGNATURE_ERRORS: Partial<Record<SignedErrorId, string>> = {
   invalid_request: 'malformed body, missing or unknown field',
-  invalid_signature: 'not a signature by its form',
-  invalid_public_key: 'an account or agent that is not a key somebody can hold',
+  invalid_signature: 'not in the form of a signature',
+  invalid_public_key: 'an account or agent that is not a usable public key',
   invalid_message: 'expired, from the future, or its window is too long',
-  signature_verification_failed: 'not over this text by this key; `data` has `{canonical_text, checked_key}`',
-  request_timeout: 'the body did not come; nothing was done',
+  signature_verification_failed:
+    'not a signature of this key over this text; `data` has `{canonical_text, checked_key}`',
+  request_timeout: 'the body did not arrive; nothing was done',
   not_found: 'there is no such route',
   method_not_allowed: 'the route has other methods; `Allow` names them',
   payload_too_large: 'over 16 KiB',
   unsupported_media_type: 'not JSON',
   rate_limited:
-    'too many calls of this address or of the key that signed; `Retry-After` says when to come back',
-  internal_server_error: 'the log has the rest',
-  service_busy: 'the database is busy or away; nothing was done, send it again',
+    'too many calls from this address or by the key that signed; `Retry-After` says when to come back',
+  internal_server_error: 'something went wrong on our side; the log has the details',
+  service_busy: 'the database is busy or unavailable; nothing was done, send it again',
 }
 
 /** The key that signed is counted, never the account it names: that is only proved by the ledger. */

@@ -22,7 +22,7 @@ export const timesIn = {
   timestamp: field(z.number(), 'When it was signed; unix milliseconds', 1_760_000_000_000),
   expiry_window: field(
     z.optional(z.nullable(z.number())),
-    `How long it is good, milliseconds; ${EXPIRY_WINDOW_MS_DEFAULT} without it, at most ${EXPIRY_WINDOW_MS_MAX}`,
+    `How long it is valid, milliseconds; ${EXPIRY_WINDOW_MS_DEFAULT} by default, at most ${EXPIRY_WINDOW_MS_MAX}`,
     EXPIRY_WINDOW_MS_DEFAULT,
   ),
 }

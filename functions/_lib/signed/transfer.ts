@@ -21,7 +21,7 @@ export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
   agent_not_authorized: 'the agent is not bound to the account now',
   duplicate_signature: 'the same message again; `data` has the first movement when it was this account’s',
   invalid_transfer_relationship: 'neither is the subaccount of the other, or they are the same',
-  invalid_amount: 'grammar, precision, zero or negative',
+  invalid_amount: 'not a decimal string, too many decimals, zero or negative',
   asset_not_found: 'no such symbol',
 }
 
@@ -31,6 +31,6 @@ export const TRANSFER_ERRORS: Partial<Record<SignedErrorId, string>> = {
  */
 export function amountForVerb(amount: string | number): Readable {
   if (typeof amount === 'number') throw new SignedRefusal('invalid_amount', 'amount must be a JSON string')
-  if (amount.length > AMOUNT_LENGTH_MAX) throw new SignedRefusal('invalid_amount', 'far too many digits')
+  if (amount.length > AMOUNT_LENGTH_MAX) throw new SignedRefusal('invalid_amount', 'too many digits')
   return amountFault(amount) === null ? amount : UNREADABLE
 }

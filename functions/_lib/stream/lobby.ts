@@ -42,7 +42,7 @@ export function waitForSignIn(visit: Visit): WebSocket {
   if (waiting.size >= STREAM_WAITING_MAX || ofAddress >= STREAM_WAITING_PER_ADDRESS_MAX) {
     throw new ApiError(
       'RATE_LIMITED',
-      'too many sockets wait for their sign-in; send the token at the upgrade',
+      'too many sockets are waiting to sign in; send the token at the upgrade',
       {
         headers: { 'Retry-After': String(STREAM_RETRY_AFTER_SECONDS) },
       },

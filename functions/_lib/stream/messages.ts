@@ -24,7 +24,7 @@ export const streamSchemas = {
   StreamAuthResult: z.object({
     type: type('auth_result'),
     success: field(z.boolean(), 'Whether the socket is signed in by this token', true),
-    message: field(z.string(), 'For a person', 'signed in'),
+    message: field(z.string(), 'For people', 'signed in'),
   }),
   StreamSubscribed: z.object({ type: type('subscribed'), channel: channel() }),
   StreamUnsubscribed: z.object({ type: type('unsubscribed'), channel: channel() }),
@@ -33,10 +33,10 @@ export const streamSchemas = {
     type: type('error'),
     code: field(
       z.enum(['INVALID_MESSAGE', 'INVALID_CHANNEL', 'AUTH_REQUIRED']),
-      'What programs match',
+      'For programs to match',
       'INVALID_CHANNEL',
     ),
-    message: field(z.string(), 'For a person', 'the only channel is spot:user:balances'),
+    message: field(z.string(), 'For people', 'the only channel is spot:user:balances'),
   }),
   StreamBalance: z.object({
     type: type('spot_user_balance'),

@@ -78,8 +78,8 @@ export async function authorize(authority: Authority, reservation: Reservation):
   if (stored.outcome === 'unexplained') throw await unexplained(authority, reservation, counter.value)
   authority.push(stored.pushes)
   if (stored.outcome === 'restored')
-    throw new ApiError('WITHDRAWALS_PAUSED', 'the ledger is being looked at; the funds are back')
-  throw chainUnavailable('the node knows less than was settled already; the funds are back')
+    throw new ApiError('WITHDRAWALS_PAUSED', 'the ledger is being checked; the funds are back')
+  throw chainUnavailable('the chain node is behind what was already settled; the funds are back')
 }
 
 type Settled<T> = { value: T } | { cause: unknown }
@@ -111,7 +111,7 @@ async function notCounted(authority: Authority, id: string, cause: unknown): Pro
     logFailure('vault unfit', error),
   )
   const back = await tryToGiveBack(authority, id, 'vault_unfit')
-  return new ApiError('WITHDRAWALS_PAUSED', `the vault would not take a signature made here; ${back.words}`, {
+  return new ApiError('WITHDRAWALS_PAUSED', `the vault would not accept our signature; ${back.words}`, {
     cause,
   })
 }
@@ -143,7 +143,7 @@ async function unexplained(
           'WITHDRAWALS_PAUSED',
           'the vault has paid what is not booked here: somebody looks at it; the funds are back',
         )
-      : chainUnavailable('the node contradicts itself; the funds are back')
+      : chainUnavailable('the chain node contradicts itself; the funds are back')
   } catch (cause) {
     return await notCounted(authority, id, cause)
   }
@@ -173,7 +173,7 @@ async function notStored(authority: Authority, id: string, cause: unknown): Prom
   if (paused) return new ApiError('WITHDRAWALS_PAUSED', `withdrawals were paused meanwhile; ${back.words}`)
   // Not given back and no failure: the store did arrive, and the row is signed.
   const words = back.released ? back.words : `look it up with GET /spot/withdrawals/${id}`
-  return new ApiError('internal', `the signature’s storing is in doubt; ${words}`, { cause })
+  return new ApiError('internal', `it is not known whether the signature was stored; ${words}`, { cause })
 }
 
 /** Never throws: what fails here is done later by the cron function, and the words claim no more than is known. */
