@@ -45,6 +45,6 @@ await command(async () => {
   const decide = decisionOf(words, USAGE)
   if (!why) throw new UsageError(`${words[0]}: say --why "…", for whoever reads it later\n${USAGE}`)
   if (values['not-ours'] && words[0] !== 'disown')
-    throw new UsageError(`--not-ours goes with disown alone\n${USAGE}`)
+    throw new UsageError(`--not-ours is for disown only\n${USAGE}`)
   await asOwner(async (query) => console.log(await decide(query, { why, by, notOurs: values['not-ours'] })))
 })

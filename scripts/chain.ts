@@ -34,7 +34,7 @@ async function main(): Promise<void> {
   const [name = '', ...rest] = argumentsOf({ usage: USAGE, words: [1, Infinity] }).words
   const run = COMMANDS.get(name)
   if (run === undefined)
-    throw new UsageError(`${name}: there is only ${[...COMMANDS.keys()].join(', ')}\n${USAGE}`)
+    throw new UsageError(`${name}: no such command; there are ${[...COMMANDS.keys()].join(', ')}\n${USAGE}`)
   checkWords(name, run.words, rest, USAGE)
   await run.go(await connect(), rest)
 }

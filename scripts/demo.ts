@@ -122,12 +122,12 @@ await command(async () => {
     args: [df, BigInt(first.amount_in_wei), BigInt(first.deadline), first.signature],
   })
   await succeed(chain, hash)
-  await say('4  the vault took the signature and paid; not final yet')
+  await say('4  the vault accepted the signature and paid; not final yet')
   await settle()
   await say('5  two blocks later settle saw it: the 40 left the ledger')
 
   const second = await request('25')
-  await say(`6  asked for 25 DF more: nonce ${second.nonce}, and never used it`)
+  await say(`6  asked for 25 DF more: nonce ${second.nonce}, never sent to the vault`)
   const now = Number((await chain.getBlock()).timestamp)
   await chain.setNextBlockTimestamp({ timestamp: BigInt(Math.max(second.deadline, now) + 1) })
   await chain.mine({ blocks: 1 })
@@ -135,7 +135,7 @@ await command(async () => {
   // The chain's clock is ahead of ours now, and deadlines are set by ours: it stands still, so that later withdrawals
   // still have time, until the next jump.
   await chain.setBlockTimestampInterval({ interval: 0 })
-  await say('7  the chain passed its deadline unpaid: the 25 are back')
+  await say('7  its deadline passed on chain, unpaid: the 25 are back')
   for (const { id } of [first, second]) {
     const { status } = await call<{ status: string }>(`/spot/withdrawals/${id}`, { headers: session })
     console.log(`   ${id}  ${status}`)

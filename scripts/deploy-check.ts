@@ -33,7 +33,7 @@ const files = (await readdir(join(projectRoot, 'functions')))
 const names = envs.filter((name) => files.includes(name))
 for (const name of named)
   if (!names.includes(name)) {
-    console.error(`there is no function ${name} with a file and an environment`)
+    console.error(`${name}: there is no function with this file and an [env] in wrangler.toml`)
     process.exit(2)
   }
 const chosen = named.length > 0 ? names.filter((name) => named.includes(name)) : names

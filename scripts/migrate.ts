@@ -99,7 +99,7 @@ async function renewLogins(ownerUrl: string): Promise<void> {
     secrets.set(fn, (await declaredBy(join(projectRoot, `functions/${fn}.ts`))).secrets)
   const passwords = eachJob(() => randomBytes(24).toString('hex'))
   const left = await setPasswords(ownerUrl, passwords).then(() => undefined, onlySessionsLeft)
-  console.log('new passwords; store each as this secret of these functions, they are not shown again')
+  console.log('new passwords, shown once: store each under the name and in the functions that stand above it')
   console.log(
     "(the host is the owner's: at Neon give the functions the pooled one, `-pooler` behind its first name):",
   )

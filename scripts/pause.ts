@@ -17,6 +17,6 @@ await command(async () => {
       return
     }
     const [row] = await query<{ resumed: boolean }>('select ledger.resume_withdrawals($1) as resumed', [why])
-    console.log(row?.resumed ? 'withdrawals go on' : 'withdrawals were not paused')
+    console.log(row?.resumed ? 'withdrawals are resumed' : 'withdrawals were not paused')
   })
 })

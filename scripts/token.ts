@@ -16,7 +16,7 @@ await command(async () => {
   const [address] = words
   if ((address === undefined) !== values['admin-key']) throw new UsageError(USAGE)
   const account = address === undefined ? undefined : parseAccount(address)
-  if (account === null) throw new UsageError(`${address} is no address of an account\n${USAGE}`)
+  if (account === null) throw new UsageError(`${address} is not an EVM or Solana address\n${USAGE}`)
   const { adminApiKey, sessionKeys } = readManifest()
   const env = { ...sessionKeys, JWT_TTL_SECONDS: 86_400 }
   const issued = account && (await issueSession(env, account.id, Math.floor(Date.now() / 1000)))

@@ -141,7 +141,7 @@ describe('a build on a machine that has secrets in its environment and its files
     expect(await runScript(args)).toEqual({
       code: 2,
       out: '',
-      error: 'there is no function setle with a file and an environment\n',
+      error: 'setle: there is no function with this file and an [env] in wrangler.toml\n',
     })
   })
 

@@ -61,7 +61,7 @@ describe('a command', () => {
   )
 
   test.each([
-    [['scripts/chain.ts', 'tiem', '+5'], 'tiem: there is only status, mine, time, deposit'],
+    [['scripts/chain.ts', 'tiem', '+5'], 'tiem: no such command; there are status, mine, time, deposit'],
     [['scripts/chain.ts', 'mine'], 'mine: <blocks> is missing'],
     [['scripts/chain.ts', 'mine', '1', '2'], 'mine: 2 is one word too many'],
     [['scripts/chain.ts', 'mine', '-1'], '-1: nothing here may be below zero'],

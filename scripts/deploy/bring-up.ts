@@ -54,7 +54,7 @@ async function look(deployment: Deployment, api: CloudflareApi, connectTo?: stri
     await waitForHealth(host, connectTo)
     say(`GET https://${host}/health: ok`)
   } else {
-    say('no look at /health: that function is not deployed yet')
+    say('/health was not checked: that function is not deployed yet')
   }
   say(`verify: ${await verifyLedger(deployment)} invariants hold`)
 }

@@ -40,7 +40,7 @@ export async function runDev(
   const progress = new Progress(say)
   const heartbeat = setInterval(() => {
     if (performance.now() - saidAt < SILENCE_MS_MAX || progress.pending.length === 0) return
-    say(paint('dim', `still at it: ${progress.pending.join(', ')}`))
+    say(paint('dim', `still working on: ${progress.pending.join(', ')}`))
   }, SILENCE_MS_MAX / 6)
   let stack: Stack | undefined
   const stops: (() => Promise<void>)[] = []
