@@ -1,6 +1,6 @@
 /**
- * Every statement of a session caller carries its session, and Postgres refuses it once that has ended: in the one round
- * trip that the statement makes anyway, and at one place, so that no read and no verb can forget it.
+ * Every statement of a session caller carries its session, and Postgres refuses the statement once that session has ended.
+ * It costs no round trip of its own, and it stands in one place, so that no read and no verb can forget it.
  */
 
 /** A verified token, as the ledger knows it. */

@@ -1,6 +1,6 @@
 /**
- * Takes turns at the database. Postgres and its front serve so many statements at once; what waits there waits unseen, and
- * a call that gives up while it waits cannot know whether it has begun. Who waits here has asked nobody for anything.
+ * Limits how many statements are at the database at once; the rest wait here. Postgres and its front would queue them too,
+ * but unseen: a call that gives up in their queue cannot know whether it has begun. One that gives up here has not.
  */
 import { DatabaseError } from './errors.ts'
 import { STATEMENTS_AT_ONCE_MAX, TURN_GRACE_MS, TURN_LOOK_AGAIN_MS, TURN_WAIT_MS_MAX } from './limits.ts'

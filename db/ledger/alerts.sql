@@ -1,4 +1,4 @@
--- What a person must see: one open row a key, so that a fault that lasts is counted and does not flood.
+-- What a person must see. At most one open row per key: a fault that lasts is counted in that row instead of flooding the table.
 create or replace function ledger.raise_alert(p_key text, p_kind text, p_detail jsonb) returns void
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare

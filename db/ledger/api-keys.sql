@@ -1,4 +1,4 @@
--- User API keys. The edge makes the key and gives only its SHA-256; nothing here can tell the key again.
+-- User API keys. The edge makes the key and passes on only its SHA-256, from which nobody can recover the key.
 
 -- The account of a live key, by the key's SHA-256. No login reads the hashes themselves.
 create or replace function ledger.account_of_api_key(p_key_hash bytea) returns text

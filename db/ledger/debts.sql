@@ -1,4 +1,4 @@
--- For a person who has made good what was paid on chain and also given back. False: there is no such open debt.
+-- A person says that a debt (paid on chain and also given back) has been made good. False when there is no such open debt.
 create or replace function ledger.settle_debt(p_id uuid, p_why text) returns boolean
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin

@@ -1,4 +1,4 @@
--- Takes a lock, as what moves money does: a table of locks that is full fails it too. `select 1` needs none of its rows.
+-- Takes a lock, as verbs that move money do, so that it fails too when the table of locks is full; `select 1` would not notice.
 create or replace function ledger.take_a_lock() returns integer
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 begin

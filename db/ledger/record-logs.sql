@@ -1,4 +1,4 @@
--- Raw logs of the vault and the cursor that says how far they reach: both move in one transaction.
+-- Stores raw logs of the vault together with the cursor that says how far they reach, in one transaction.
 
 create or replace function ledger.event_of(p_topics text[]) returns text
 language sql immutable as $$

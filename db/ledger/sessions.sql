@@ -1,4 +1,4 @@
--- Sessions are tokens that prove themselves; what stands here is which of them were ended before their time.
+-- Session tokens prove themselves, so sessions are not stored. Stored is which of them were ended before their time.
 
 -- Refuses a session that has ended. Each statement of a session caller carries it (db/session-gate.ts). The shared lock makes
 -- whoever signs out wait for what was let in: when that has answered, nothing of the ended session moves any more.

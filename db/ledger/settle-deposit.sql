@@ -1,4 +1,5 @@
--- {push} credited, {unsupported} recorded without a credit, {reason} to be quarantined.
+-- Settles one deposit event. Answers {push} when it was credited, {unsupported} when it was recorded without a credit, and
+-- {reason} when it is to be quarantined.
 create or replace function ledger.settle_deposit(p_log public.chain_logs) returns json
 language plpgsql volatile set search_path = pg_catalog, pg_temp as $$
 declare

@@ -1,4 +1,4 @@
--- Reservations whose request died between reserving and storing the signature. By this clock alone, as requested_at is. Most were
+-- Reservations whose request died between reserving and storing the signature, judged by this clock alone, as requested_at is. Most were
 -- never signed, and their funds go back. But a signature that was made may have left all the same: the ledger stored it, and was then
 -- set back by so little that nothing else of it is missing. So the witness is asked, who keeps each signature from before it is
 -- stored: what he has is signed, and ends as every signature does, by the chain.

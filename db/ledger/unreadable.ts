@@ -1,6 +1,6 @@
 /**
- * What stands where a caller wrote something else than belongs there: text that is no symbol, no amount or no address. A verb
- * refuses it in its turn, so that its place among the refusals is the contract's, at no round trip of its own.
+ * Stands for text of a caller that is no symbol, no amount or no address. It is passed on to the verb, which refuses it in
+ * its turn: so errors come in the order that the API promises, without a round trip of its own.
  */
 export const UNREADABLE = { unreadable: true } as const
 export type Readable = string | typeof UNREADABLE

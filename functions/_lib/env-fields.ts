@@ -1,4 +1,4 @@
-/** Of what the variables' schemas are made: one field each, with its words for the configuration table. */
+/** The building blocks of the variables' schemas: each reads one variable and carries its text for the configuration table. */
 import * as z from 'zod/mini'
 import { loginOf, type Job } from '../../db/logins.ts'
 import { connectionString, type Form, formed, isHttpUrl, keyText, orUnset } from './env-forms.ts'

@@ -1,6 +1,6 @@
 /**
- * What each secret looks like. A text of another form stops the function that needs it, by the variable's name and before
- * a library reads it: what a library could not read it repeats in its error.
+ * What each secret looks like. A value of another form stops the function that needs it and is reported by the variable's
+ * name, before a library sees it: libraries repeat in their errors what they could not read, and errors end in a log.
  */
 import * as z from 'zod/mini'
 import { PRIVATE_JWK_LENGTH_MAX } from './limits.ts'

@@ -1,6 +1,6 @@
 /**
- * The logins at the ledger, a value for each job: an endpoint says `ledger: transfers` and has with it the variable, the
- * login and the time limit. What each login may do stands at the end of its verbs' files and in db/migrations/0002_rules.sql.
+ * The ledger's logins, one value per job. An endpoint that says `ledger: transfers` gets the variable with the connection
+ * string, the login and the time limit with it. What each login may do stands at the end of its verbs' files and in db/migrations/0002_rules.sql.
  */
 import type * as z from 'zod/mini'
 import { connect } from '../../db/client.ts'

@@ -1,4 +1,4 @@
-/** A caller by bearer token. */
+/** Identifies a caller by its bearer token. */
 import { unauthorized, type ErrorCode } from '../errors.ts'
 import type { Incoming } from '../http/access.ts'
 import { rememberEnded } from './ended-sessions.ts'

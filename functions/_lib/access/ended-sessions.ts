@@ -1,6 +1,7 @@
 /**
- * Sessions that the ledger has refused as ended, in this isolate. None comes back, so the next call with one ends before it
- * counts as its account's, whose limits a thief could use up, and before it asks the ledger.
+ * Sessions that the ledger has refused as ended, remembered by this isolate. An ended session never becomes valid again, so
+ * the next call with it is refused early: before it asks the ledger, and before it counts against the account, whose rate
+ * limit a thief could use up otherwise.
  */
 import { ENDED_SESSIONS_MAX } from '../limits.ts'
 

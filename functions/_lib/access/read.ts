@@ -1,4 +1,4 @@
-/** A bearer token or a user API key: what only reads. */
+/** For endpoints that only read: a bearer token or a user API key. */
 import { accountOfApiKey } from '../../../db/ledger/api-keys.ts'
 import { sessionEnv } from '../env.ts'
 import { unauthorized, type ErrorCode } from '../errors.ts'

@@ -1,6 +1,6 @@
 /**
- * Sessions this isolate has verified lately. A bot sends one token with every call: its signature is checked once a
- * minute and not a thousand times. The whole token is the key, so nothing is found that was not verified letter by letter.
+ * Sessions that this isolate has verified lately. A bot sends the same token with every call: its signature is checked once
+ * a minute instead of a thousand times. The key is the whole token, so only the very text that was verified is ever found.
  */
 import { SESSION_CACHE_ENTRIES_MAX, SESSION_CACHE_SECONDS } from '../limits.ts'
 import type { Session } from './session-claims.ts'

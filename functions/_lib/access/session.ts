@@ -1,4 +1,4 @@
-/** A bearer token, and nothing else: what moves money, and what makes or ends rights. */
+/** For endpoints that move money or grant and revoke rights: a bearer token, and nothing else. */
 import { sessionEnv } from '../env.ts'
 import { ApiError, type ErrorCode } from '../errors.ts'
 import type { Access, Header } from '../http/access.ts'

@@ -1,4 +1,4 @@
-/** How a node fails, sorted by what may be concluded from it. */
+/** The ways in which a node fails, sorted by what may be concluded from each. */
 import { OwnError } from '../../../db/errors.ts'
 
 /**

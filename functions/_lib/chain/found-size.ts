@@ -1,4 +1,4 @@
-/** A limit of a node that nobody told us: found by being refused, kept for the next run, tried again now and then. */
+/** A limit of a node that nobody has told us: learned from its refusals, kept for the next run, and tested again now and then. */
 import type { FoundLimit } from '../../../db/schema.ts'
 import { NODE_LIMIT_RETRY_SECONDS, NODE_SIZES } from '../limits.ts'
 

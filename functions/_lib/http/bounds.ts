@@ -1,4 +1,4 @@
-/** What a caller sends is measured before anything is done with it: each text here is refused or cut by its length alone. */
+/** Bounds on what a caller sends, applied before anything else looks at it: each text is refused or cut by its length alone. */
 import type { Context } from 'hono'
 import { getPath } from 'hono/utils/url'
 import type { Header } from './access.ts'

@@ -1,4 +1,4 @@
-/** What a caller sent, held against its schema. */
+/** Validates what a caller sent by its schema. */
 import * as z from 'zod/mini'
 import { ApiError } from '../errors.ts'
 import { NAMED_LENGTH_MAX, NAMED_MAX } from '../limits.ts'

@@ -1,4 +1,4 @@
-/** How the exchange family tells errors: a bare body with the code that programs match. */
+/** The error format of the exchange family: a bare body with the code that programs match. */
 import { ERROR_STATUS } from '../errors.ts'
 import type { Envelope } from './access.ts'
 

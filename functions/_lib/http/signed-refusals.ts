@@ -1,6 +1,6 @@
 /**
- * How the wallet-signed family says what the ledger and the shared parts refuse. Both maps are complete by type: a new
- * refusal does not compile until it has a name here.
+ * Maps what the ledger and the shared parts refuse to the errors of the wallet-signed family. Both maps are complete by
+ * type: a new refusal does not compile until it has an entry here.
  */
 import type { Refusal as LedgerReason } from '../../../db/errors.ts'
 import type { ErrorCode } from '../errors.ts'

@@ -1,6 +1,6 @@
 /**
- * JSON without its traps: a member named twice, of which JSON.parse keeps the last while a proxy, a signer or a log
- * may have read the first; nesting that makes whoever walks the value recurse; and thousands of values in one body.
+ * JSON without its traps. Refused are: a member that is named twice (JSON.parse keeps the last, while a proxy, a signer or
+ * a log may have read the first), deep nesting (whoever walks the value recurses), and thousands of values in one body.
  */
 import { JSON_DEPTH_MAX, JSON_VALUES_MAX } from '../limits.ts'
 

@@ -1,4 +1,4 @@
-/** Whose login a signature is: what is to be signed for an account, and whether it was. */
+/** Checks a login: what an account has to sign, and whether a signature is that. */
 import type * as z from 'zod/mini'
 import { chainEnv, loginEnv, rpcEnv } from '../env.ts'
 import { ApiError } from '../errors.ts'

@@ -1,4 +1,4 @@
-/** Who signed an EVM login: the account's key, or else the contract at its address. */
+/** Checks who signed an EVM login: the account's own key or, failing that, the contract at its address. */
 import { bytesToHex } from '@noble/hashes/utils.js'
 import { ChainError, NodesDisagree } from '../chain/fault.ts'
 import { contractSigned, isWrapped } from './contract-signature.ts'

@@ -1,4 +1,4 @@
-/** Whose an alert is: of the nodes as a whole, or of one vault, whose own next reading alone says that it is over. */
+/** What an alert belongs to: the nodes as a whole, or one vault. One of a vault closes only when that vault is read again. */
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
 import type { NodesDisagree } from '../chain/fault.ts'
 import type { NodeMark, Run } from './context.ts'

@@ -1,4 +1,4 @@
-/** The end of a run, whichever it is: its summary, and what a person must hear. */
+/** Ends a run, however it went: writes its summary, and raises what a person must hear. */
 import { DatabaseError, LedgerRefusal } from '../../../db/errors.ts'
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
 import { finishRun } from '../../../db/ledger/settle-run.ts'

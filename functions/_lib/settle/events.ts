@@ -1,4 +1,4 @@
-/** Settles what is stored, which needs no chain: the events of final blocks, and deposits whose token was listed since. */
+/** Settles stored events of final blocks, and deposits whose token has been listed since. It needs no chain for that. */
 import { creditListedDeposits } from '../../../db/ledger/listed-deposits.ts'
 import { settleEvents } from '../../../db/ledger/settle-events.ts'
 import { SETTLE_EVENTS_BATCH } from '../limits.ts'

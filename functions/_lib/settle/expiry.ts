@@ -1,4 +1,4 @@
-/** Gives back what the chain proves unused. The proof and its checks stand in db/ledger/expire.sql. */
+/** Gives back withdrawals that the chain proves were never paid. The proof and its checks stand in db/ledger/expire.sql. */
 import { dueWithdrawals, expire, type DueWithdrawal } from '../../../db/ledger/expire.ts'
 import { readCursor, requestRescan } from '../../../db/ledger/record-logs.ts'
 import type { Block } from '../chain/answers.ts'

@@ -1,4 +1,4 @@
-/** The final block: the newest block whose events count for good, by configuration and never by a guess. */
+/** Finds the final block: the newest one whose events count for good. That is configured (FINALITY), never guessed. */
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
 import type { Block } from '../chain/answers.ts'
 import { FINALITY_LAG_SECONDS_MAX, HEAD_AGE_SECONDS_MAX } from '../limits.ts'

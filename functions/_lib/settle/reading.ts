@@ -1,4 +1,4 @@
-/** What a run leaves for the next: the sizes that the nodes take, and whether the cursor keeps up with the chain. */
+/** Stores what the next run needs: the request sizes that the nodes accept, and whether the cursor keeps up with the chain. */
 import { noteReading, type Cursor } from '../../../db/ledger/record-logs.ts'
 import type { NodeLimit } from '../../../db/schema.ts'
 import { keyOf } from './alerts.ts'

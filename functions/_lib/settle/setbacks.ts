@@ -1,4 +1,4 @@
-/** What keeps a step from being done and does not end the run: a node's fault, and a row that somebody holds. */
+/** What stops one step but not the run: a node that fails, and a row that somebody else has locked. */
 import { DatabaseError } from '../../../db/errors.ts'
 import { BudgetSpent, ChainError, NodesDisagree } from '../chain/fault.ts'
 import { logFailure } from '../log.ts'

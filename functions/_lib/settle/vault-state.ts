@@ -1,4 +1,4 @@
-/** The vault itself, held against the configuration: what it answers is true, whatever events say or leave out. */
+/** Compares the vault itself with the configuration: its own answers count, whatever its events say or leave out. */
 import { checkHoldings } from '../../../db/ledger/coins.ts'
 import type { BlockMark } from '../../../db/ledger/record-logs.ts'
 import { tokensToCheck } from '../../../db/ledger/solvency.ts'

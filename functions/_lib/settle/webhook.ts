@@ -1,4 +1,4 @@
-/** Tells a webhook about alerts, after they were committed. What it does not take is told again later, and keeps no other alert waiting. */
+/** Sends committed alerts to a webhook. One that the receiver refuses is sent again later, and keeps no other waiting. */
 import type { Database } from '../../../db/client.ts'
 import { OwnError } from '../../../db/errors.ts'
 import { alertsNotified, type Alert } from '../../../db/ledger/alerts.ts'

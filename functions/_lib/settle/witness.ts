@@ -1,4 +1,4 @@
-/** The beginning of a run: is this still the ledger that the last run saw, or was the database set back since? */
+/** Begins a run by asking the witness whether the database has been set back since the last one. */
 import { OwnError } from '../../../db/errors.ts'
 import { raiseAlert } from '../../../db/ledger/alerts.ts'
 import { endReservations, staleReservations } from '../../../db/ledger/stale-reservations.ts'

@@ -1,4 +1,4 @@
-/** What functions tell the object that holds an account's sockets. */
+/** How functions reach the Durable Object that holds an account's sockets. */
 import type { Push } from '../../../db/client.ts'
 import { OwnError } from '../../../db/errors.ts'
 import type { Cutoff } from '../../../db/ledger/sessions.ts'
