@@ -19,12 +19,12 @@ export type Client = NeonQueryFunction<false, true>
 
 export interface Database {
   readonly client: Client
-  /** Of this isolate, at this database. */
+  /** The turns of this isolate at this database. */
   readonly turns: Turns
   readonly timeoutMs: number
   /** Milliseconds spent waiting for Postgres, and round trips made, by this request. */
   readonly spent: { ms: number; roundTrips: number }
-  /** Whose statements these are: each is refused once that session has ended. */
+  /** The caller's session: each statement is refused once it has ended. */
   session?: SessionRef | undefined
 }
 

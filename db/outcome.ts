@@ -89,11 +89,11 @@ const UNSENT = new Set([
 
 export interface Failure {
   sqlstate?: string | undefined
-  /** Of the front's answer, when there was one that was not 200. */
+  /** Status of the front's answer, where it was not 200. */
   status?: number | undefined
   /** What the front said. */
   said?: string | undefined
-  /** Of the network error, when no answer came. */
+  /** Code of the network error, when no answer came. */
   code?: string | undefined
 }
 

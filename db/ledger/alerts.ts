@@ -4,7 +4,7 @@ import { callVerb, type Database } from '../client.ts'
 /** An open alert, as the webhook is told. Times are unix seconds. */
 export interface Alert {
   id: string
-  /** One open alert a key. */
+  /** At most one alert per key is open. */
   key: string
   kind: string
   detail: Record<string, unknown>

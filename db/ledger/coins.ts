@@ -7,7 +7,7 @@ export interface Holding {
   token: string
   /** Null: it could not be read. */
   in_wei: string | null
-  /** Its balances are to be summed too: that is dear, so it is not due each minute. */
+  /** Whether its balances are summed too. That is expensive, so it is not done every minute. */
   due: boolean
 }
 

@@ -60,7 +60,7 @@ export interface HistoryPage {
   rows: HistoryRow[]
   /** The last entry that was looked at, when the scan ended before the page was full and before the history did. */
   scannedTo: string | undefined
-  /** False where the token of the filter is none. */
+  /** False where the filter names no token that exists. */
   tokenKnown: boolean
 }
 

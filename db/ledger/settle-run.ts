@@ -7,9 +7,9 @@ import type { VaultKey } from './record-logs.ts'
 export interface Upkeep {
   partitions: number
   pruned: number
-  /** Counters are in doubt. */
+  /** Whether counters are in doubt. */
   doubts: boolean
-  /** Recorded deposits have a token by now. */
+  /** Whether recorded deposits have a listed token by now. */
   listed: boolean
   /** Vaults other than this one that have to be followed. */
   others: OtherVault[]
@@ -32,7 +32,7 @@ export interface RunEnd {
   chainId: number
   /** Vaults, other than the configured one, that have had their turn. */
   turns: string[]
-  /** So many alerts may be told now. */
+  /** How many alerts may be sent now. */
   tellMax: number
 }
 

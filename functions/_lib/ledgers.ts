@@ -11,13 +11,13 @@ import { DATABASE_TIMEOUT_MS, SETTLE_DATABASE_TIMEOUT_MS } from './limits.ts'
 
 export interface Ledger<V extends string = string, T extends string | undefined = string | undefined> {
   readonly job: Job
-  /** Where the connection string stands. */
+  /** Name of the variable with the connection string. */
   readonly variable: V
-  /** That variable, for the schema of whoever reads it. */
+  /** The schema of that variable, for functions that read it. */
   readonly env: Record<V, z.ZodMiniType<T>>
   /** How long one call may take. */
   readonly timeoutMs: number
-  /** The way there: a function without a ledger does not carry it. */
+  /** Opens the connection. It stands here so that a function without a ledger does not bundle the driver. */
   readonly open: typeof connect
 }
 

@@ -3,13 +3,13 @@ import type { FoundLimit } from '../../../db/schema.ts'
 import { NODE_LIMIT_RETRY_SECONDS, NODE_SIZES } from '../limits.ts'
 
 export interface FoundSize {
-  /** What to ask for now. */
+  /** The size to ask for now. */
   readonly now: number
-  /** Goes on from what an earlier run has found. */
+  /** Starts from what an earlier run has found. */
   adopt(found: FoundLimit | undefined): void
-  /** So much was too much. */
+  /** The node refused this size. */
   refused(size: number): void
-  /** So much was answered. */
+  /** The node answered this size. */
   worked(size: number): void
   /** What is worth keeping: a smaller size that was answered. A node that refused everything has shown no limit. */
   readonly kept: FoundLimit | undefined

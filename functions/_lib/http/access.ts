@@ -22,9 +22,9 @@ export interface Access<Who = unknown, Id extends string = string> {
   readonly env: Shape
   readonly rates: Rates
   readonly envelope: Envelope
-  /** What it can answer by itself, with when. */
+  /** The errors that it answers itself, each with when. */
   readonly errors: Partial<Record<Id, string>>
-  /** Runs before any look at credentials or configuration: a surface that is closed must look closed to everybody. */
+  /** Runs before credentials and configuration are looked at: what is closed must look closed to everybody. */
   readonly gate?: (bindings: Bindings) => void
   /** @throws ApiError why nobody, or not this caller, may call */
   identify(incoming: Incoming): Promise<Who>
@@ -32,17 +32,17 @@ export interface Access<Who = unknown, Id extends string = string> {
 
 /** On which counts a call goes. */
 export interface Rates {
-  /** First, and by its address. */
+  /** Counted first, by the caller's address. */
   readonly address: RateName
-  /** Once it is proved whose call it is. */
+  /** Counted once it is proved whose call it is. */
   readonly identity?: { readonly reads: RateName; readonly writes: RateName }
-  /** Refused credentials are counted too, by address: here somebody could guess. */
+  /** Whether refused credentials are counted too, by address: where a credential could be guessed. */
   readonly failures?: RateName
 }
 
 /** How errors are told. */
 export interface Envelope {
-  /** `known` is the error in the words of the exchange family. `outcome` is for the log. */
+  /** `known` is the error as the exchange family would answer it. `outcome` is for the log. */
   render(error: unknown, known: ApiError, requestId: string): { response: Response; outcome: string }
 }
 
@@ -55,7 +55,7 @@ export interface Incoming {
   readonly now: number
   /** Unix milliseconds, for the wallet-signed family. */
   readonly nowMs: number
-  /** By the endpoint's ledger. */
+  /** The database, by the login of the endpoint's ledger. */
   readonly db: () => Database
   /** Checked by the endpoint's schema. @throws ApiError INVALID_REQUEST and what else a body can be refused for */
   readonly body: () => Promise<unknown>
@@ -63,7 +63,7 @@ export interface Incoming {
   readonly guess: <T>(look: () => Promise<T>) => Promise<T>
   /** Once it is proved whose call it is. @throws ApiError RATE_LIMITED */
   readonly admit: (known: Known) => Promise<void>
-  /** Lets work go on when its caller hangs up: others may wait for it. */
+  /** Lets work finish when its caller hangs up: other calls may be waiting for it. */
   readonly keep: (work: Promise<unknown>) => void
 }
 
@@ -71,10 +71,10 @@ export interface Incoming {
 export interface Known {
   /** For the log. */
   readonly account?: string
-  /** For the counts. A credential is counted apart from others of its account: one that leaked must not use up the rest. */
+  /** What the rate limits count. Credentials of one account are counted apart: one that leaked must not use up the rest. */
   readonly countedAs: string
-  /** Every statement of the call is refused once this has ended. */
+  /** The session of the call: every statement is refused once it has ended. */
   readonly session?: SessionRef
-  /** Called where the ledger says that it has. */
+  /** Called when the ledger says that the session has ended. */
   readonly ended?: () => void
 }

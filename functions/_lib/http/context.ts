@@ -10,7 +10,7 @@ interface Variables {
   outcome: string
   account: string | null
   db: Database | undefined
-  /** Of the caller who was let in last. */
+  /** The account of the caller who was let in last. */
   known: Known | undefined
   envelope: Envelope | undefined
   internal: ErrorCode

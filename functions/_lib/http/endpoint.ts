@@ -16,9 +16,9 @@ type Out<S> = S extends Schema ? z.output<S> : undefined
 export interface Call<Who, E extends Shape, L, B, Q, P> {
   /** The endpoint's own variables. */
   readonly env: z.output<z.ZodMiniObject<E>>
-  /** The Durable Objects it says that it needs. */
+  /** The Durable Objects that its `objects` names. */
   readonly objects: Bindings
-  /** As its access knows it. */
+  /** Who calls, in the form that its access gives. */
   readonly caller: Who
   readonly body: Out<B>
   readonly query: Out<Q>
@@ -31,7 +31,7 @@ export interface Call<Who, E extends Shape, L, B, Q, P> {
   readonly header: Header
   /** Keeps work going after the answer; its failure is logged and harms nobody. */
   after(work: Promise<unknown>): void
-  /** Does work that must come to its end although the caller hangs up, and hands on what comes of it. */
+  /** Finishes work even when the caller hangs up, and returns its result. */
   complete<T>(work: () => Promise<T>): Promise<T>
 }
 
@@ -46,34 +46,34 @@ interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {
   tag: string
   /** Who may call. */
   access: Access<Who, Id>
-  /** As whom it comes to the ledger; without one it does not. */
+  /** The login it uses at the ledger; without one it has no database. */
   ledger?: L
-  /** The Durable Objects it speaks to. */
+  /** The Durable Objects that it calls. */
   objects?: readonly ObjectName[]
-  /** Its own variables, beside those of its access and its ledger. */
+  /** Its own variables, in addition to those of its access and its ledger. */
   env?: E
   body?: B
   query?: Q
   params?: P
   /** Shape of the 200 answer. */
   response?: Schema
-  /** Each error this endpoint can answer beside those of its access and those that every endpoint has, with when. */
+  /** Its own errors, each with when it is answered. Those of its access and those of every endpoint are added. */
   errors?: Partial<Record<Id, string>>
-  /** What an unexpected failure is called here; `internal error` without it. */
+  /** The code of an unexpected failure; `internal error` by default. */
   internal?: ErrorCode
   /** Takes an `Idempotency-Key`. */
   idempotent?: true
   /** Takes back what a thief may hold (a key, an agent, a session): counted apart, so that a flood cannot block it. */
   endsRights?: true
-  /** What the reference says beyond the schemas; nothing here changes an answer. */
+  /** For the reference page only; nothing here changes an answer. */
   docs?: EndpointDocs
   handle: (call: Call<Who, E, L, B, Q, P>) => Promise<Response | object>
 }
 
 export interface EndpointDocs {
-  /** Of the answer when all is well, where it is not 200. */
+  /** Status of the successful answer, where it is not 200. */
   status?: number
-  /** Of that answer, where it is not JSON. */
+  /** Content type of that answer, where it is not JSON. */
   contentType?: string
   /** Named schemas the description speaks of, such as a stream's messages. */
   schemas?: Record<string, Schema>

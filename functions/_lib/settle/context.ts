@@ -80,7 +80,7 @@ export interface Run {
   readonly firstBlock: number
   /** The final block, once it is known: the same for every vault of this run. */
   safe: Block | undefined
-  /** Said at the end: what is final stays so, and is settled all the same. */
+  /** Raised at the end of the run: what is final stays final, and is settled all the same. */
   standstill: Standstill | undefined
   /** Keys of alerts that this run has proved to be over. */
   readonly cleared: Set<string>
@@ -88,7 +88,7 @@ export interface Run {
   readonly isOther: boolean
   /** Requests kept back for the turn of such a vault: one that has much to read must not take it from those. */
   keptBack: number
-  /** Such vaults that have had their turn. */
+  /** Vaults of before that have had their turn. */
   readonly turns: string[]
   /** What the nodes had done before this vault was read. */
   readonly since: NodeMark

@@ -159,7 +159,7 @@ export class AccountStream {
     }
   }
 
-  /** Sends what the feeds of these sockets give, and keeps what was sent for after a sleep. */
+  /** Sends what the feeds of these sockets give, and notes what was sent, so that it is known after a sleep. */
   #tell(sockets: WebSocket[], next: (feed: BalanceFeed) => Push[]): void {
     for (const socket of sockets) {
       if (!attachmentOf(socket).subscribed || closedAsExpired(socket)) continue

@@ -40,7 +40,7 @@ export class BalanceFeed {
     return since.length === 0 ? undefined : Math.min(...since) + STREAM_GAP_WAIT_MS
   }
 
-  /** Takes what came in, gives what may go out now. */
+  /** Takes a push that came in, and returns the balances that may be sent now. */
   offer(pushes: Push[], nowMs: number): Push[] {
     if (this.#snapshotsPending === 0) return pushes.flatMap((push) => this.#take(push, nowMs))
     // Most of these are in the snapshot that is being read; past the limit the oldest are.
@@ -48,7 +48,7 @@ export class BalanceFeed {
     return []
   }
 
-  /** From here on nothing goes out until the snapshot has been read. */
+  /** Holds everything back until the snapshot has been read. */
   beginSnapshot(): void {
     this.#snapshotsPending += 1
   }

@@ -44,7 +44,7 @@ export class StreamLease {
     return await this.#registering
   }
 
-  /** When something is to be done next; never where there is no registration. */
+  /** When the next thing is due; never where there is no registration. */
   async dueAt(): Promise<number> {
     const { renewAt = Infinity, lookAt = Infinity } = (await this.#read()) ?? {}
     return Math.min(renewAt, lookAt)

@@ -24,7 +24,7 @@ export interface Visit {
   signIn(token: string): Promise<SessionCaller>
   /** A socket to the account's object. @throws ApiError why there is none */
   open(caller: SessionCaller): Promise<WebSocket>
-  /** What nobody expected, for the log. */
+  /** Logs an unexpected error. */
   failed(error: unknown): void
 }
 

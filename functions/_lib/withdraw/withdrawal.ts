@@ -31,7 +31,7 @@ export interface Authority {
   domain: VaultDomain
   /** The vault's counter for an account, as the newest block has it. @throws VaultUnfit */
   readCounter: (account: string) => Promise<number>
-  /** Tells the ledger's witness of the reservation; answers what he had seen before it. */
+  /** Tells the ledger's witness of the reservation; answers what it had seen before. */
   addReservation: (id: string) => Promise<Seen>
   /** Lets the witness keep the signature. */
   keepSignature: (id: string, signature: string) => Promise<void>
