@@ -31,7 +31,9 @@ const chosen = SECTIONS.filter(({ name, parts = [] }) =>
   [name, ...parts].some((one) => one.includes(values.only)),
 )
 if (chosen.length === 0) {
-  console.error(`no section is called ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(', ')}`)
+  console.error(
+    `no section is called ${values.only}; there are ${SECTIONS.map(({ name }) => name).join(', ')}`,
+  )
   process.exit(2)
 }
 

@@ -169,7 +169,10 @@ test('where the store stays in doubt and the row is not reserved any more, nobod
     { store_signature: ['57P01'], give_back: [{ released: false, pushes: [] }] },
   )
   expect([asked, pushed]).toEqual([['store_signature', 'store_signature', 'give_back'], []])
-  expect(end).toMatchObject({ code: 'internal', message: expect.stringContaining('not known whether the signature was stored') })
+  expect(end).toMatchObject({
+    code: 'internal',
+    message: expect.stringContaining('not known whether the signature was stored'),
+  })
   expect((end as Error).message).not.toContain('the funds are back')
 })
 

@@ -46,8 +46,7 @@ export function argumentsOf<const Options extends ParseArgsOptionsConfig>({
   const named = tokens.flatMap((token) => (token.kind === 'option' ? [token.name] : []))
   const twice = named.find((name, at) => !options[name]?.multiple && named.indexOf(name) !== at)
   if (twice !== undefined) throw new UsageError(`--${twice} is given twice\n${usage}`)
-  if (words.length > most)
-    throw new UsageError(`${words[most] ?? ''}: unexpected argument\n${usage}`)
+  if (words.length > most) throw new UsageError(`${words[most] ?? ''}: unexpected argument\n${usage}`)
   if (words.length < least) throw new UsageError(usage)
   return { values, words }
 }
