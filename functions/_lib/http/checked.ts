@@ -18,7 +18,10 @@ export function queryOf(url: string): Record<string, string> {
   const given = new Map<string, string>()
   for (const [name, value] of new URL(url).searchParams) {
     if (given.has(name))
-      throw new ApiError('INVALID_REQUEST', `query: ${name.slice(0, NAMED_LENGTH_MAX)} may be given only once`)
+      throw new ApiError(
+        'INVALID_REQUEST',
+        `query: ${name.slice(0, NAMED_LENGTH_MAX)} may be given only once`,
+      )
     given.set(name, value)
   }
   // Not by assignment: a filter named __proto__ would vanish instead of being refused.
