@@ -33,6 +33,8 @@ describe('the line of a request', () => {
   test('is left out for the cron, unless that fails', () => {
     const cron = { ...answered, method: 'GET', path: '/cdn-cgi/local/scheduled' }
     expect(requestLine(cron, plain)).toBeUndefined()
+    for (const path of ['/playground.json', '/playground/chain'])
+      expect(requestLine({ ...cron, path, status: 200 }, plain)).toBeUndefined()
     expect(requestLine({ ...cron, status: 500 }, plain)).toContain('/cdn-cgi/local/scheduled 500')
     expect(requestLine({ ...cron, status: undefined }, plain)).toContain('left')
   })

@@ -13,12 +13,15 @@ export const paint: Paint = (style, text) => styleText(style, text, { stream: pr
 const FAILED = 500
 const REFUSED = 400
 
-/** `POST /api/v1/spot/transfer 200 12 ms 6f1c…`. What the edge itself is asked, such as the cron, is told when it fails. */
+/** What the edge itself is asked: the cron, and the wallet page's looks at the chain. */
+const OF_THE_EDGE = /^\/(?:cdn-cgi\/|playground[./])/
+
+/** `POST /api/v1/spot/transfer 200 12 ms 6f1c…`. What the edge itself is asked is told when it fails. */
 export function requestLine(
   { method, path, status, ms, requestId }: Answered,
   color: Paint = paint,
 ): string | undefined {
-  if (path.startsWith('/cdn-cgi/') && status !== undefined && status < REFUSED) return undefined
+  if (OF_THE_EDGE.test(path) && status !== undefined && status < REFUSED) return undefined
   const style = status === undefined || status >= FAILED ? 'red' : status >= REFUSED ? 'yellow' : 'green'
   const shown = color(style, status === undefined ? 'left' : String(status))
   return `${method} ${path} ${shown} ${color('dim', `${ms} ms ${requestId ?? '-'}`)}`

@@ -72,7 +72,7 @@ async function answer(folder: string, name: string, request: IncomingMessage): P
       body: await route(readManifest(folder), JSON.parse(text) as Record<string, unknown>),
     }
   } catch (error) {
-    return refusal(500, 'PLAYGROUND_FAILED', (error as Error).message)
+    return refusal(503, 'PLAYGROUND_FAILED', (error as Error).message)
   }
 }
 

@@ -1,7 +1,7 @@
 /** The faucet of a testnet: credits the account that is signed in, by the admin key. */
 import { useState } from 'preact/hooks'
 import { amountProblem, grouped, plus } from './amounts.ts'
-import { adminClient, type Token } from './api.ts'
+import { adminClient, repeated, type Token } from './api.ts'
 import { AmountField } from './amount-field.tsx'
 import { Change, JobForm } from './job-form.tsx'
 import { Select } from './parts.tsx'
@@ -31,7 +31,10 @@ export function Credit({ account, tokens, adminKey }: Props) {
       amount,
       reason: 'wallet page',
     }
-    await adminClient(key).call('POST /api/v1/admin/spot/balances/credit', { body, idempotencyKey })
+    const admin = adminClient(key)
+    await repeated(
+      async () => await admin.call('POST /api/v1/admin/spot/balances/credit', { body, idempotencyKey }),
+    )
     return { symbol, amount }
   })
   const { available } = account.spot[symbol] ?? NOTHING

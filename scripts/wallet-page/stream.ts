@@ -45,6 +45,7 @@ export function openStream(token: string, listener: StreamListener): () => void 
     heardAt = Date.now()
     mine.onopen = () => mine.send(SUBSCRIBE)
     mine.onmessage = ({ data }) => {
+      if (mine !== socket) return
       heardAt = Date.now()
       const message = JSON.parse(String(data)) as { type: string }
       if (message.type === 'spot_user_balance') return take((message as StreamBalance).data)
@@ -64,8 +65,10 @@ export function openStream(token: string, listener: StreamListener): () => void 
   // A network that went away does not close a socket: only silence tells.
   const pulse = setInterval(() => {
     if (socket.readyState !== WebSocket.OPEN) return
-    if (Date.now() - heardAt > SILENCE_MS_MAX) open()
-    else socket.send(PING)
+    if (Date.now() - heardAt <= SILENCE_MS_MAX) return socket.send(PING)
+    const silent = socket
+    open()
+    silent.close()
   }, PING_EVERY_MS)
   const hurry = () => {
     if (socket.readyState === WebSocket.CLOSED) open()

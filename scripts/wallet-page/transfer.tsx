@@ -1,7 +1,7 @@
 /** Between spot and perp margin. */
 import { useState } from 'preact/hooks'
 import { amountProblem, grouped, minus, plus } from './amounts.ts'
-import type { Token } from './api.ts'
+import { repeated, type Token } from './api.ts'
 import { AmountField } from './amount-field.tsx'
 import { Change, JobForm } from './job-form.tsx'
 import { Choice, Select } from './parts.tsx'
@@ -27,10 +27,13 @@ export function Transfer({ account, tokens }: { account: Account; tokens: Token[
   const problem = able.length === 0 ? 'No token can be transferred here.' : amountProblem(amount, bounds)
   const job = useJob(
     async (idempotencyKey) =>
-      await account.client.call('POST /api/v1/spot/transfer', {
-        body: { token: symbol, direction, amount },
-        idempotencyKey,
-      }),
+      await repeated(
+        async () =>
+          await account.client.call('POST /api/v1/spot/transfer', {
+            body: { token: symbol, direction, amount },
+            idempotencyKey,
+          }),
+      ),
     () => {
       setAmount('')
       account.changed()

@@ -1,7 +1,7 @@
 /** Asks for a withdrawal: the amount is reserved and signed, and the wallet can then have it paid by the vault. */
 import { useState } from 'preact/hooks'
 import { amountProblem, grouped, minus } from './amounts.ts'
-import type { Token } from './api.ts'
+import { repeated, type Token } from './api.ts'
 import { AmountField } from './amount-field.tsx'
 import { Change, JobForm } from './job-form.tsx'
 import { Select } from './parts.tsx'
@@ -23,10 +23,13 @@ export function Withdraw({ account, tokens }: { account: Account; tokens: Token[
         : amountProblem(amount, bounds)
   const job = useJob(
     async (idempotencyKey) =>
-      await account.client.call('POST /api/v1/spot/withdraw/request', {
-        body: { token: symbol, amount },
-        idempotencyKey,
-      }),
+      await repeated(
+        async () =>
+          await account.client.call('POST /api/v1/spot/withdraw/request', {
+            body: { token: symbol, amount },
+            idempotencyKey,
+          }),
+      ),
     () => {
       setAmount('')
       account.changed()

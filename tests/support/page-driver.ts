@@ -99,6 +99,7 @@ export function personAt(page: Page): Person {
   }
 }
 
+const PICTURE_HEIGHT_MAX = 6_000
 const FOLDER = process.env['SCREENSHOTS'] ?? join(projectRoot, '.local/screenshots')
 
 export async function look(page: Page, width: number, scheme: 'light' | 'dark'): Promise<void> {
@@ -111,9 +112,21 @@ export async function look(page: Page, width: number, scheme: 'light' | 'dark'):
   })
 }
 
-/** Keeps the whole page as a picture, for people. */
+/** Keeps the whole page as a picture, for people; of a long one what is seen of it. */
 export async function keepPicture(page: Page, name: string): Promise<void> {
   await mkdir(FOLDER, { recursive: true })
-  const { data } = await page.send('Page.captureScreenshot', { format: 'png', captureBeyondViewport: true })
+  const isShort = await page.evaluate<boolean>(
+    `document.documentElement.scrollHeight < ${PICTURE_HEIGHT_MAX}`,
+  )
+  const { data } = await page.send('Page.captureScreenshot', {
+    format: 'png',
+    captureBeyondViewport: isShort,
+  })
   await writeFile(join(FOLDER, `${name}.png`), Buffer.from(data as string, 'base64'))
+}
+
+/** Keeps what was measured beside the pictures. Nothing is asserted of it: how fast this machine is now says nothing of the page. */
+export async function keepFigures(figures: Record<string, number>): Promise<void> {
+  await mkdir(FOLDER, { recursive: true })
+  await writeFile(join(FOLDER, 'figures.json'), JSON.stringify(figures, null, 2) + '\n')
 }
