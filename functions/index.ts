@@ -22,6 +22,7 @@ import subaccountCreate from './subaccount-create.ts'
 import subaccountList from './subaccount-list.ts'
 import subaccountSpotTransfer from './subaccount-spot-transfer.ts'
 import subaccountTransfer from './subaccount-transfer.ts'
+import time from './time.ts'
 import walletTokens from './wallet-tokens.ts'
 import wallet from './wallet.ts'
 import { createApp } from './_lib/http/serve.ts'
@@ -53,6 +54,7 @@ export const workers = [
   subaccountList,
   subaccountSpotTransfer,
   subaccountTransfer,
+  time,
   walletTokens,
   wallet,
 ]

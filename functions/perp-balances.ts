@@ -15,9 +15,7 @@ export const perpBalances = endpoint({
   query: balancesQuery,
   response: balancesOut(),
   errors: BALANCES_ERRORS,
-  handle: async (call) => ({
-    balances: await balancesFor(call.db, call.caller, call.query.account, 'perp'),
-  }),
+  handle: async (call) => await balancesFor(call.db, call.caller, call.query, 'perp'),
 })
 
 export default serve('perp-balances', perpBalances)

@@ -15,9 +15,7 @@ export const spotBalances = endpoint({
   query: balancesQuery,
   response: balancesOut(),
   errors: BALANCES_ERRORS,
-  handle: async (call) => ({
-    balances: await balancesFor(call.db, call.caller, call.query.account, 'spot'),
-  }),
+  handle: async (call) => await balancesFor(call.db, call.caller, call.query, 'spot'),
 })
 
 export default serve('spot-balances', spotBalances)

@@ -9,6 +9,28 @@ import { TOKEN_SYMBOL, field, unixSeconds, uuid } from './_lib/schemas.ts'
 
 const status = () => z.enum(['confirmed', 'unsupported'])
 
+const depositItem = z.object({
+  id: uuid('The deposit'),
+  token: field(z.nullable(z.string()), 'Symbol; null where it is unsupported', 'DF'),
+  amount: field(
+    z.nullable(z.string()),
+    'What was credited; decimal string, whole tokens; null where it is unsupported',
+    '25',
+  ),
+  amount_in_wei: field(
+    z.string(),
+    'What the vault received, in the contract’s smallest unit',
+    '25000000000000000000',
+  ),
+  chain_id: field(z.number(), 'EVM chain id', 97),
+  tx_hash: field(z.string(), 'Transaction', `0x${'ab'.repeat(32)}`),
+  log_index: field(z.number(), 'Place of the event in its block', 3),
+  block_number: field(z.number(), 'Block', 42_000_000),
+  status: field(status(), '`confirmed` or `unsupported`', 'confirmed'),
+  created_at: unixSeconds('When the ledger recorded it'),
+  confirmed_at: field(z.nullable(z.number()), 'When it was credited; unix seconds', 1_760_000_000),
+})
+
 export const spotDeposits = endpoint({
   method: 'GET',
   path: '/spot/deposits',
@@ -28,29 +50,8 @@ export const spotDeposits = endpoint({
     ),
     token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only this token, by its symbol', 'DF'),
   }),
-  response: z.array(
-    z.object({
-      id: uuid('The deposit'),
-      token: field(z.nullable(z.string()), 'Symbol; null where it is unsupported', 'DF'),
-      amount: field(
-        z.nullable(z.string()),
-        'What was credited; decimal string, whole tokens; null where it is unsupported',
-        '25',
-      ),
-      amount_in_wei: field(
-        z.string(),
-        'What the vault received, in the contract’s smallest unit',
-        '25000000000000000000',
-      ),
-      chain_id: field(z.number(), 'EVM chain id', 97),
-      tx_hash: field(z.string(), 'Transaction', `0x${'ab'.repeat(32)}`),
-      log_index: field(z.number(), 'Place of the event in its block', 3),
-      block_number: field(z.number(), 'Block', 42_000_000),
-      status: field(status(), '`confirmed` or `unsupported`', 'confirmed'),
-      created_at: unixSeconds('When the ledger recorded it'),
-      confirmed_at: field(z.nullable(z.number()), 'When it was credited; unix seconds', 1_760_000_000),
-    }),
-  ),
+  response: z.array(depositItem),
+  docs: { csv: true },
   handle: async (call) => {
     const { limit, ...filter } = call.query
     const rows = await listDeposits(
@@ -66,11 +67,12 @@ export const spotDeposits = endpoint({
       limit + 1,
     )
     return pageAnswer(
-      call.url,
+      call,
       limit,
       rows,
       (row) => row.id,
       (row) => row,
+      Object.keys(depositItem.shape),
     )
   },
 })

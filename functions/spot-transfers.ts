@@ -5,9 +5,9 @@ import { read } from './_lib/access/read.ts'
 import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { reads } from './_lib/ledgers.ts'
-import { HISTORY_SCAN_MAX, IDEMPOTENCY_KEY_LENGTH_MAX } from './_lib/limits.ts'
-import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
-import { historyItem, shownItem } from './_lib/money/history-item.ts'
+import { HISTORY_SCAN_MAX } from './_lib/limits.ts'
+import { keyFilter, pageAnswer, pageQuery } from './_lib/http/pages.ts'
+import { HISTORY_COLUMNS, historyItem, shownItem } from './_lib/money/history-item.ts'
 import { TOKEN_SYMBOL, field } from './_lib/schemas.ts'
 
 export const spotTransfers = endpoint({
@@ -26,14 +26,11 @@ export const spotTransfers = endpoint({
     kind: field(z.optional(z.enum(MOVEMENT_KINDS)), 'Movements of this kind only', 'deposit'),
     token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'This token only', 'USDT'),
     wallet: field(z.optional(z.enum(['perp', 'spot'])), 'Changes of this wallet only', 'spot'),
-    idempotency_key: field(
-      z.optional(z.string().check(z.maxLength(IDEMPOTENCY_KEY_LENGTH_MAX), z.regex(/^[\x21-\x7e]+$/))),
-      'The movement that one of the account’s own keys made, at whichever endpoint',
-      'order-4711',
-    ),
+    idempotency_key: keyFilter('The movement that one of the account’s own keys made, at whichever endpoint'),
     ...pageQuery,
   }),
   response: z.array(historyItem),
+  docs: { csv: true },
   handle: async (call) => {
     const { idempotency_key: idempotencyKey, ...filter } = call.query
     if (filter.start !== undefined && filter.end !== undefined && filter.start >= filter.end)
@@ -52,7 +49,7 @@ export const spotTransfers = endpoint({
     if (!page.tokenKnown)
       throw new ApiError('INVALID_REQUEST', 'query: token is not one of GET /wallet/tokens')
     const show = (row: HistoryRow) => shownItem(call.caller.account, row)
-    return pageAnswer(call.url, filter.limit, page.rows, (row) => row.id, show, page.scannedTo)
+    return pageAnswer(call, filter.limit, page.rows, (row) => row.id, show, HISTORY_COLUMNS, page.scannedTo)
   },
 })
 

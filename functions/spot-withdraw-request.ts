@@ -55,6 +55,7 @@ export const spotWithdrawRequest = endpoint({
     id: uuid('The withdrawal'),
     token: tokenIn('DF'),
     amount: amountOut('Amount frozen for it', '12.5'),
+    token_contract: accountOut('The token’s contract, the first argument of `withdraw`'),
     amount_in_wei: field(z.string(), 'The same in the token’s smallest unit', '12500000000000000000'),
     recipient: accountOut('As requested, lower case'),
     nonce: field(z.number(), 'The vault’s counter value for which this signature is valid', 0),

@@ -5,8 +5,13 @@ import { read } from './_lib/access/read.ts'
 import { endpoint } from './_lib/http/endpoint.ts'
 import { ApiError } from './_lib/errors.ts'
 import { withdrawals } from './_lib/ledgers.ts'
-import { pageAnswer, pageQuery } from './_lib/http/pages.ts'
-import { shownWithdrawal, withdrawalItem, withdrawalStatus } from './_lib/money/withdrawal-item.ts'
+import { keyFilter, pageAnswer, pageQuery } from './_lib/http/pages.ts'
+import {
+  shownWithdrawal,
+  WITHDRAWAL_COLUMNS,
+  withdrawalItem,
+  withdrawalStatus,
+} from './_lib/money/withdrawal-item.ts'
 import { UUID, field, TOKEN_SYMBOL, uuid } from './_lib/schemas.ts'
 
 export const spotWithdrawalsList = endpoint({
@@ -21,12 +26,15 @@ export const spotWithdrawalsList = endpoint({
     ...pageQuery,
     status: field(z.optional(withdrawalStatus()), 'Only withdrawals in this status', 'signed'),
     token: field(z.optional(z.string().check(z.regex(TOKEN_SYMBOL))), 'Only this token', 'DF'),
+    idempotency_key: keyFilter('Only those requested with this key: one, unless the key was free again'),
   }),
   response: z.array(withdrawalItem),
+  docs: { csv: true },
   handle: async (call) => {
-    const rows = await listWithdrawals(call.db, call.caller.account, call.query)
+    const { idempotency_key: idempotencyKey, ...filter } = call.query
+    const rows = await listWithdrawals(call.db, call.caller.account, { ...filter, idempotencyKey })
     const shown = (row: WithdrawalRow) => shownWithdrawal(row, call.caller, call.now)
-    return pageAnswer(call.url, call.query.limit, rows, (row) => row.id, shown)
+    return pageAnswer(call, call.query.limit, rows, (row) => row.id, shown, WITHDRAWAL_COLUMNS)
   },
 })
 

@@ -46,7 +46,7 @@ test('every endpoint comes to the ledger as its own job, and one that needs no l
     found.set(job, (found.get(job) ?? new Set()).add(file.replace(/\.ts$/, '')))
   }
   for (const job of JOBS) expect([job, [...(found.get(job) ?? [])].sort()]).toEqual([job, FUNCTIONS[job]])
-  expect([...(found.get('none') ?? [])]).toEqual(['docs', 'wallet'])
+  expect([...(found.get('none') ?? [])]).toEqual(['docs', 'time', 'wallet'])
 })
 
 test('each job has one variable, which names it, and no two have the same', () => {

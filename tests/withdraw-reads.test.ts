@@ -25,6 +25,7 @@ describe('a withdrawal read again', () => {
     expect(body).toEqual({
       id: requested.body.id,
       token: 'DF',
+      token_contract: manifest.tokens.DF!.address.toLowerCase(),
       amount: '1.5',
       amount_in_wei: '1500000000000000000',
       fee: '0',

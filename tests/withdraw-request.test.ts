@@ -23,6 +23,7 @@ describe('the signature', () => {
     expect(body).toEqual({
       id: expect.stringMatching(/^[0-9a-f-]{36}$/),
       token: 'DF',
+      token_contract: manifest.tokens.DF!.address.toLowerCase(),
       amount: '2.5',
       amount_in_wei: '2500000000000000000',
       recipient: account.account,

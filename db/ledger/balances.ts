@@ -50,6 +50,37 @@ export async function listSubaccountBalances(
   return rows.length === 0 ? undefined : rows.filter((row): row is BalanceRow => row.token !== null)
 }
 
+export interface FamilyMember {
+  account: string
+  balances: BalanceRow[]
+}
+
+/** The same of a main account and of all its subaccounts, the oldest first, in one round trip. */
+export async function listFamilyBalances(
+  db: Database,
+  main: string,
+  wallet: 'perp' | 'spot',
+): Promise<{ balances: BalanceRow[]; subaccounts: FamilyMember[] }> {
+  const rows = await execute<{ account: string } & (BalanceRow | Record<keyof BalanceRow, null>)>(
+    db,
+    sql`select a.address as account, ${COLUMNS} from ledger.accounts a
+      left join ${balancesOf(wallet)}
+      where a.address = ${main}
+        or a.address in (select s.subaccount from public.subaccounts s where s.main_account = ${main})
+      order by a.account_no, t.symbol`,
+  )
+  const members = new Map<string, BalanceRow[]>()
+  for (const { account, ...row } of rows) {
+    const balances = members.get(account) ?? []
+    members.set(account, balances)
+    if (row.token !== null) balances.push(row)
+  }
+  const subaccounts = [...members].flatMap(([account, balances]) =>
+    account === main ? [] : [{ account, balances }],
+  )
+  return { balances: members.get(main) ?? [], subaccounts }
+}
+
 /** The spot wallet as the stream tells it: what a subscriber begins with. */
 export async function spotSnapshot(db: Database, account: string): Promise<Push[]> {
   return await execute(

@@ -47,7 +47,7 @@ end $$;
 -- answered the same whatever has become of the withdrawal.
 create or replace function ledger.withdrawal_answer(p_id uuid) returns json
 language sql stable set search_path = pg_catalog, pg_temp as $$
-  select json_build_object('id', w.id, 'token', w.token, 'amount', ledger.amount_text(w.amount),
+  select json_build_object('id', w.id, 'token', w.token, 'token_contract', w.contract, 'amount', ledger.amount_text(w.amount),
     'amount_in_wei', w.amount_in_wei::text, 'recipient', w.recipient, 'nonce', w.nonce,
     'signature', w.signature, 'deadline', w.deadline, 'vault_address', w.vault,
     'chain_id', w.chain_id, 'status', 'signed')

@@ -9,6 +9,8 @@ export type WithdrawalStatus = (typeof WITHDRAWAL_STATUSES)[number]
 export interface WithdrawalFilter {
   status?: WithdrawalStatus | undefined
   token?: string | undefined
+  /** As it was sent with the request. */
+  idempotencyKey?: string | undefined
   /** Unix seconds: not before, and before. */
   start?: number | undefined
   end?: number | undefined
@@ -23,6 +25,7 @@ const seconds = (column: unknown) => sql<number | null>`floor(extract(epoch from
 const columns = {
   id: withdrawals.id,
   token: withdrawals.token,
+  token_contract: withdrawals.contract,
   amount: sql<string>`trim_scale(${withdrawals.amount})::text`,
   amount_in_wei: withdrawals.amountInWei,
   fee: sql<string>`trim_scale(${withdrawals.fee})::text`,
@@ -61,7 +64,7 @@ export async function listWithdrawals(
   account: string,
   filter: WithdrawalFilter,
 ): Promise<WithdrawalRow[]> {
-  const { status, token, start, end, cursor, limit } = filter
+  const { status, token, idempotencyKey, start, end, cursor, limit } = filter
   // Ids carry the time of the request, so a span of time is a span of the index by account and id.
   return await run(db, (query) =>
     select(query)
@@ -73,6 +76,7 @@ export async function listWithdrawals(
           end === undefined ? undefined : lt(withdrawals.id, firstId(end)),
           status === undefined ? undefined : eq(withdrawals.status, status),
           token === undefined ? undefined : eq(withdrawals.token, token),
+          idempotencyKey === undefined ? undefined : eq(withdrawals.idempotencyKey, idempotencyKey),
         ),
       )
       .orderBy(desc(withdrawals.id))

@@ -238,8 +238,8 @@ grant select (id, account, token, amount, amount_in_wei, chain_id, tx_hash, log_
 --> statement-breakpoint
 grant select (id, account, label, created_at, revoked_at) on public.api_keys to tidegate_sessions;
 --> statement-breakpoint
-grant select (id, account, token, amount, amount_in_wei, fee, recipient, chain_id, vault, nonce, status, deadline, signature, tx_hash, block_number,
-  requested_at, confirmed_at) on public.withdrawals to tidegate_withdrawals;
+grant select (id, account, token, contract, amount, amount_in_wei, fee, recipient, chain_id, vault, nonce, status, deadline, signature, tx_hash,
+  block_number, requested_at, confirmed_at, idempotency_key) on public.withdrawals to tidegate_withdrawals;
 --> statement-breakpoint
 grant select (account, chain_id, vault, next_on_chain) on public.withdrawal_nonces to tidegate_withdrawals;
 --> statement-breakpoint

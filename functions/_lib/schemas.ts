@@ -68,21 +68,35 @@ export const signatureParts = {
   value: field(z.string(), 'The signature', SIGNATURE_EXAMPLE),
 }
 
+const balanceItems = (description: string) =>
+  field(
+    z.array(
+      z.object({
+        token: tokenIn(),
+        available: amountOut('Free to use', '5100'),
+        frozen: amountOut('Held by open withdrawals', '0'),
+        version: field(
+          z.number(),
+          'Grows by one with each change of this balance; the stream carries it too',
+          7,
+        ),
+      }),
+    ),
+    description,
+  )
+
 export const balancesOut = () =>
   z.object({
-    balances: field(
-      z.array(
-        z.object({
-          token: tokenIn(),
-          available: amountOut('Free to use', '5100'),
-          frozen: amountOut('Held by open withdrawals', '0'),
-          version: field(
-            z.number(),
-            'Grows by one with each change of this balance; the stream carries it too',
-            7,
-          ),
-        }),
+    balances: balanceItems('One item per token that the account has ever held, sorted by token'),
+    subaccounts: field(
+      z.optional(
+        z.array(
+          z.object({
+            account: accountOut('The subaccount', 'AKnL4NNf3DGWZJS6cPknBuEGnVsV4A4m5tgebLHaRSZ9'),
+            balances: balanceItems('As those of the account'),
+          }),
+        ),
       ),
-      'One item per token that the account has ever held, sorted by token',
+      'With `include=subaccounts`: each of them, the oldest first',
     ),
   })

@@ -86,15 +86,15 @@ export interface Operations {
   }
   'GET /api/v1/perp/balances': {
     params: undefined
-    query: { "account"?: string }
+    query: { "account"?: string; "include"?: "subaccounts" }
     body: undefined
-    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] }
+    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[]; "subaccounts"?: ({ "account": string; "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] })[] }
   }
   'GET /api/v1/spot/balances': {
     params: undefined
-    query: { "account"?: string }
+    query: { "account"?: string; "include"?: "subaccounts" }
     body: undefined
-    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] }
+    answer: { "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[]; "subaccounts"?: ({ "account": string; "balances": ({ "token": string; "available": string; "frozen": string; "version": number })[] })[] }
   }
   'GET /api/v1/spot/deposits': {
     params: undefined
@@ -118,19 +118,19 @@ export interface Operations {
     params: undefined
     query: undefined
     body: { "token": string; "amount": string; "recipient"?: string | null }
-    answer: { "id": string; "token": string; "amount": string; "amount_in_wei": string; "recipient": string; "nonce": number; "signature": string; "deadline": number; "vault_address": string; "chain_id": number; "status": "signed" }
+    answer: { "id": string; "token": string; "amount": string; "token_contract": string; "amount_in_wei": string; "recipient": string; "nonce": number; "signature": string; "deadline": number; "vault_address": string; "chain_id": number; "status": "signed" }
   }
   'GET /api/v1/spot/withdrawals': {
     params: undefined
-    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "reserved" | "signed" | "confirmed" | "expired" | "released"; "token"?: string }
+    query: { "start"?: number; "end"?: number; "limit"?: number; "cursor"?: string; "status"?: "reserved" | "signed" | "confirmed" | "expired" | "released"; "token"?: string; "idempotency_key"?: string }
     body: undefined
-    answer: ({ "id": string; "token": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string })[]
+    answer: ({ "id": string; "token": string; "token_contract": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string })[]
   }
   'GET /api/v1/spot/withdrawals/{id}': {
     params: { "id": string }
     query: undefined
     body: undefined
-    answer: { "id": string; "token": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string }
+    answer: { "id": string; "token": string; "token_contract": string; "amount": string; "amount_in_wei": string; "fee": string; "recipient": string; "chain_id": number; "vault_address": string; "nonce": number; "status": "reserved" | "signed" | "confirmed" | "expired" | "released"; "executable": boolean; "deadline": number; "tx_hash": string | null; "block_number": number | null; "requested_at": number; "confirmed_at": number | null; "signature"?: string }
   }
   'GET /ws': {
     params: undefined
@@ -161,6 +161,12 @@ export interface Operations {
     query: undefined
     body: { "account": string; "signature": string | { "type": "ed25519" | "raw" | "hardware"; "value": string }; "timestamp": number; "expiry_window"?: number | null; "agent_wallet"?: string | null; "to_account": string; "amount": string }
     answer: { "success": true; "data": { "success": true; "error": null; "transfer_id": string; "created_at": number }; "error": null; "code": null }
+  }
+  'GET /api/v1/time': {
+    params: undefined
+    query: undefined
+    body: undefined
+    answer: { "time": number; "time_ms": number }
   }
   'GET /api/v1/wallet/tokens': {
     params: undefined

@@ -161,7 +161,9 @@ function successOf(endpoint: Endpoint): Record<string, object> {
   if (status === 101) return streamOpened(endpoint, headers)
   const schema = endpoint.response ? jsonSchemaOf(endpoint.response, 'output') : ({ type: 'string' } as const)
   const example = endpoint.response ? { example: exampleOf(schema) } : {}
-  return { [status]: { description: 'Done', headers, content: { [contentType]: { schema, ...example } } } }
+  const csv = endpoint.docs?.csv ? { 'text/csv': { schema: { type: 'string' } } } : {}
+  const content = { [contentType]: { schema, ...example }, ...csv }
+  return { [status]: { description: 'Done', headers, content } }
 }
 
 /** Where there is no 101 (HTTP/2) an open stream is a 200. The messages are shown as its content. */

@@ -1,6 +1,6 @@
 /** The account's subaccounts: what they hold, and the keys that this browser can sign for them with. */
-import { useState } from 'preact/hooks'
-import { ApiFailure, type Balance, type Client } from './api.ts'
+import { useEffect, useRef, useState } from 'preact/hooks'
+import { ApiFailure, repeated, type Balance, type Client } from './api.ts'
 import type { Key } from './ed25519.ts'
 import { creationBody, openKeyring, signedBody, signerOf, type Keyring } from './signing.ts'
 import { useSettled, type Account } from './use-account.ts'
@@ -29,46 +29,47 @@ export interface Move {
   amount: string
 }
 
-const NO_AGENT = 'agent_not_authorized'
 const DONE_BEFORE = 'duplicate_idempotency_key'
 
 export function useSubaccounts(account: Account): Subaccounts {
   const { client, session, changes, changed } = account
   const { wallet } = session
   const [keyring, setKeyring] = useState<Keyring>()
-  const [list, setList] = useState<Subaccount[]>([])
-  const read = async (keys: Keyring): Promise<Subaccount[]> => {
-    const subs = await readSubaccounts(client, wallet.account, keys)
-    setList(subs)
-    return subs
+  const [held, setHeld] = useState<Omit<Subaccount, 'key'>[]>([])
+  const [keys, setKeys] = useState<Record<string, Key>>({})
+  const tried = useRef<string | undefined>(undefined)
+  const done = (address: string): string => {
+    tried.current = undefined
+    changed()
+    return address
   }
-  useSettled(changes, () => {
-    if (keyring) void read(keyring).catch(() => undefined)
-  }, [keyring])
+  useSettled(changes, () => void readHeld(client).then(setHeld, () => undefined))
+  useEffect(() => {
+    // Made elsewhere, a subaccount has another key: so each number is tried, as many as there are.
+    if (keyring !== undefined) void keysUpTo(keyring, held.length).then(setKeys)
+  }, [keyring, held.length])
   return {
-    list,
+    list: held.map((one) => ({ ...one, key: keys[one.address] })),
     keyring,
     async unlock() {
-      const keys = await openKeyring(wallet)
-      await read(keys).catch(async (error: unknown) => {
-        if (!(error instanceof ApiFailure) || error.code !== NO_AGENT) throw error
-        const data = { agent_wallet: keys.agent.address }
-        const body = await signedBody('bind_agent_wallet', wallet.account, data, signerOf(wallet))
-        await client.call('POST /api/v1/agent/bind', { body })
-        await read(keys)
-      })
-      setKeyring(keys)
+      const made = await openKeyring(wallet)
+      const data = { agent_wallet: made.agent.address }
+      const body = await signedBody('bind_agent_wallet', wallet.account, data, signerOf(wallet))
+      await client.call('POST /api/v1/agent/bind', { body })
+      setKeyring(made)
     },
     async create() {
       if (keyring === undefined) throw new Error('unlock the subaccounts first')
-      const known = (await read(keyring)).map(({ address }) => address)
+      const known = (await readHeld(client)).map(({ address }) => address)
+      // The answer of a try before was lost, and it was made: another one is not wanted.
+      if (tried.current !== undefined && known.includes(tried.current)) return done(tried.current)
       let number = 0
       let sub = await keyring.sub(number)
       while (known.includes(sub.address)) sub = await keyring.sub((number += 1))
       const body = await creationBody(wallet, sub)
+      tried.current = sub.address
       await client.call('POST /api/v1/account/subaccount/create', { body })
-      changed()
-      return sub.address
+      return done(sub.address)
     },
     async move({ sub, toSub, symbol, amount }, idempotencyKey) {
       const signer = toSub ? keyring?.agent : sub.key
@@ -77,34 +78,32 @@ export function useSubaccounts(account: Account): Subaccounts {
       const to = toSub ? sub.address : wallet.account
       const data = { to_account: to, symbol, amount, idempotency_key: idempotencyKey }
       const body = await signedBody('transfer_spot_asset', from, data, signer)
-      await client
-        .call('POST /api/v1/account/subaccount/spot_asset/transfer', { body })
-        .catch((error: unknown) => {
-          // The answer of a try before was lost: it has moved then, and not a second time now.
-          if (!(error instanceof ApiFailure) || error.code !== DONE_BEFORE) throw error
-        })
+      const path = 'POST /api/v1/account/subaccount/spot_asset/transfer'
+      await repeated(async () => await client.call(path, { body })).catch((error: unknown) => {
+        // The answer of a try before was lost: it has moved then, and not a second time now.
+        if (!(error instanceof ApiFailure) || error.code !== DONE_BEFORE) throw error
+      })
       changed()
     },
   }
 }
 
-async function readSubaccounts(client: Client, main: string, keyring: Keyring): Promise<Subaccount[]> {
-  const body = await signedBody('list_subaccounts', main, {}, keyring.agent)
-  const { data } = await client.call('POST /api/v1/account/subaccount/list', { body })
-  const keys = await Promise.all(data.subaccounts.map(async (_, number) => await keyring.sub(number)))
-  return await Promise.all(
-    data.subaccounts.map(async ({ address }) => {
-      const query = { account: address }
-      const [spot, perp] = await Promise.all([
-        client.call('GET /api/v1/spot/balances', { query }),
-        client.call('GET /api/v1/perp/balances', { query }),
-      ])
-      return {
-        address,
-        spot: spot.balances,
-        perp: perp.balances,
-        key: keys.find((key) => key.address === address),
-      }
-    }),
+async function readHeld(client: Client): Promise<Omit<Subaccount, 'key'>[]> {
+  const query = { include: 'subaccounts' } as const
+  const [spot, perp] = await Promise.all([
+    client.call('GET /api/v1/spot/balances', { query }),
+    client.call('GET /api/v1/perp/balances', { query }),
+  ])
+  return (spot.subaccounts ?? []).map(({ account, balances }) => ({
+    address: account,
+    spot: balances,
+    perp: perp.subaccounts?.find((one) => one.account === account)?.balances ?? [],
+  }))
+}
+
+async function keysUpTo(keyring: Keyring, count: number): Promise<Record<string, Key>> {
+  const keys = await Promise.all(
+    Array.from({ length: count }, async (_, number) => await keyring.sub(number)),
   )
+  return Object.fromEntries(keys.map((key) => [key.address, key]))
 }

@@ -1,6 +1,6 @@
 /** The account's withdrawals, with what the vault says of those that are open and what this page has sent. */
 import { useEffect, useState } from 'preact/hooks'
-import type { Token, Withdrawal } from './api.ts'
+import type { Withdrawal } from './api.ts'
 import { mined, sendToVault, vaultState, type VaultState } from './vault.ts'
 import { isOpen, type Sent } from './withdrawal-steps.ts'
 import { useSettled, type Account } from './use-account.ts'
@@ -13,7 +13,7 @@ export interface Withdrawals {
   list: Withdrawal[] | undefined
   vault: VaultState | undefined
   sent: Readonly<Record<string, Sent>>
-  send(withdrawal: Withdrawal, token: Token): Promise<void>
+  send(withdrawal: Withdrawal): Promise<void>
 }
 
 /** @param chainMoves grows when the local chain was moved by hand */
@@ -44,9 +44,9 @@ export function useWithdrawals(account: Account, chainMoves: number): Withdrawal
     list,
     vault,
     sent,
-    async send(withdrawal, token) {
+    async send(withdrawal) {
       if (chain === undefined) throw new Error('this account has no chain')
-      const hash = await sendToVault(chain, address, withdrawal, token)
+      const hash = await sendToVault(chain, address, withdrawal)
       const put = (one: Sent | undefined) =>
         setSent(({ [withdrawal.id]: _before, ...rest }) =>
           one === undefined ? rest : { ...rest, [withdrawal.id]: one },

@@ -1,7 +1,7 @@
 /** The vault on chain, through the wallet: sends a withdrawal's signature, and sees what became of it. */
 import { encodeFunctionData, type Address, type Hash, type Hex } from 'viem'
 import { getChainId, switchChain } from 'viem/actions'
-import type { Token, Withdrawal } from './api.ts'
+import type { Withdrawal } from './api.ts'
 import type { Chain } from './wallet.ts'
 
 // Not `parseAbi`, `writeContract` and `readContract`: a parser, curves and deployments would be a third of the page,
@@ -52,19 +52,14 @@ export async function vaultState(
 }
 
 /** @throws the wallet's own error when it is refused; nothing is sent then */
-export async function sendToVault(
-  chain: Chain,
-  account: string,
-  withdrawal: Withdrawal,
-  { contract }: Token,
-): Promise<Hash> {
-  const { chain_id: id, vault_address: vault, amount_in_wei: amount, deadline, signature } = withdrawal
-  if (contract === null || signature === undefined) throw new Error('this withdrawal cannot be sent')
+export async function sendToVault(chain: Chain, account: string, withdrawal: Withdrawal): Promise<Hash> {
+  const { chain_id: id, vault_address: vault, token_contract: contract, deadline, signature } = withdrawal
+  if (signature === undefined) throw new Error('this withdrawal cannot be sent')
   if ((await getChainId(chain)) !== id) await switchChain(chain, { id })
   const data = encodeFunctionData({
     abi: VAULT,
     functionName: 'withdraw',
-    args: [contract as Address, BigInt(amount), BigInt(deadline), signature as Hex],
+    args: [contract as Address, BigInt(withdrawal.amount_in_wei), BigInt(deadline), signature as Hex],
   })
   const sent = { from: account as Address, to: vault as Address, data }
   return await chain.request({ method: 'eth_sendTransaction', params: [sent] })

@@ -70,7 +70,7 @@ export function WalletView(props: Props) {
         </Card>
         {chain && <LocalChainPanel chain={chain} />}
       </div>
-      <WithdrawalList {...{ withdrawals, tokens, chain }} />
+      <WithdrawalList {...{ withdrawals, chain }} />
       <Picture {...{ account, tokens }} />
       <History {...{ account, tokens }} />
     </main>

@@ -1,7 +1,7 @@
 /** Withdrawals as the state machines they are, each with what can be done about it now. */
 import { useState } from 'preact/hooks'
 import { grouped } from './amounts.ts'
-import type { Token, Withdrawal } from './api.ts'
+import type { Withdrawal } from './api.ts'
 import { Card, Copyable, countdown, Outcome, timeText, useNow } from './parts.tsx'
 import type { LocalChain } from './use-local-chain.ts'
 import { useJob } from './use-job.ts'
@@ -14,11 +14,10 @@ const OVER_SHOWN = 3
 
 interface Props {
   withdrawals: Withdrawals
-  tokens: Token[]
   chain: LocalChain | undefined
 }
 
-export function WithdrawalList({ withdrawals, tokens, chain }: Props) {
+export function WithdrawalList({ withdrawals, chain }: Props) {
   const { list } = withdrawals
   const now = useNow()
   const [all, setAll] = useState(false)
@@ -31,7 +30,7 @@ export function WithdrawalList({ withdrawals, tokens, chain }: Props) {
       )}
       <ul class="plain">
         {shown?.map((one) => (
-          <One key={one.id} withdrawal={one} {...{ withdrawals, tokens, chain, now }} />
+          <One key={one.id} withdrawal={one} {...{ withdrawals, chain, now }} />
         ))}
       </ul>
       {over !== undefined && over.length > 0 && (
@@ -48,7 +47,7 @@ interface OneProps extends Props {
   now: number
 }
 
-function One({ withdrawal, withdrawals, tokens, chain, now }: OneProps) {
+function One({ withdrawal, withdrawals, chain, now }: OneProps) {
   const { id, amount, token, tx_hash: hash, requested_at: at } = withdrawal
   const sent = withdrawals.sent[id]
   const step = stepOf(withdrawal, withdrawals.vault, sent, now)
@@ -70,7 +69,7 @@ function One({ withdrawal, withdrawals, tokens, chain, now }: OneProps) {
         </small>
       </div>
       <Machine step={step} />
-      {isOpen(withdrawal) && <Next {...{ withdrawal, withdrawals, tokens, chain, now, step }} />}
+      {isOpen(withdrawal) && <Next {...{ withdrawal, withdrawals, chain, now, step }} />}
     </li>
   )
 }
@@ -93,10 +92,9 @@ function Machine({ step }: { step: Step }) {
   )
 }
 
-function Next({ withdrawal, withdrawals, tokens, chain, now, step }: OneProps & { step: Step }) {
+function Next({ withdrawal, withdrawals, chain, now, step }: OneProps & { step: Step }) {
   const { vault } = withdrawals
-  const token = tokens.find(({ symbol }) => symbol === withdrawal.token)
-  const job = useJob(async () => token && (await withdrawals.send(withdrawal, token)))
+  const job = useJob(async () => await withdrawals.send(withdrawal))
   const waits = vault !== undefined && vault.next < withdrawal.nonce
   return (
     <div class="next">

@@ -75,6 +75,8 @@ export interface EndpointDocs {
   status?: number
   /** Content type of that answer, where it is not JSON. */
   contentType?: string
+  /** The answer is a list that comes as CSV too, to who accepts that. */
+  csv?: true
   /** Named schemas the description speaks of, such as a stream's messages. */
   schemas?: Record<string, Schema>
   /** Left out of the reference: a part of a page, not of the API. */

@@ -1,7 +1,11 @@
 /** Keyset pagination for the bare-array reads: newest first, the next page in a `Link` header. */
 import * as z from 'zod/mini'
-import { PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
+import { IDEMPOTENCY_KEY_LENGTH_MAX, PAGE_SIZE_DEFAULT, PAGE_SIZE_MAX } from '../limits.ts'
 import { UUID, documented, field } from '../schemas.ts'
+import type { Header } from './access.ts'
+import { csvOf, wantsCsv } from './csv.ts'
+
+const CSV = 'text/csv; charset=utf-8; header=present'
 
 /** An id as it was given, which is in small letters. */
 const CURSOR = /* @__PURE__ */ new RegExp(UUID.source)
@@ -45,6 +49,14 @@ export const pageQuery = {
   ),
 }
 
+/** Of an idempotency key, as it was sent. */
+export const keyFilter = (description: string) =>
+  field(
+    z.optional(z.string().check(z.maxLength(IDEMPOTENCY_KEY_LENGTH_MAX), z.regex(/^[\x21-\x7e]+$/))),
+    description,
+    'order-4711',
+  )
+
 /** What a paged read asks the database for. */
 export interface Page {
   start: number | undefined
@@ -56,14 +68,16 @@ export interface Page {
 /**
  * A page as the answer: `rows` holds up to `limit + 1` items, newest first, read with `id < cursor`; the one too many
  * only says that there is a next page. `cursorOf` names an item by the (time-ordered) id that the read is keyed on;
- * `scannedTo` is where a read stopped looking before its page was full.
+ * `scannedTo` is where a read stopped looking before its page was full. A caller who asks for CSV gets the same items in
+ * `columns`.
  */
 export function pageAnswer<Row>(
-  url: URL,
+  { url, header }: { url: URL; header: Header },
   limit: number,
   rows: Row[],
   cursorOf: (row: Row) => string,
   show: (row: Row) => object,
+  columns: readonly string[],
   scannedTo?: string,
 ): Response {
   const items = rows.slice(0, limit)
@@ -75,5 +89,8 @@ export function pageAnswer<Row>(
     next.searchParams.set('cursor', cursor)
     headers.Link = `<${next.toString()}>; rel="next"`
   }
-  return Response.json(items.map(show), { headers })
+  const shown = items.map(show)
+  if (!wantsCsv(header('accept'))) return Response.json(shown, { headers })
+  headers['Content-Type'] = CSV
+  return new Response(csvOf(columns, shown), { headers })
 }

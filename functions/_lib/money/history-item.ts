@@ -57,3 +57,10 @@ function visible(reference: Record<string, unknown> | null, names: string[]): Re
   const kept = Object.entries(reference ?? {}).filter(([name]) => names.includes(name))
   return kept.length > 0 ? Object.fromEntries(kept) : null
 }
+
+/** Of the history as CSV; what caused a movement is JSON in its cell. */
+export const HISTORY_COLUMNS = [
+  ...['id', 'transfer_id', 'kind', 'token', 'wallet', 'amount', 'available_delta', 'frozen_delta'],
+  ...['available_after', 'frozen_after', 'version', 'counterparty.account', 'counterparty.wallet'],
+  ...['reference', 'created_at'],
+]

@@ -11,6 +11,7 @@ const maybe = <S extends z.ZodMiniType>(schema: S, description: string) =>
 export const withdrawalItem = z.object({
   id: uuid('The withdrawal'),
   token: tokenIn('DF'),
+  token_contract: accountOut('Its contract, for the vault’s `withdraw`; the zero address is the native coin'),
   amount: amountOut('What the vault pays', '12.5'),
   amount_in_wei: field(z.string(), 'The same in the token’s smallest unit', '12500000000000000000'),
   fee: amountOut('Frozen in addition to the amount', '0'),
@@ -46,3 +47,6 @@ export function shownWithdrawal(
   // The signature moves money: a key that only reads must not carry it out.
   return { ...row, executable, ...(usable && caller.via === 'session' ? { signature } : {}) }
 }
+
+/** Of withdrawals as CSV: all but the signature, which is money and belongs into no book. */
+export const WITHDRAWAL_COLUMNS = Object.keys(withdrawalItem.shape).filter((name) => name !== 'signature')
