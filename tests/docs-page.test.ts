@@ -1,7 +1,7 @@
-import { writeFile } from 'node:fs/promises'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { CHROMIUM, openPage, type Page } from './support/chromium.ts'
 import { clientOf } from './support/client.ts'
+import { keepPicture, look, personAt, type Person } from './support/page-driver.ts'
 import { until } from './support/until.ts'
 
 const client = clientOf()
@@ -32,6 +32,7 @@ describe.skipIf(!CHROMIUM)(
   `the page in a browser${CHROMIUM ? '' : ' (SKIPPED: no /usr/bin/chromium)'}`,
   () => {
     let page: Page
+    let person: Person
     const inCard = (id: string, rest: string) => `document.getElementById('${id}').querySelector(${rest})`
     const fill = async (id: string, value: string) =>
       await page.evaluate(`document.getElementById('${id}').value = ${JSON.stringify(value)}`)
@@ -47,6 +48,7 @@ describe.skipIf(!CHROMIUM)(
 
     beforeAll(async () => {
       page = await openPage()
+      person = personAt(page)
       await page.send('Page.navigate', { url: `${origin}/docs` })
       await until(
         async () => await page.evaluate<boolean>("document.querySelector('main [data-try]') !== null"),
@@ -111,6 +113,69 @@ describe.skipIf(!CHROMIUM)(
       ).toBe('[{},{},""]')
     })
 
+    test('the call that Execute sends is shown as code, with what was typed, in three languages', async () => {
+      const { token } = await client.newAccount({ USDT: '10000' })
+      await fill('bearer', token)
+      await press('postSpotTransfer')
+      await resultOf('postSpotTransfer')
+      const sample = `${inCard('postSpotTransfer', "'.samples pre'")}.innerText`
+      const body = await page.evaluate<string>(`${inCard('postSpotTransfer', "'textarea'")}.value`)
+      expect(await page.evaluate<string>(sample)).toBe(
+        `curl -X POST '${origin}/api/v1/spot/transfer' \\\n  -H 'Authorization: Bearer ${token}' \\\n  -H 'Content-Type: application/json' \\\n  -d '${body}'`,
+      )
+      for (const [language, begin] of [
+        ['TypeScript', /^const response = await fetch\("http/],
+        ['Python', /^import urllib\.request\n/],
+      ] as const) {
+        await person.click(language, '#postSpotTransfer .languages')
+        await person.sees('#postSpotTransfer .samples pre', begin)
+        expect(await page.evaluate<string>(sample)).toContain(`Bearer ${token}`)
+      }
+    })
+
+    test('a search leaves what has all of its words', async () => {
+      const shown = async () =>
+        await page.evaluate<string[]>(
+          "[...document.querySelectorAll('main section[id]')].filter((one) => !one.hidden).map((one) => one.id)",
+        )
+      await person.type('Search', 'post amount_non_positive')
+      await until(async () => (await shown()).length < 6, 'the search')
+      expect((await shown()).sort()).toEqual([
+        'postAdminSpotBalancesCredit',
+        'postSpotTransfer',
+        'postSpotWithdrawRequest',
+      ])
+      await person.type('Search', 'no such word')
+      await person.sees('main [role=status]', /^Nothing has/)
+      await page.evaluate(`document.querySelector('input[type=search]').select()`)
+      await page.send('Input.dispatchKeyEvent', {
+        type: 'keyDown',
+        key: 'Backspace',
+        windowsVirtualKeyCode: 8,
+      })
+      await until(async () => (await shown()).length > 20, 'everything again')
+    })
+
+    test.each(['light', 'dark'] as const)(
+      'axe finds nothing on a desk or a phone, and nothing is wider than either, %s',
+      async (scheme) => {
+        await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = true))`)
+        for (const width of [1440, 390]) {
+          await look(page, width, scheme)
+          expect(await person.faults()).toEqual([])
+          expect(await page.evaluate<number>('document.documentElement.scrollWidth')).toBeLessThanOrEqual(
+            width,
+          )
+        }
+        await page.evaluate(`document.querySelectorAll('details').forEach((one) => (one.open = false))`)
+        for (const width of [1440, 390]) {
+          await look(page, width, scheme)
+          await page.evaluate(`document.getElementById('postSpotTransfer').scrollIntoView()`)
+          await keepPicture(page, `docs-${width}-${scheme}`)
+        }
+      },
+    )
+
     test('no request left this origin, and the policy had nothing to refuse', async () => {
       expect(page.requested.length).toBeGreaterThan(6)
       const elsewhere = page.requested.filter((url) => {
@@ -119,21 +184,6 @@ describe.skipIf(!CHROMIUM)(
       })
       expect(elsewhere).toEqual([])
       expect(page.complaints.filter((text) => !text.includes('401'))).toEqual([])
-      const folder = process.env['SCREENSHOTS']
-      if (folder)
-        for (const scheme of ['light', 'dark']) await screenshot(page, `${folder}/docs-${scheme}.png`, scheme)
     })
   },
 )
-
-/** For people: `SCREENSHOTS=/tmp npx vitest run … tests/docs-page.test.ts`. */
-async function screenshot(page: Page, file: string, scheme: string): Promise<void> {
-  await page.send('Emulation.setEmulatedMedia', {
-    features: [{ name: 'prefers-color-scheme', value: scheme }],
-  })
-  await page.evaluate(
-    `window.scrollTo(0, ${scheme === 'light' ? '0' : "document.getElementById('postSpotTransfer').offsetTop"})`,
-  )
-  const { data } = await page.send('Page.captureScreenshot', { format: 'png' })
-  await writeFile(file, Buffer.from(data as string, 'base64'))
-}

@@ -14,12 +14,14 @@ const textOf = (name: string): string => readFileSync(fileOf(name), 'utf8')
 
 export function pageFiles(): PageFiles {
   const { outputFiles } = buildSync({
-    entryPoints: [fileOf('app.ts')],
+    entryPoints: [fileOf('app.tsx')],
     bundle: true,
-    format: 'iife',
+    format: 'esm',
     target: 'es2022',
     charset: 'utf8',
-    minifyWhitespace: true,
+    minify: true,
+    jsx: 'automatic',
+    jsxImportSource: 'preact',
     legalComments: 'none',
     write: false,
   })

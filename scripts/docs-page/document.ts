@@ -45,6 +45,12 @@ export interface Spec {
   components: { schemas: Record<string, Schema> }
 }
 
+/** The operations of one tag, in the document's order. */
+export interface Section {
+  tag: string
+  routes: Route[]
+}
+
 /** One method of one path. */
 export interface Route {
   method: string
