@@ -57,7 +57,7 @@ export const sessionEnv = /* @__PURE__ */ group(() => ({
     SESSION_TTL_SECONDS_DEFAULT,
     1,
     SESSION_SECONDS_MAX,
-    'Life of a session token, seconds',
+    'Lifetime of a session token, seconds',
   ),
   JWT_JWKS_URL: optionalFormed(isSecretUrl, 'Keys of an issuer whose tokens are accepted too', {
     example: 'https://issuer.example.com/.well-known/jwks.json',
@@ -90,7 +90,7 @@ export const loginEnv = /* @__PURE__ */ group(() => ({
 /** The nodes that withdrawals, sign-in of contract wallets and the cron function read. */
 export const rpcEnv = /* @__PURE__ */ group(() => ({
   RPC_URL: nodeList(
-    'JSON-RPC addresses of nodes of the chain, with commas or blanks between them: the first that answers well is used, the others when it fails',
+    'JSON-RPC addresses of chain nodes, separated by commas or blanks: the first that answers well is used, the others when it fails',
   ),
   RPC_QUORUM: wholeNumber(
     1,
@@ -106,7 +106,7 @@ export const reservationEnv = /* @__PURE__ */ group(() => ({
     RESERVATION_TTL_SECONDS_DEFAULT,
     RESERVATION_TTL_SECONDS_MIN,
     RESERVATION_TTL_SECONDS_MAX,
-    'After how many seconds an unsigned reservation is given back by the cron function',
+    'Age at which the cron function gives back an unsigned reservation, seconds',
   ),
 }))
 
@@ -116,7 +116,7 @@ export const withdrawEnv = /* @__PURE__ */ group(() => ({
     WITHDRAW_TTL_SECONDS_DEFAULT,
     1,
     WITHDRAW_TTL_SECONDS_MAX,
-    'How long the vault takes a withdrawal’s signature, seconds',
+    'For how long the vault accepts a withdrawal’s signature, seconds',
   ),
 }))
 
