@@ -302,7 +302,7 @@ describe('verbs', () => {
     expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '10' })
   })
 
-  it('bound a caller who lifted its own time limit: it holds up its own rows and nobody else’s', async () => {
+  it('bound a caller who lifted its own time limit: it holds up the rows that it has touched, and no others', async () => {
     const [mine, other] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
     const client = await loginAs(manifest, 'transfers')
     try {

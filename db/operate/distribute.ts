@@ -2,8 +2,8 @@
  * Spreads the ledger over a Citus cluster, at its coordinator and as its owner: what is hot lies with its family, so that a
  * movement is the business of one node; what every movement looks up is on each; the rest stays at the coordinator.
  */
-import pg from 'pg'
-import { verifiedConnection } from './connection.ts'
+import type pg from 'pg'
+import { withClient } from './connection.ts'
 import { MIGRATION_LOCK } from './migrate.ts'
 
 /** What every node must have. */
@@ -177,14 +177,4 @@ async function refuseUnlessCoordinator(client: pg.Client): Promise<void> {
     throw new Error(
       'the workers do not know the coordinator: select citus_set_coordinator_host(…) first; nothing was changed',
     )
-}
-
-async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }

@@ -3,9 +3,9 @@
  * databases of a Postgres server share: another environment, whatever its key, would take their passwords away and move its
  * money.
  */
-import pg from 'pg'
+import type pg from 'pg'
 import { JOBS, loginOf } from '../../db/logins.ts'
-import { verifiedConnection } from '../../db/operate/connection.ts'
+import { withClient } from '../../db/operate/connection.ts'
 import type { Deployment } from './settings.ts'
 
 /** Of a comment that is a name. */
@@ -20,7 +20,7 @@ export const environmentName = ({ settings: { account, host }, environment }: De
  * @throws Error where they have another's, which the operator did not write out with --take-over
  */
 export async function isNamed(deployment: Deployment): Promise<boolean> {
-  return await withOwner(deployment, async (client) => {
+  return await withClient(deployment.ownerUrl, async (client) => {
     const names = await namesIn(client)
     refuseForeign(names, deployment)
     return names.length === 1 + JOBS.length && names.every((name) => name === environmentName(deployment))
@@ -30,7 +30,7 @@ export async function isNamed(deployment: Deployment): Promise<boolean> {
 /** After the migrations, which make the table and the logins. @throws Error as `isNamed`: another may have been first */
 export async function nameDatabase(deployment: Deployment): Promise<void> {
   const name = environmentName(deployment)
-  await withOwner(deployment, async (client) => {
+  await withClient(deployment.ownerUrl, async (client) => {
     await client.query('begin')
     // The second of two waits here, and sees the first one's name.
     await client.query('lock table ledger.deployed_environment')
@@ -72,14 +72,4 @@ async function namesIn(client: pg.Client): Promise<string[]> {
     ? await client.query<{ name: string }>('select name from ledger.deployed_environment')
     : { rows: [] }
   return [...own.rows, ...roles].map(({ name }) => name)
-}
-
-async function withOwner<T>({ ownerUrl }: Deployment, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: verifiedConnection(ownerUrl) })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }

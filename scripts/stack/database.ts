@@ -1,6 +1,5 @@
 /** Token rows, and where coins came from: what a migrated Postgres needs before a function can use it. */
-import pg from 'pg'
-import { verifiedConnection } from '../../db/operate/connection.ts'
+import { withClient } from '../../db/operate/connection.ts'
 
 export interface TokenSeed {
   symbol: string
@@ -10,16 +9,6 @@ export interface TokenSeed {
   transferable: boolean
   withdrawable: boolean
   minWithdraw: string
-}
-
-async function withClient<T>(databaseUrl: string, work: (client: pg.Client) => Promise<T>): Promise<T> {
-  const client = new pg.Client({ connectionString: verifiedConnection(databaseUrl) })
-  await client.connect()
-  try {
-    return await work(client)
-  } finally {
-    await client.end()
-  }
 }
 
 /**
