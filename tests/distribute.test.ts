@@ -123,9 +123,9 @@ describe('over a cluster', () => {
 
   test('later months are spread as they are made, and tokens are listed and changed', async () => {
     await distributeLedger(url)
-    await sql('select ledger.ensure_partitions(14)')
+    await sql('select ledger.ensure_partitions(12)')
     const months = Object.entries(await spread()).filter(([name]) => /^ledger\.movements_2/.test(name))
-    expect([months.length, new Set(months.map(([, how]) => how))]).toEqual([15, new Set(['family_no2'])])
+    expect([months.length, new Set(months.map(([, how]) => how))]).toEqual([13, new Set(['family_no2'])])
     await putTokens(url, [{ ...TOKEN, transferable: false }, { ...TOKEN, symbol: 'DF2', contract: null, chainId: null, withdrawable: false }]) // prettier-ignore
     expect(await sql('select symbol, transferable from tokens order by 1')).toEqual([
       { symbol: 'DF', transferable: false },

@@ -18,6 +18,10 @@ export const VERBS = join(import.meta.dirname, '../ledger')
 /** Held by whoever changes the structure. */
 export const MIGRATION_LOCK = 7_331_001
 
+/** How long a change of the structure waits for a table, with everybody who comes after it waiting too, and how often it asks. */
+const LOCK_TIMEOUT_MS = 2_000
+const ATTEMPTS_MAX = 10
+
 /** What a call did. Nothing in either list: the database was up to date. */
 export interface Migrated {
   /** Tags of the numbered migrations that were applied now. */
@@ -43,13 +47,32 @@ export async function migrateDatabase(
     await client.query('select pg_advisory_lock($1)', [MIGRATION_LOCK])
     const db = drizzle(client)
     const applied = await missingMigrations(db, migrations)
-    await migrate(db, { migrationsFolder: migrations })
-    const changed = await applyVerbs(db, verbs)
-    await db.execute(sql`select ledger.ensure_partitions()`)
+    // Not before: whoever migrates at the same time is waited for as long as it takes.
+    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await givingWay(async () => await migrate(db, { migrationsFolder: migrations }))
+    const changed = await givingWay(async () => await applyVerbs(db, verbs))
+    await givingWay(async () => await db.execute(sql`select ledger.ensure_partitions()`))
     return { migrations: applied, verbs: changed }
   } finally {
     await client.end()
   }
+}
+
+/** A change that did not get its locks has changed nothing: those who waited behind it go first, then it asks again. */
+async function givingWay<T>(change: () => Promise<T>): Promise<T> {
+  for (let attempt = 1; ; attempt += 1)
+    try {
+      return await change()
+    } catch (error) {
+      if (attempt === ATTEMPTS_MAX || !isLockTimeout(error)) throw error
+    }
+}
+
+/** Drizzle and we wrap what Postgres said. */
+function isLockTimeout(error: unknown): boolean {
+  for (let one = error; one instanceof Error; one = one.cause)
+    if ((one as { code?: string }).code === '55P03') return true
+  return false
 }
 
 /** What `migrateDatabase` would do now. @throws Error with one line for a person, as it would */
@@ -159,7 +182,7 @@ async function renewVerbs(tx: Pick<NodePgDatabase, 'execute'>, files: readonly V
     where p.pronamespace = 'ledger'::regnamespace); end $$`)
   for (const { name, text } of files)
     await tx.execute(sql.raw(text)).catch((error: unknown) => {
-      throw new Error(`db/ledger/${name}: ${messageOf(error)}`)
+      throw new Error(`db/ledger/${name}: ${messageOf(error)}`, { cause: error })
     })
   await tx.execute(sql`delete from ledger.verb_files`)
   for (const { name, hash } of files)
