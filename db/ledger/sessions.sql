@@ -18,17 +18,26 @@ end $$;
 
 -- Ends one session, or with p_everywhere every one of the account. Answers the account's cut-off and when it was made.
 -- An issuer whose token is from the future has a clock that is ahead, by p_clock_ahead_max seconds at most: so may be the
--- other tokens that it has issued by now.
+-- other tokens that it has issued by now. No call says more of the future than a token that is accepted does: with a stolen login
+-- somebody would shut an account out for years, or leave rows for ever.
 create or replace function ledger.sign_out(
   p_account text, p_issued_at bigint, p_generation integer, p_id bytea, p_expires_at bigint, p_everywhere boolean,
   p_clock_ahead_max integer
 ) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
-  v_now timestamptz;
+  v_clock_ahead_max constant integer := 60;
+  -- By this clock, which may be behind that of whoever accepted the token.
+  v_future_max constant integer := 120;
+  v_session_seconds_max constant bigint := 30 * 86400;
+  v_now timestamptz := clock_timestamp();
   v_until bigint;
   v_cutoff public.session_cutoffs;
 begin
+  if coalesce(p_clock_ahead_max not between 0 and v_clock_ahead_max or p_issued_at > ledger.unix_seconds(v_now) + v_future_max
+      or p_expires_at > ledger.unix_seconds(v_now) + v_future_max + v_session_seconds_max, true) then
+    raise exception using errcode = 'invalid_parameter_value', message = 'a session from further in the future than any is accepted';
+  end if;
   perform pg_advisory_xact_lock(ledger.lock_of('sessions', p_account));
   perform ledger.require_session(p_account, p_issued_at, p_generation, p_id);
   v_now := clock_timestamp();
