@@ -3,6 +3,7 @@
  *
  *   --logins           gives the functions' logins new passwords and prints their connection strings, once, with the functions
  *                      that need them; not on the local stack, which gives its own at each start
+ *   --faucet           with --logins: also the faucet's login, for a testnet; without it that one has no password and nobody can use it
  *   --tokens <file>    writes token rows from a JSON file: [{symbol, decimals, chainId, contract, transferable, withdrawable, minWithdraw}];
  *                      each contract is asked at the node of `RPC_URL` whether it is there and has those decimals
  *   --skip-chain-check writes them without asking
@@ -11,7 +12,7 @@
 import './stack/forget-shell.ts'
 import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
-import { eachJob, loginOf, type Job } from '../db/logins.ts'
+import { JOBS, loginOf, type Job } from '../db/logins.ts'
 import { backDoorsLine } from '../db/operate/back-doors.ts'
 import { checkCluster, distributeLedger } from '../db/operate/distribute.ts'
 import { setPasswords } from '../db/operate/logins.ts'
@@ -21,13 +22,14 @@ import { LEDGERS } from '../functions/_lib/ledgers.ts'
 import { declaredBy } from './deploy-check/declared.ts'
 import { checkTokensOnChain } from './deploy/token-chain.ts'
 import { readTokenFile } from './deploy/token-file.ts'
-import { argumentsOf, command } from './stack/command.ts'
+import { argumentsOf, command, UsageError } from './stack/command.ts'
 import { putTokens, type TokenSeed } from './stack/database.ts'
 import { projectRoot, readManifest } from './stack/manifest.ts'
 import { withOwner } from './stack/owner.ts'
 import { readWranglerConfig } from './stack/wrangler-config.ts'
 
-const USAGE = 'usage: npm run migrate -- [--logins] [--tokens <file> [--skip-chain-check]] [--distribute]'
+const USAGE =
+  'usage: npm run migrate -- [--logins [--faucet]] [--tokens <file> [--skip-chain-check]] [--distribute]'
 
 /** The owner's connection string with another login. */
 function connectionString(ownerUrl: string, job: Job, password: string): string {
@@ -54,12 +56,14 @@ async function main(): Promise<void> {
     usage: USAGE,
     options: {
       logins: { type: 'boolean' },
+      faucet: { type: 'boolean' },
       tokens: { type: 'string' },
       'skip-chain-check': { type: 'boolean' },
       distribute: { type: 'boolean' },
     },
   })
   // Before anything is applied: a mistake changes nothing.
+  if (values.faucet && !values.logins) throw new UsageError(`--faucet goes with --logins alone\n${USAGE}`)
   if (values.logins && process.env.OWNER_DATABASE_URL === undefined)
     throw new Error(
       'the local stack gives its logins passwords of its own at each start, and its functions would lose theirs; ' +
@@ -73,7 +77,7 @@ async function main(): Promise<void> {
 async function bringUpToDate(
   ownerUrl: string,
   tokens: TokenSeed[],
-  values: { logins?: boolean; 'skip-chain-check'?: boolean; distribute?: boolean },
+  values: { logins?: boolean; faucet?: boolean; 'skip-chain-check'?: boolean; distribute?: boolean },
 ): Promise<void> {
   if (values.distribute) await checkCluster(ownerUrl)
   const { migrations, verbs } = await migrateDatabase(ownerUrl)
@@ -88,25 +92,34 @@ async function bringUpToDate(
     console.log(`tokens: ${tokens.map((token) => token.symbol).join(', ')}${unasked}`)
   }
   if (values.distribute) for (const line of await distributeLedger(ownerUrl)) console.log(line)
-  if (values.logins) await renewLogins(ownerUrl)
+  if (values.logins) await renewLogins(ownerUrl, values.faucet === true)
 }
 
 /** Which function needs which is what their code declares. */
-async function renewLogins(ownerUrl: string): Promise<void> {
+async function renewLogins(ownerUrl: string, faucet: boolean): Promise<void> {
   const functions = Object.keys(readWranglerConfig().env ?? {}).sort()
   const secrets = new Map<string, string[]>()
   for (const fn of functions)
     secrets.set(fn, (await declaredBy(join(projectRoot, `functions/${fn}.ts`))).secrets)
-  const passwords = eachJob(() => randomBytes(24).toString('hex'))
+  const passwords: Partial<Record<Job, string>> = Object.fromEntries(
+    JOBS.filter((job) => faucet || job !== 'admin').map((job) => [job, randomBytes(24).toString('hex')]),
+  )
   const left = await setPasswords(ownerUrl, passwords).then(() => undefined, onlySessionsLeft)
   console.log('new passwords, shown once: store each under the name and in the functions that stand above it')
   console.log(
     "(the host is the owner's: at Neon give the functions the pooled one, `-pooler` behind its first name):",
   )
   for (const { job, variable } of LEDGERS) {
+    const password = passwords[job]
+    if (password === undefined) {
+      console.log(
+        `  ${variable}: ${loginOf(job)} has no password; --faucet gives it one, where TESTNET_ONLY is true`,
+      )
+      continue
+    }
     const needy = functions.filter((fn) => secrets.get(fn)?.includes(variable))
     console.log(`  ${variable} of ${needy.join(', ')}:`)
-    console.log(`    ${connectionString(ownerUrl, job, passwords[job])}`)
+    console.log(`    ${connectionString(ownerUrl, job, password)}`)
   }
   // Not before: the passwords are new, and nobody would know them.
   if (left) throw left

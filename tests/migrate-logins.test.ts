@@ -95,7 +95,7 @@ const printed = (out: string): Map<string, Printed> =>
 test('the logins are made without passwords, get one each, and say which function needs which', async () => {
   const made = await migrate()
   expect([made.code, made.out]).toEqual([0, expect.not.stringContaining('DATABASE_URL')])
-  const { code, out } = await migrate('--logins')
+  const { code, out } = await migrate('--logins', '--faucet')
   expect(code).toBe(0)
   const logins = printed(out)
   newest = logins
@@ -113,11 +113,29 @@ test('the logins are made without passwords, get one each, and say which functio
   expect(new Set([...logins.values()].map(({ url }) => new URL(url).password)).size).toBe(JOBS.length)
 })
 
+test('without --faucet the faucet’s login has no password, and who had it is out', async () => {
+  const { code, out, error } = await migrate('--faucet')
+  expect([code, out, error]).toEqual([2, '', expect.stringContaining('--faucet goes with --logins alone')])
+  const had = printed((await migrate('--logins', '--faucet')).out).get('ADMIN_DATABASE_URL')!.url
+  expect(await whoIs(had)).toBe('tidegate_admin')
+  const made = await migrate('--logins')
+  expect(made.code).toBe(0)
+  expect([...printed(made.out).keys()]).not.toContain('ADMIN_DATABASE_URL')
+  expect(made.out).toContain('ADMIN_DATABASE_URL: tidegate_admin has no password')
+  expect(await whoIs(had)).toMatch(/^28/)
+  expect(
+    await asSuperuser(
+      `select rolname from pg_authid where rolname like 'tidegate\\_%' and (rolpassword is null or not rolcanlogin)`,
+    ),
+  ).toEqual([{ rolname: 'tidegate_admin' }])
+  newest = printed((await migrate('--logins', '--faucet')).out)
+})
+
 test('the next ones take the place of the first, which open nothing any more, with settings that somebody had changed', async () => {
   const first = newest
   const stolen = await thief(first)
   await stolen.query('alter role tidegate_reads set statement_timeout = 0')
-  newest = printed((await migrate('--logins')).out)
+  newest = printed((await migrate('--logins', '--faucet')).out)
   await expect(stolen.query("alter role tidegate_reads password 'thief'")).rejects.toThrow()
   for (const { variable } of LEDGERS)
     expect([variable, await whoIs(first.get(variable)?.url ?? '')]).toEqual([variable, '28P01'])
@@ -133,7 +151,7 @@ test('an open connection that holds its login in a transaction neither stops the
   await stolen.query(
     "begin; alter role tidegate_reads password 'thief'; alter role tidegate_reads set work_mem = '1GB'",
   )
-  const { code, out, error } = await migrate('--logins')
+  const { code, out, error } = await migrate('--logins', '--faucet')
   expect([code, error]).toEqual([0, ''])
   newest = printed(out)
   await expect(stolen.query('commit')).rejects.toThrow()

@@ -7,11 +7,12 @@ import { endSessions, SessionsLeft } from './sessions.ts'
 /**
  * Gives the functions' logins their passwords: plain characters, which need no escaping in a connection string. Whoever
  * had the old ones is shut out, his open connections are ended, and what he set on a login is taken back. Calls that the
- * functions have in flight fail. A run that is cut off halfway leaves logins that nobody can use, until the next one.
+ * functions have in flight fail. A run that is cut off halfway leaves logins that nobody can use, until the next one. A login
+ * for which there is no password has none afterwards, and nobody can use it.
  *
  * @throws SessionsLeft where the passwords are set, but open connections could not be ended
  */
-export async function setPasswords(ownerUrl: string, passwords: Record<Job, string>): Promise<void> {
+export async function setPasswords(ownerUrl: string, passwords: Partial<Record<Job, string>>): Promise<void> {
   const client = new pg.Client({ connectionString: verifiedConnection(ownerUrl) })
   await client.connect()
   try {
@@ -44,9 +45,14 @@ async function shutOut(client: pg.Client): Promise<SessionsLeft | undefined> {
     }
 }
 
-async function open(client: pg.Client, passwords: Record<Job, string>): Promise<void> {
+async function open(client: pg.Client, passwords: Partial<Record<Job, string>>): Promise<void> {
   await inTransaction(client, [
-    ...JOBS.map((job) => `alter role ${loginOf(job)} login password ${client.escapeLiteral(passwords[job])}`),
+    ...JOBS.map((job) => {
+      const password = passwords[job]
+      return password === undefined
+        ? `alter role ${loginOf(job)} nologin password null`
+        : `alter role ${loginOf(job)} login password ${client.escapeLiteral(password)}`
+    }),
     'select ledger.reset_login_settings()',
   ])
 }

@@ -4,7 +4,7 @@
  */
 import { createHmac } from 'node:crypto'
 import pg from 'pg'
-import { eachJob, JOBS, loginOf, type Job, type Login } from '../../db/logins.ts'
+import { JOBS, loginOf, type Job, type Login } from '../../db/logins.ts'
 import { verifiedConnection } from '../../db/operate/connection.ts'
 import { setPasswords } from '../../db/operate/logins.ts'
 import { onlySessionsLeft, type SessionsLeft } from '../../db/operate/sessions.ts'
@@ -35,10 +35,15 @@ export function connectionStrings(deployment: Deployment): Map<string, string> {
 /** `ep-cool-1.eu-central-1.aws.neon.tech` → `ep-cool-1-pooler.eu-central-1.aws.neon.tech` */
 const pooledHostOf = (url: URL): string => url.host.replace(/^([^.]+)\./, '$1-pooler.')
 
-/** Logins whose passwords are not what they should be, or that are not there yet. */
+/** The faucet's login is nobody's where there is no faucet: whoever had its string could credit himself. */
+const isUsed = ({ settings }: Deployment, job: Job): boolean =>
+  job !== 'admin' || settings.variables.TESTNET_ONLY === 'true'
+
+/** Logins whose passwords are not what they should be, or that are not there yet; the faucet's where it should have none. */
 export async function staleLogins(deployment: Deployment): Promise<Login[]> {
   const stale: Login[] = []
-  for (const job of JOBS) if (!(await canLogIn(deployment, job))) stale.push(loginOf(job))
+  for (const job of JOBS)
+    if ((await canLogIn(deployment, job)) !== isUsed(deployment, job)) stale.push(loginOf(job))
   return stale
 }
 
@@ -46,7 +51,9 @@ export async function staleLogins(deployment: Deployment): Promise<Login[]> {
 export async function setLogins(deployment: Deployment): Promise<SessionsLeft | undefined> {
   return await setPasswords(
     deployment.ownerUrl,
-    eachJob((job) => passwordOf(deployment, job)),
+    Object.fromEntries(
+      JOBS.filter((job) => isUsed(deployment, job)).map((job) => [job, passwordOf(deployment, job)]),
+    ),
   ).then(() => undefined, onlySessionsLeft)
 }
 
