@@ -1,4 +1,6 @@
+import { LedgerRefusal } from '../../../db/errors.ts'
 import type { SessionCaller } from '../access/bearer.ts'
+import { rememberEnded } from '../access/ended-sessions.ts'
 import { ApiError } from '../errors.ts'
 import { STREAM_RETRY_AFTER_SECONDS, STREAM_SOCKETS_PER_ACCOUNT_MAX } from '../limits.ts'
 import { CLOSE } from './socket.ts'
@@ -25,6 +27,8 @@ export async function openStream(
   try {
     await ask()
   } catch (error) {
+    // The router does so too, but hears nothing of a token that came over the socket.
+    if (error instanceof LedgerRefusal && error.reason === 'session_ended') rememberEnded(session.id)
     webSocket.accept()
     webSocket.close(CLOSE.sessionEnded)
     throw error
