@@ -129,6 +129,20 @@ test('where the session ended meanwhile its caller is told just that, and the fu
   expect(texts.map((text) => text.includes('session'))).toEqual([true, false])
 })
 
+test.each([
+  ['another key has signed', signer('wrong_key'), 'report_wrong_key'],
+  ['the vault is none', { readCounter: fails(new VaultUnfit(['code'])) }, 'report_vault'],
+] as [string, Partial<Authority>, string][])(
+  'that %s is told to people although the session of who noticed it has ended',
+  async (_name, change, verb) => {
+    const session = { ...{ account, id: 'ab'.repeat(32), generation: 1, issuedAt: 1 } }
+    const db = { ...connect('postgresql://u:p@told.example.com/d', 1_000), session }
+    const { asked, texts } = await run({ db, ...change })
+    expect(asked).toEqual([verb, 'give_back'])
+    expect(texts.filter((text) => text.includes('session'))).toEqual([])
+  },
+)
+
 test('a counter that no signature explains is asked for once more, and the lower answer counts', async () => {
   for (const [outcome, code] of [
     ['blocked', 'WITHDRAWALS_PAUSED'],

@@ -91,7 +91,7 @@ const settled = async <T>(work: Promise<T>): Promise<Settled<T>> =>
 
 async function notSigned(authority: Authority, id: string, cause: unknown): Promise<ApiError> {
   if (cause instanceof SignerError && cause.reason === 'wrong_key')
-    await reportWrongKey(authority.db, id).catch((error: unknown) => logFailure('wrong key', error))
+    await reportWrongKey(ungated(authority.db), id).catch((error: unknown) => logFailure('wrong key', error))
   const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
   const back = await tryToGiveBack(authority, id, unavailable ? 'signer_unavailable' : 'sign_failed')
   return unavailable
