@@ -3,7 +3,7 @@
  * is what the verbs granted to `tidegate_settle` do.
  */
 import { OwnError } from '../db/errors.ts'
-import type { ObjectName } from './_lib/http/objects.ts'
+import type { Bound } from './_lib/http/objects.ts'
 import { serve } from './_lib/http/serve.ts'
 import { parseEnv } from './_lib/env-read.ts'
 import { witnessOf } from './_lib/witness/object.ts'
@@ -14,7 +14,9 @@ import { pushBalances } from './_lib/stream/client.ts'
 
 export { LedgerWitness } from './_lib/witness/object.ts'
 
-export async function scheduled(_event: unknown, bindings: Record<string, unknown>): Promise<void> {
+const OBJECTS = ['STREAM', 'WITNESS'] as const
+
+export async function scheduled(_event: unknown, bindings: Bound<(typeof OBJECTS)[number]>): Promise<void> {
   try {
     const summary = await settle(
       parseEnv(settleSchema, bindings),
@@ -32,7 +34,7 @@ export async function scheduled(_event: unknown, bindings: Record<string, unknow
 export default {
   ...serve('settle'),
   env: settleSchema,
-  objects: ['STREAM', 'WITNESS'] satisfies ObjectName[],
+  objects: OBJECTS,
   crons: ['* * * * *'],
   scheduled,
 }

@@ -7,17 +7,17 @@ import type { Database } from '../../../db/client.ts'
 import { commonEnv } from '../env.ts'
 import type { ErrorCode } from '../errors.ts'
 import type { Ledger } from '../ledgers.ts'
-import type { Access, Bindings, Header, Shape } from './access.ts'
-import type { ObjectName } from './objects.ts'
+import type { Access, Header, Shape } from './access.ts'
+import type { Bound, ObjectName } from './objects.ts'
 
 type Schema = z.ZodMiniType
 type Out<S> = S extends Schema ? z.output<S> : undefined
 
-export interface Call<Who, E extends Shape, L, B, Q, P> {
+export interface Call<Who, E extends Shape, L, B, Q, P, O extends ObjectName> {
   /** The endpoint's own variables. */
   readonly env: z.output<z.ZodMiniObject<E>>
-  /** The Durable Objects that its `objects` names. */
-  readonly objects: Bindings
+  /** The Durable Objects that its `objects` names, and no other. */
+  readonly objects: Bound<O>
   /** Who calls, in the form that its access gives. */
   readonly caller: Who
   readonly body: Out<B>
@@ -35,7 +35,7 @@ export interface Call<Who, E extends Shape, L, B, Q, P> {
   complete<T>(work: () => Promise<T>): Promise<T>
 }
 
-interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {
+interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P, O extends ObjectName> {
   method: 'GET' | 'POST' | 'DELETE'
   /** Hono path below `/api/v1`, or from the root when `atRoot`. */
   path: string
@@ -49,7 +49,7 @@ interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {
   /** The login it uses at the ledger; without one it has no database. */
   ledger?: L
   /** The Durable Objects that it calls. */
-  objects?: readonly ObjectName[]
+  objects?: readonly O[]
   /** Its own variables, in addition to those of its access and its ledger. */
   env?: E
   body?: B
@@ -67,7 +67,7 @@ interface Definition<Who, Id extends string, E extends Shape, L, B, Q, P> {
   endsRights?: true
   /** For the reference page only; nothing here changes an answer. */
   docs?: EndpointDocs
-  handle: (call: Call<Who, E, L, B, Q, P>) => Promise<Response | object>
+  handle: (call: Call<Who, E, L, B, Q, P, O>) => Promise<Response | object>
 }
 
 export interface EndpointDocs {
@@ -87,7 +87,7 @@ type Maybe<T> = T | undefined
 
 /** An endpoint with its schemas' types forgotten, as lists of endpoints hold it, and what follows from its values filled in. */
 export interface Endpoint extends Omit<
-  Definition<unknown, string, Shape, Maybe<Ledger>, Maybe<Schema>, Maybe<Schema>, Maybe<Schema>>,
+  Definition<unknown, string, Shape, Maybe<Ledger>, Maybe<Schema>, Maybe<Schema>, Maybe<Schema>, ObjectName>,
   'env' | 'errors' | 'internal' | 'handle'
 > {
   /** Every variable it reads: its own, its access's and its ledger's. */
@@ -106,7 +106,8 @@ export function endpoint<
   B extends Maybe<Schema> = undefined,
   Q extends Maybe<Schema> = undefined,
   P extends Maybe<Schema> = undefined,
->(definition: Definition<Who, Id, E, L, B, Q, P>): Endpoint {
+  O extends ObjectName = never,
+>(definition: Definition<Who, Id, E, L, B, Q, P, O>): Endpoint {
   const { access, ledger, env, errors, internal = 'internal error' } = definition
   return {
     ...(definition as unknown as Endpoint),

@@ -2,16 +2,14 @@
 import type { Push } from '../../../db/client.ts'
 import { OwnError } from '../../../db/errors.ts'
 import type { Cutoff } from '../../../db/ledger/sessions.ts'
+import type { Bound } from '../http/objects.ts'
 import { STREAM_SIGN_OUT_TRIES } from '../limits.ts'
 
 /**
  * Sends each balance to the Durable Object of its account. A push that fails is repaired by `version`; it fails nobody.
  * Call it after the commit and outside the answer (`call.after(...)`).
  */
-export async function pushBalances(
-  bindings: Readonly<Record<string, unknown>>,
-  pushes: Push[],
-): Promise<void> {
+export async function pushBalances(bindings: Bound<'STREAM'>, pushes: Push[]): Promise<void> {
   const streams = bindings.STREAM as DurableObjectNamespace | undefined
   if (!streams) return
   await Promise.all(
@@ -31,11 +29,7 @@ export type Ended = { cutoff: Cutoff } | { id: string }
  * Closes the account's sockets whose sessions have ended. Call it after that was committed: what is opened later is refused by
  * the ledger. @throws Error when the object cannot be told
  */
-export async function endStreams(
-  bindings: Readonly<Record<string, unknown>>,
-  account: string,
-  ended: Ended,
-): Promise<void> {
+export async function endStreams(bindings: Bound<'STREAM'>, account: string, ended: Ended): Promise<void> {
   const streams = bindings.STREAM as DurableObjectNamespace
   for (let tries = 1; ; tries += 1) {
     try {

@@ -81,7 +81,7 @@ export class LedgerWitness {
 }
 
 /** @throws EnvironmentError without the binding: nothing would notice that the ledger was set back */
-export function witnessOf(bindings: Readonly<Record<string, unknown>>): Witness {
+export function witnessOf(bindings: { readonly WITNESS: unknown }): Witness {
   const objects = bindings.WITNESS as Objects | undefined
   if (!objects) throw new EnvironmentError('missing binding: WITNESS')
   const ask = async (told?: Told): Promise<unknown> => {
