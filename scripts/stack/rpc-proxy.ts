@@ -12,6 +12,7 @@ import {
 } from './rpc-faults.ts'
 import { limitAnswer, limitBatch, RefusedRequest } from './rpc-limits.ts'
 import { randomFrom } from './random.ts'
+import { upstreamOf } from './rpc-upstream.ts'
 import { close, listen, readBody } from './plumbing/loopback.ts'
 
 export interface RpcCounters {
@@ -38,7 +39,7 @@ export interface RpcProxy {
   stop(): Promise<void>
 }
 interface ProxyState {
-  target: string
+  upstream: (call: RpcCall) => Promise<RpcReply>
   faults: RpcFaults
   random: () => number
   counters: RpcCounters
@@ -57,7 +58,7 @@ const DEFAULT_SEED = 1
  */
 export async function startRpcProxy(options: RpcProxyOptions): Promise<RpcProxy> {
   const state: ProxyState = {
-    target: options.target,
+    upstream: upstreamOf(options.target),
     faults: checkFaults(options.faults ?? {}),
     random: randomFrom(options.seed ?? DEFAULT_SEED),
     counters: emptyCounters(),
@@ -133,18 +134,8 @@ function contextOf(state: ProxyState): FaultContext {
     chance: (probability) => chance(state, probability),
     pick: (n) => Math.floor(state.random() * n),
     hit: (fault) => hit(state, fault),
-    upstream: async (call) => await forward(state.target, call),
+    upstream: state.upstream,
   }
-}
-
-async function forward(target: string, call: RpcCall): Promise<RpcReply> {
-  const headers = { 'content-type': 'application/json' }
-  const response = await fetch(target, {
-    method: 'POST',
-    headers,
-    body: JSON.stringify({ jsonrpc: '2.0', ...call }),
-  })
-  return (await response.json()) as RpcReply
 }
 
 function control(
