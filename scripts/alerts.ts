@@ -2,6 +2,7 @@
 import './stack/forget-shell.ts'
 import { decisionOf } from './alerts/decide.ts'
 import { list } from './alerts/list.ts'
+import { listMadeSince, timeOf } from './alerts/made-since.ts'
 import { argumentsOf, command, UsageError } from './stack/command.ts'
 import { asOwner } from './stack/owner.ts'
 
@@ -23,6 +24,8 @@ const USAGE = `usage: npm run alerts                                            
        npm run alerts -- returned <deposit id> --why "…"          an unsupported deposit was sent back: never credit it
        npm run alerts -- disown <vault> [<chain id>] --why "…" [--by "…"] [--not-ours]
                                                                   give back what is signed for a vault that is none of yours
+       npm run alerts -- made-since <time>                        API keys, agents and subaccounts made since a login was stolen
+       npm run alerts -- end-made-since <time> --why "…"          ends all of these, and brings their coins back
 A transaction with more than one quarantined log needs the log's name, as the list shows it.`
 
 const WORDS_MAX = 5
@@ -41,6 +44,14 @@ await command(async () => {
   if (words.length === 0) {
     if (why !== undefined || by !== undefined || values['not-ours']) throw new UsageError(USAGE)
     return await asOwner(list)
+  }
+  if (words[0] === 'made-since') {
+    const time = words.length === 2 ? timeOf(words[1] ?? '') : undefined
+    if (time === undefined || why !== undefined)
+      throw new UsageError(
+        `made-since: give a time of the past like 2026-11-27T10:00:00Z, and nothing else\n${USAGE}`,
+      )
+    return await asOwner(async (query) => await listMadeSince(query, time))
   }
   const decide = decisionOf(words, USAGE)
   if (!why) throw new UsageError(`${words[0]}: say --why "…", for whoever reads it later\n${USAGE}`)

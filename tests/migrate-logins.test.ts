@@ -180,7 +180,7 @@ test('one who may end none says so, after the new passwords: not a word of succe
     ['READS_DATABASE_URL', { functions: [], url: asLogin('tidegate_reads', 'small-reads') }],
   ])
   const stolen = await thief(url)
-  const { code, out, error } = await runScript(['scripts/migrate.ts', '--logins'], {
+  const { code, out, error } = await runScript(['scripts/migrate.ts', '--logins', '--faucet'], {
     OWNER_DATABASE_URL: smallUrl,
   })
   expect([code, error]).toEqual([1, expect.stringContaining('could not be ended')])

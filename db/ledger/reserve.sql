@@ -118,7 +118,8 @@ language plpgsql stable set search_path = pg_catalog, pg_temp as $$
 begin
   return exists (select from public.switches s where s.name = 'withdrawals_paused' and s.engaged)
     or exists (select from public.chain_logs l where l.account = p_account and l.status = 'quarantined')
-    or exists (select from public.counter_doubts d where d.account = p_account and d.blocks and d.cleared_at is null);
+    or exists (select from public.counter_doubts d where d.account = p_account and d.blocks and d.cleared_at is null)
+    or exists (select from public.subaccounts s where s.subaccount = p_account and s.ended_at is not null);
 end $$;
 
 revoke all on function ledger.reserve(text, text, numeric, text, bigint, text, integer, text, bytea) from public;

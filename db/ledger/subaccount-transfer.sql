@@ -18,8 +18,8 @@ begin
   end if;
 
   -- First of all: who may not act for the account learns nothing of its keys.
+  perform ledger.lock_accounts(array_remove(array[p_account, p_to, p_agent], null), true);
   if p_agent is not null then
-    perform ledger.lock_accounts(array[p_account, p_agent], true);
     perform ledger.require_agent(p_account, p_agent);
   end if;
 
@@ -32,9 +32,10 @@ begin
   end if;
   perform ledger.claim_message(p_account, p_digest);
 
-  -- A relationship never ends, so it needs no lock.
+  -- Whoever ends one waits for the lock above, and then brings back what was moved.
   if p_account = p_to or not exists (select from public.subaccounts s
-      where (s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account)) then
+      where s.ended_at is null
+        and ((s.subaccount = p_account and s.main_account = p_to) or (s.subaccount = p_to and s.main_account = p_account))) then
     perform ledger.refuse('invalid_relationship');
   end if;
   if p_amount is null or not (p_amount > 0) then

@@ -1,5 +1,5 @@
--- Makes an unused account the subaccount of another. Both have signed; a relationship never ends, so a replay only
--- finds it there.
+-- Makes an unused account the subaccount of another. Both have signed; a relationship is for ever, also where a person has ended what
+-- it allows (made-since.sql), so a replay only finds it there.
 create or replace function ledger.create_subaccount(p_main text, p_sub text, p_limit integer) returns json
 language plpgsql volatile security definer set search_path = pg_catalog, pg_temp as $$
 declare
@@ -25,7 +25,7 @@ begin
      or exists (select from public.subaccounts s where s.main_account = p_sub) then
     perform ledger.refuse('account_in_use');
   end if;
-  if (select count(*) from public.subaccounts s where s.main_account = p_main) >= p_limit then
+  if (select count(*) from public.subaccounts s where s.main_account = p_main and s.ended_at is null) >= p_limit then
     perform ledger.refuse('limit_reached');
   end if;
 
@@ -57,7 +57,7 @@ begin
     left join ledger.accounts a on a.address = s.subaccount
     left join (select m.account_no, m.available, m.frozen from ledger.balances m
       where m.family_no = v_family and m.token_no = v_usdt and m.wallet = 'p') b on b.account_no = a.account_no
-    where s.main_account = p_account);
+    where s.main_account = p_account and s.ended_at is null);
 end $$;
 
 revoke all on function ledger.create_subaccount(text, text, integer) from public;

@@ -318,6 +318,9 @@ CREATE TABLE "subaccounts" (
 	"subaccount" text PRIMARY KEY NOT NULL,
 	"main_account" text NOT NULL,
 	"created_at" timestamp with time zone NOT NULL,
+	"ended_at" timestamp with time zone,
+	"ended_why" text,
+	CONSTRAINT "subaccounts_ended_for_a_reason" CHECK (("subaccounts"."ended_at" is null) = ("subaccounts"."ended_why" is null)),
 	CONSTRAINT "subaccounts_not_of_itself" CHECK ("subaccounts"."subaccount" <> "subaccounts"."main_account")
 );
 --> statement-breakpoint

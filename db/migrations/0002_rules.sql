@@ -160,7 +160,8 @@ create trigger idempotency_keys_are_kept before delete on ledger.idempotency_key
   for each row execute function ledger.keep_key();
 --> statement-breakpoint
 create trigger subaccounts_stay_so before update on public.subaccounts
-  for each row execute function ledger.refuse_change();
+  for each row when (old.ended_at is not null or (old.subaccount, old.main_account, old.created_at)
+    is distinct from (new.subaccount, new.main_account, new.created_at)) execute function ledger.refuse_change();
 --> statement-breakpoint
 create trigger agent_wallets_are_revoked_once before update on public.agent_wallets
   for each row when (old.revoked_at is not null) execute function ledger.refuse_change();

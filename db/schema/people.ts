@@ -67,8 +67,12 @@ export const subaccounts = pgTable(
     subaccount: text('subaccount').primaryKey(),
     mainAccount: text('main_account').notNull(),
     createdAt: at('created_at').notNull(),
+    /** By a person: it was made with a stolen login. It stays in its family, and moves nothing any more. */
+    endedAt: at('ended_at'),
+    endedWhy: text('ended_why'),
   },
   (t) => [
+    check('subaccounts_ended_for_a_reason', sql`(${t.endedAt} is null) = (${t.endedWhy} is null)`),
     index('subaccounts_by_main').on(t.mainAccount, t.createdAt),
     check('subaccounts_not_of_itself', sql`${t.subaccount} <> ${t.mainAccount}`),
   ],

@@ -2,6 +2,7 @@
 import { parseAccount } from '../../functions/_lib/wallet/accounts.ts'
 import { checkWords, UsageError } from '../stack/command.ts'
 import type { asOwner } from '../stack/owner.ts'
+import { endMadeSince, timeOf } from './made-since.ts'
 import { book, quarantined } from './quarantined.ts'
 
 export type Query = Parameters<Parameters<typeof asOwner>[0]>[0]
@@ -55,6 +56,11 @@ const TOKEN: Word = {
   name: '<token>',
   read: (text) => (/^[\x21-\x7e]{1,32}$/.test(text) ? text : undefined),
   must: 'a symbol',
+}
+const TIME: Word = {
+  name: '<time>',
+  read: (text) => timeOf(text),
+  must: 'a time of the past like 2026-11-27T10:00:00Z',
 }
 /** Whole tokens: as the alert says them. */
 const AMOUNT: Word = {
@@ -111,6 +117,7 @@ const DECISIONS: Record<string, Decision> = {
   retry: ofLog(true),
   'resolve-log': ofLog(false),
   book: { words: [TX_HASH, LOG], optional: 1, do: book },
+  'end-made-since': { words: [TIME], do: endMadeSince },
   explain: ofCoins(''),
   'take-back': ofCoins('-'),
   'write-off': ofCoins('-'),

@@ -188,8 +188,8 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/subaccount-transfer.sql',
-      from: 'perform ledger.lock_accounts(array[p_account, p_agent], true);',
-      to: 'perform ledger.lock_accounts(array[p_agent], true);',
+      from: 'array_remove(array[p_account, p_to, p_agent], null)',
+      to: 'array_remove(array[p_agent], null)',
       why: "an agent's transfer ends after its revoke has answered",
       tests: ['tests/subaccount-races.test.ts', 'tests/agent-wallets.test.ts'],
     },
@@ -265,8 +265,8 @@ export const verbs: Area = {
     },
     {
       file: 'db/ledger/subaccounts.sql',
-      from: 'where s.main_account = p_main) >= p_limit',
-      to: 'where s.main_account = p_main) > p_limit',
+      from: 'where s.main_account = p_main and s.ended_at is null) >= p_limit',
+      to: 'where s.main_account = p_main and s.ended_at is null) > p_limit',
       why: '101 subaccounts of an account',
       tests: ['tests/subaccount-create.test.ts'],
     },
