@@ -13,6 +13,16 @@ const answer = (text: string, contentType: string, headers: Record<string, strin
 // Loaded when asked for: the generator that writes these files imports this one.
 const page = async () => (await import('./_lib/docs-page.json')).default
 
+/** What somebody who writes a client from this must know before the first call. */
+const READING = [
+  '- [OpenAPI 3.1](/openapi.json): every field, error and example',
+  '- [The same as a page](/docs), with calls to try',
+  '',
+  'Send amounts as JSON strings. Give each change an `Idempotency-Key`: after a 500, or no answer, nobody knows what was',
+  'done, and the same request under the same key finds out without moving anything twice.',
+  '',
+]
+
 export const openapi = endpoint({
   method: 'GET',
   path: '/openapi.json',
@@ -27,17 +37,42 @@ export const openapi = endpoint({
   },
 })
 
-export const docs = endpoint({
+const docsPage = (path: string, hidden: { hidden?: true }) =>
+  endpoint({
+    method: 'GET',
+    path,
+    atRoot: true,
+    tag: 'Reference',
+    summary: 'API reference as a page, with calls to try',
+    description: 'Loads nothing from other origins; credentials you type stay in the page’s memory.',
+    access: open,
+    docs: { contentType: 'text/html', ...hidden },
+    handle: async () =>
+      answer((await page()).html, 'text/html; charset=utf-8', { 'Content-Security-Policy': PAGE_POLICY }),
+  })
+
+export const docs = docsPage('/docs', {})
+/** As many type it. */
+export const docsWithSlash = docsPage('/docs/', { hidden: true })
+
+export const llms = endpoint({
   method: 'GET',
-  path: '/docs',
+  path: '/llms.txt',
   atRoot: true,
   tag: 'Reference',
-  summary: 'API reference as a page, with calls to try',
-  description: 'Loads nothing from other origins; credentials you type stay in the page’s memory.',
+  summary: 'What this API is, in a few lines of Markdown for programs that read',
   access: open,
-  docs: { contentType: 'text/html' },
-  handle: async () =>
-    answer((await page()).html, 'text/html; charset=utf-8', { 'Content-Security-Policy': PAGE_POLICY }),
+  docs: { contentType: 'text/plain', hidden: true },
+  handle: async () => {
+    const { info, paths } = (await import('./openapi.json')).default
+    const operations = Object.entries(paths).flatMap(([path, methods]) =>
+      Object.entries(methods as Record<string, { summary: string }>).map(
+        ([method, { summary }]) => `- ${method.toUpperCase()} ${path}: ${summary}`,
+      ),
+    )
+    const lines = [`# ${info.title}`, '', `> ${info.description}`, '', ...READING, ...operations, '']
+    return answer(lines.join('\n'), 'text/plain; charset=utf-8')
+  },
 })
 
 const docsPart = (name: 'js' | 'css', contentType: string) =>
@@ -55,4 +90,4 @@ const docsPart = (name: 'js' | 'css', contentType: string) =>
 export const docsScript = docsPart('js', 'text/javascript')
 export const docsStyle = docsPart('css', 'text/css')
 
-export default serve('docs', openapi, docs, docsScript, docsStyle)
+export default serve('docs', openapi, docs, docsWithSlash, docsScript, docsStyle, llms)

@@ -25,6 +25,16 @@ describe('what is served', () => {
     expect(texts[0]).not.toMatch(/<script>|<style|style=|onclick=|https?:\/\//)
     expect(texts.join('').length).toBeLessThan(60_000)
   })
+
+  test('is there with a slash behind it too, and programs that read find their way', async () => {
+    const [page, same] = await Promise.all(
+      ['/docs', '/docs/'].map(async (path) => await fetch(origin + path)),
+    )
+    expect([same?.status, await same?.text()]).toEqual([200, await page?.text()])
+    const text = await (await fetch(`${origin}/llms.txt`)).text()
+    expect(text).toMatch(/^# Tidegate\n/)
+    expect(text).toContain('- POST /api/v1/spot/transfer: ')
+  })
 })
 
 // Named in the report when it is skipped: `apt-get install chromium` lets it run.

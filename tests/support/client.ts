@@ -29,7 +29,7 @@ export interface CallOptions {
 export function clientOf(manifest: Manifest = inject('stack'), folder: string = inject('stackFolder')) {
   const call = async (path: string, options: CallOptions = {}): Promise<Answer> => {
     const { json } = options
-    const url = /^\/($|page\/|api\/|health|ws|docs|openapi)/.test(path)
+    const url = /^\/($|page\/|api\/|health|ws|docs|openapi|llms)/.test(path)
       ? manifest.baseUrl.replace('/api/v1', '') + path
       : manifest.baseUrl + path
     const response = await fetch(url, {
