@@ -92,7 +92,7 @@ describe('the playground of a local stack', () => {
     ['a name that was made to point here', { Host: 'evil.example' }],
   ])('tells %s nothing, and does nothing for it', async (_who, headers) => {
     for (const path of ['/playground.json', '/playground/operator', '/playground/chain']) {
-      const { status, text } = await ask(path, headers as Record<string, string>)
+      const { status, text } = await ask(path, headers)
       expect([status, JSON.parse(text)]).toEqual([403, expect.objectContaining({ error: 'FORBIDDEN' })])
     }
     const head = async () => (JSON.parse((await ask('/playground/chain')).text) as { head: number }).head

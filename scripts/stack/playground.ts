@@ -87,7 +87,7 @@ function isOfThisOrigin({ headers, socket, method }: IncomingMessage): boolean {
   return (
     here.includes(host) &&
     (origin === undefined || origin === `http://${host}`) &&
-    ['same-origin', 'none', undefined].includes(headers['sec-fetch-site'] as string | undefined) &&
+    ['same-origin', 'none', undefined].includes(headers['sec-fetch-site']) &&
     (method !== 'POST' || headers['content-type'] === 'application/json')
   )
 }

@@ -53,6 +53,9 @@ const RUN_COLUMNS = [
   ['ms', 'ms', 'extra'],
 ] as const
 
+const numberIn = (summary: Record<string, unknown>, name: string): number | string =>
+  typeof summary[name] === 'number' ? summary[name] : '–'
+
 export function Runs({ view }: { view: OperatorView }) {
   return (
     <Card title="Settle’s last runs" area="history">
@@ -77,7 +80,7 @@ export function Runs({ view }: { view: OperatorView }) {
                 <td class={summary['outcome'] === 'ok' ? 'more' : 'less'}>{String(summary['outcome'])}</td>
                 {RUN_COLUMNS.map(([name, , kind]) => (
                   <td key={name} class={kind}>
-                    {String(summary[name] ?? '–')}
+                    {numberIn(summary, name)}
                   </td>
                 ))}
               </tr>

@@ -16,7 +16,7 @@ export interface Account {
   /** Grows whenever money of the account may have moved: lists read themselves again. */
   changes: number
   /** Something moved that the stream does not tell of. */
-  changed(): void
+  changed: () => void
 }
 
 const SETTLED_MS = 60

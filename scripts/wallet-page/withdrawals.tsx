@@ -60,7 +60,7 @@ function One({ withdrawal, withdrawals, chain, now }: OneProps) {
         </b>
         <small>
           {timeText(at)} · nonce {withdrawal.nonce}
-          {shown != null && (
+          {shown !== undefined && (
             <>
               {' · '}
               <Copyable text={shown} label={`tx ${shown.slice(0, 8)}…`} />
