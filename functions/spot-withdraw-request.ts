@@ -76,8 +76,8 @@ export const spotWithdrawRequest = endpoint({
     INVALID_RECIPIENT: 'not an EVM address, or the zero address, the vault or the contract of a token',
     UNSUPPORTED_ACCOUNT: 'the caller is not an EVM account',
     INSUFFICIENT_BALANCE: 'less than that is available in the spot wallet',
-    LIMIT_REACHED: `the account has ${WITHDRAWALS_OPEN_MAX} open withdrawals`,
     WITHDRAWAL_IN_PROGRESS: 'another withdrawal of this account is being signed right now',
+    LIMIT_REACHED: `the account has ${WITHDRAWALS_OPEN_MAX} open withdrawals`,
     SIGNER_UNAVAILABLE:
       'KMS or the ledger’s witness did not answer in time; the funds are back, retry with backoff',
     CHAIN_UNAVAILABLE:

@@ -60,7 +60,9 @@ export function functionFaults(facts: FunctionFacts): string[] {
     ...sizeFaults(facts),
     ...(name === KMS_FUNCTION ? [] : kmsFaults(text)),
     ...GUARDED.filter(({ mayRead }) => !mayRead(name)).flatMap(({ variable }) =>
-      readsVariable(text, variable) ? [`reads ${variable}, which is not its business`] : [],
+      readsVariable(text, variable)
+        ? [`reads ${variable}, which is not its business (scripts/deploy-check/rules.ts says whose it is)`]
+        : [],
     ),
     ...foreignSecrets(text, [...(config.secrets?.required ?? []), ...facts.secrets]).map(
       (secret) => `names the secret ${secret}, which is not declared for it`,

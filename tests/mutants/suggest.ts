@@ -96,9 +96,15 @@ export function candidates(name: string, text: string): Candidate[] {
   return found
 }
 
-if (process.argv[1]?.endsWith('suggest.ts'))
-  for (const file of process.argv.slice(2))
+if (process.argv[1]?.endsWith('suggest.ts')) {
+  const files = process.argv.slice(2)
+  if (files.length === 0 || files.some((file) => file.startsWith('-'))) {
+    console.error('usage: npm run mutants:suggest -- <file.ts> …')
+    process.exit(2)
+  }
+  for (const file of files)
     for (const { operator, line, from, to } of candidates(file, readFileSync(file, 'utf8')))
       console.log(
         `// ${file}:${line} ${operator}\n${JSON.stringify({ file, from: from.trim(), to: to.trim() })},`,
       )
+}

@@ -95,7 +95,7 @@ async function notSigned(authority: Authority, id: string, cause: unknown): Prom
   const unavailable = cause instanceof SignerError && cause.reason === 'unavailable'
   const back = await tryToGiveBack(authority, id, unavailable ? 'signer_unavailable' : 'sign_failed')
   return unavailable
-    ? new ApiError('SIGNER_UNAVAILABLE', `no signature was made; ${back.words}`, {
+    ? new ApiError('SIGNER_UNAVAILABLE', `no signature came in time; ${back.words}`, {
         headers: RETRY_AFTER,
         cause,
       })
