@@ -17,6 +17,9 @@ export const FRONT_SAID_LENGTH_MAX = 1_000
 /** Summing all balances may take a twentieth of the time: cheap sums are due each minute, dear ones less often. */
 export const SUM_COST_FACTOR = 20
 
+/** How long a change of the structure waits for a table, with everybody who comes after it waiting too, and how often it asks. */
+export const MIGRATION_LOCK_TIMEOUT_MS = 2_000
+export const MIGRATION_TRIES_MAX = 10
 /** How long a change of a login waits for somebody who is changing the same one, and how often it is tried. */
 export const LOGIN_LOCK_TIMEOUT_MS = 1_000
 export const LOGIN_CHANGE_TRIES_MAX = 10

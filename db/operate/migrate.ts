@@ -10,6 +10,7 @@ import { readMigrationFiles } from 'drizzle-orm/migrator'
 import { drizzle, type NodePgDatabase } from 'drizzle-orm/node-postgres'
 import { migrate } from 'drizzle-orm/node-postgres/migrator'
 import pg from 'pg'
+import { MIGRATION_LOCK_TIMEOUT_MS, MIGRATION_TRIES_MAX } from '../limits.ts'
 import { verifiedConnection } from './connection.ts'
 
 export const MIGRATIONS = join(import.meta.dirname, '../migrations')
@@ -17,10 +18,6 @@ export const VERBS = join(import.meta.dirname, '../ledger')
 
 /** Held by whoever changes the structure. */
 export const MIGRATION_LOCK = 7_331_001
-
-/** How long a change of the structure waits for a table, with everybody who comes after it waiting too, and how often it asks. */
-const LOCK_TIMEOUT_MS = 2_000
-const ATTEMPTS_MAX = 10
 
 /** What a call did. Nothing in either list: the database was up to date. */
 export interface Migrated {
@@ -48,7 +45,7 @@ export async function migrateDatabase(
     const db = drizzle(client)
     const applied = await missingMigrations(db, migrations)
     // Not before: whoever migrates at the same time is waited for as long as it takes.
-    await client.query(`set lock_timeout = ${LOCK_TIMEOUT_MS}`)
+    await client.query(`set lock_timeout = ${MIGRATION_LOCK_TIMEOUT_MS}`)
     await givingWay(async () => await migrate(db, { migrationsFolder: migrations }))
     const changed = await givingWay(async () => await applyVerbs(db, verbs))
     await givingWay(async () => await db.execute(sql`select ledger.ensure_partitions()`))
@@ -64,7 +61,7 @@ async function givingWay<T>(change: () => Promise<T>): Promise<T> {
     try {
       return await change()
     } catch (error) {
-      if (attempt === ATTEMPTS_MAX || !isLockTimeout(error)) throw error
+      if (attempt === MIGRATION_TRIES_MAX || !isLockTimeout(error)) throw error
     }
 }
 
