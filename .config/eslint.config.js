@@ -132,6 +132,10 @@ export default tseslint.config(
     // Tests state the shape of an answer by what they compare it with.
     files: ['tests/**/*.ts'],
     rules: {
+      'no-restricted-imports': [
+        'error',
+        { paths: [{ name: 'vitest', importNames: ['it'], message: 'Say `test`: one word for one thing.' }] },
+      ],
       '@typescript-eslint/no-unsafe-member-access': 'off',
       '@typescript-eslint/no-unsafe-assignment': 'off',
       '@typescript-eslint/no-unsafe-argument': 'off',

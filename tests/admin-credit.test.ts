@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf, newKey } from './support/client.ts'
 import { solanaWallet } from './support/wallets.ts'
 
@@ -8,7 +8,7 @@ const credit = async (body: object, headers: Record<string, string> = {}) =>
   await api.call('/admin/spot/balances/credit', { apiKey: key, json: body, headers })
 
 describe('POST /admin/spot/balances/credit', () => {
-  it('credits the balance and writes the audit row in the same movement', async () => {
+  test('credits the balance and writes the audit row in the same movement', async () => {
     const { account } = await api.newAccount()
     const answer = await credit({
       user_address: account,
@@ -37,7 +37,7 @@ describe('POST /admin/spot/balances/credit', () => {
     ])
   })
 
-  it('stores an EVM address in lower case whatever case it came in', async () => {
+  test('stores an EVM address in lower case whatever case it came in', async () => {
     const { account, address } = await api.newAccount()
     const spellings = [account, address, `0x${account.slice(2).toUpperCase()}`]
     for (const user_address of spellings)
@@ -45,13 +45,13 @@ describe('POST /admin/spot/balances/credit', () => {
     expect(await api.balancesOf(account)).toEqual({ 'spot DF': '3' })
   })
 
-  it('credits a Solana address and keeps its case', async () => {
+  test('credits a Solana address and keeps its case', async () => {
     const { address } = solanaWallet(crypto.getRandomValues(new Uint8Array(32)))
     expect((await credit({ user_address: address, token: 'SOL', amount: '1.5' })).status).toBe(200)
     expect(await api.balancesOf(address)).toEqual({ 'spot SOL': '1.5' })
   })
 
-  it.each([
+  test.each([
     ['an address with one digit too few', { user_address: '0x' + 'a'.repeat(39) }, 'INVALID_ADDRESS'],
     [
       'a mixed-case address with a wrong checksum',
@@ -75,7 +75,7 @@ describe('POST /admin/spot/balances/credit', () => {
     expect(await api.rowCounts(account)).toBe('0 0 0 0')
   })
 
-  it.each([
+  test.each([
     ['no key', undefined],
     ['another key', 'f'.repeat(64)],
     ['the key with one character more', key + 'a'],
@@ -91,7 +91,7 @@ describe('POST /admin/spot/balances/credit', () => {
     expect(await api.rowCounts(account)).toBe('0 0 0 0')
   })
 
-  it('credits once for one Idempotency-Key, also when 20 copies come at once', async () => {
+  test('credits once for one Idempotency-Key, also when 20 copies come at once', async () => {
     const { account } = await api.newAccount()
     const headers = { 'Idempotency-Key': newKey() }
     const body = { user_address: account, token: 'USDT', amount: '7' }
@@ -112,7 +112,7 @@ describe('POST /admin/spot/balances/credit', () => {
     expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '7' })
   })
 
-  it('lets nobody edit or delete what it wrote: history and audit are append-only even for the owner', async () => {
+  test('lets nobody edit or delete what it wrote: history and audit are append-only even for the owner', async () => {
     const { account } = await api.newAccount({ USDT: '1' })
     const mine = `to_no = (select account_no from ledger.accounts where address = '${account}')`
     for (const statement of [

@@ -1,9 +1,9 @@
 import fc from 'fast-check'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { amountFault, fromUnits, toUnits } from '../functions/_lib/money/amount.ts'
 
 describe('amounts', () => {
-  it.each([
+  test.each([
     ['1', 18, null],
     ['0.000000000000000001', 18, null],
     ['99999999999999999999.999999999999999999', 18, null],
@@ -36,7 +36,7 @@ describe('amounts', () => {
     expect(amountFault(text, decimals)).toBe(fault)
   })
 
-  it('become the smallest unit and come back without losing a digit', () => {
+  test('become the smallest unit and come back without losing a digit', () => {
     const units = fc.bigInt({ min: 0n, max: 10n ** 20n - 1n })
     fc.assert(
       fc.property(units, fc.integer({ min: 0, max: 18 }), (value, decimals) => {
@@ -48,7 +48,7 @@ describe('amounts', () => {
     )
   })
 
-  it('that a token cannot have are refused, never rounded', () => {
+  test('that a token cannot have are refused, never rounded', () => {
     expect(() => toUnits('1.0000001', 6)).toThrow(RangeError)
     expect(() => toUnits('1e3', 6)).toThrow(RangeError)
     expect(toUnits('1.500', 1)).toBe(15n)

@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import pg from 'pg'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { JOBS, loginOf } from '../db/logins.ts'
 import { openBackDoors } from '../db/operate/back-doors.ts'
 import { VERBS } from '../db/operate/migrate.ts'
@@ -64,7 +64,7 @@ const CLOSED = [
 ]
 
 describe.each(JOBS)('the login of %s', (job) => {
-  it('writes, locks, waits and ends nothing through functions of Postgres itself', async () => {
+  test('writes, locks, waits and ends nothing through functions of Postgres itself', async () => {
     const open: string[] = []
     const others = JOBS.filter((other) => other !== job).map((other) => `set role ${loginOf(other)}`)
     for (const text of [...CLOSED, ...others]) {
@@ -74,7 +74,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     expect(open).toEqual([])
   })
 
-  it('does not end or cancel another connection of its own name', async () => {
+  test('does not end or cancel another connection of its own name', async () => {
     const other = await loginAs(manifest, job)
     try {
       const { rows } = await other.query<{ pid: number }>('select pg_backend_pid() as pid')
@@ -86,7 +86,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('can still do what scripts/README.md says that nobody can take from it, and nothing of it outlasts its connection', async () => {
+  test('can still do what scripts/README.md says that nobody can take from it, and nothing of it outlasts its connection', async () => {
     const client = await loginAs(manifest, job)
     try {
       for (const text of [
@@ -109,7 +109,7 @@ describe.each(JOBS)('the login of %s', (job) => {
   })
 })
 
-it('a new password takes back what somebody with the old one had set, here and for this database alone', async () => {
+test('a new password takes back what somebody with the old one had set, here and for this database alone', async () => {
   const settings = async (): Promise<string[]> =>
     await api
       .sql<{ text: string }>(
@@ -145,7 +145,7 @@ const LOOKED_AT = [
 ]
 
 describe('the list of back doors', () => {
-  it('is all closed here, and leaves no function that nobody has looked at', async () => {
+  test('is all closed here, and leaves no function that nobody has looked at', async () => {
     expect(await openBackDoors(manifest.databaseUrl)).toEqual([])
     const rows = await api.sql<{ name: string }>(
       `select distinct p.proname as name from pg_proc p
@@ -158,7 +158,7 @@ describe('the list of back doors', () => {
     expect(names.filter((name) => !LOOKED_AT.some((pattern) => pattern.test(name)))).toEqual([])
   })
 
-  it('is told where the owner is no superuser and can close none, and the verbs are applied all the same', async () => {
+  test('is told where the owner is no superuser and can close none, and the verbs are applied all the same', async () => {
     const text = readFileSync(join(VERBS, 'back-doors.sql'), 'utf8')
     const owner = `plain_${Date.now()}`
     const database = await ownDatabase(manifest, async (url) => {

@@ -1,5 +1,5 @@
 import pg from 'pg'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 import { until } from './support/until.ts'
 
@@ -18,7 +18,7 @@ const TOTALS = `
   ) everything group by token order by token`
 
 describe('readers who sum everything while 64 clients move money', () => {
-  it('see the same total in every snapshot: no money is made, lost or in between', async () => {
+  test('see the same total in every snapshot: no money is made, lost or in between', async () => {
     const accounts = await Promise.all(
       Array.from({ length: 8 }, async () => await api.newAccount({ USDT: '1000', DF: '1000' })),
     )

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JOBS, loginOf } from '../db/logins.ts'
 import { issueSession } from '../functions/_lib/access/session-token.ts'
 import { plantCanaries, searchFolder } from '../scripts/deploy-check/canaries.ts'
@@ -44,7 +44,7 @@ async function call(path: string, options: Parameters<typeof own.client.call>[1]
 
 describe('secrets', () => {
   // A caller who names a request by a secret has published it; everywhere else it is ours to keep.
-  it('show up in no log line and no error, whatever was asked and whatever failed', async () => {
+  test('show up in no log line and no error, whatever was asked and whatever failed', async () => {
     const { stack, client } = own
     const { account } = await client.newAccount()
     const now = Math.floor(Date.now() / 1000)
@@ -124,7 +124,7 @@ describe('a build on a machine that has secrets in its environment and its files
     ? Object.keys(readWranglerConfig().env ?? {})
     : ['admin-credit', 'settle', 'spot-withdraw-request']
 
-  it(`leaves none of them in the bundle, the source map or the output of ${functions.join(', ')}`, async () => {
+  test(`leaves none of them in the bundle, the source map or the output of ${functions.join(', ')}`, async () => {
     const args = ['scripts/deploy-check.ts', ...functions]
     const { code, out: stdout, error: said } = await runScript(args)
     expect(code, said).toBe(0)
@@ -136,7 +136,7 @@ describe('a build on a machine that has secrets in its environment and its files
     expect(Number(fileCount)).toBeGreaterThanOrEqual(3 * (functions.length + 1))
   }, 240_000)
 
-  it('is of functions that there are: another name is refused before anything is built', async () => {
+  test('is of functions that there are: another name is refused before anything is built', async () => {
     const args = ['scripts/deploy-check.ts', 'settle', 'setle']
     expect(await runScript(args)).toEqual({
       code: 2,
@@ -145,7 +145,7 @@ describe('a build on a machine that has secrets in its environment and its files
     })
   })
 
-  it('is caught when it leaves one in any of the three', async () => {
+  test('is caught when it leaves one in any of the three', async () => {
     const { config, env, marks } = await plantCanaries(join(folder, 'project'), ['rogue'])
     for (const [name, value] of Object.entries(env)) vi.stubEnv(name, value)
     vi.stubEnv('WRANGLER_LOG_PATH', join(folder, 'made/output'))

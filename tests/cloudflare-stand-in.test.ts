@@ -1,7 +1,7 @@
 import { readFile, writeFile } from 'node:fs/promises'
 import { Agent, request } from 'node:http'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 import { HOST, ownCloudflare } from './support/cloudflare.ts'
 
@@ -33,14 +33,14 @@ afterAll(async () => await cf.stop())
 const routes = () => `/zones/${cf.zone.id}/workers/routes`
 
 describe('an upload', () => {
-  it('is refused with 10070 when a migration makes a class that the script does not export', async () => {
+  test('is refused with 10070 when a migration makes a class that the script does not export', async () => {
     const refused = await cf.upload('no-class', PLAIN, MADE)
     expect([refused.status, refused.codes]).toEqual([400, [10070]])
     expect(refused.messages).toContain("'Counter'")
     expect((await cf.call('GET', 'scripts/no-class/deployments')).codes).toEqual([10007])
   })
 
-  it('is refused with 10061 for a class that no migration made, here or in another script, or no script at all', async () => {
+  test('is refused with 10061 for a class that no migration made, here or in another script, or no script at all', async () => {
     expect((await cf.upload('owner', OWNER, { ...MADE, bindings: [counter()] })).status).toBe(200)
     expect((await cf.upload('x', OWNER, { bindings: [counter()] })).codes).toEqual([10061])
     expect((await cf.upload('x', PLAIN, { bindings: [counter('nobody')] })).codes).toEqual([10061])
@@ -49,7 +49,7 @@ describe('an upload', () => {
     expect((await cf.upload('x', PLAIN, { bindings: [counter('owner')] })).status).toBe(200)
   })
 
-  it('makes a class once: again it is 10074, by a wrong tag 10079, and leaving it out is 10064', async () => {
+  test('makes a class once: again it is 10074, by a wrong tag 10079, and leaving it out is 10064', async () => {
     await cf.upload('twice', OWNER, MADE)
     const again = (old_tag: string) => ({ migrations: { ...MADE.migrations, old_tag, new_tag: 'v2' } })
     expect((await cf.upload('twice', OWNER, again('v1'))).codes).toEqual([10074])
@@ -60,7 +60,7 @@ describe('an upload', () => {
     )
   })
 
-  it('is refused for a service that is not there, and for a binding of no known kind', async () => {
+  test('is refused for a service that is not there, and for a binding of no known kind', async () => {
     const service = { type: 'service', name: 'S', service: 'nobody' }
     expect((await cf.upload('y', PLAIN, { bindings: [service] })).codes).toEqual([10144])
     expect((await cf.upload('y', PLAIN, { bindings: [{ type: 'wish', name: 'W' }] })).codes).toEqual([10021])
@@ -68,7 +68,7 @@ describe('an upload', () => {
     expect((await cf.upload('y', PLAIN, { bindings: [rate] })).codes).toEqual([10021])
   })
 
-  it('is refused when it is no module, has a date to come, or a secret over 5 kB', async () => {
+  test('is refused when it is no module, has a date to come, or a secret over 5 kB', async () => {
     expect((await cf.upload('z', 'export default {')).codes).toEqual([10021])
     expect((await cf.upload('z', PLAIN, { main_module: 'other.js' })).codes).toEqual([10021])
     expect((await cf.upload('z', PLAIN, { compatibility_date: '2999-01-01' })).codes).toEqual([10021])
@@ -82,7 +82,7 @@ describe('an upload', () => {
 })
 
 describe('secrets', () => {
-  it('are missed with 10057 when an upload inherits one that was never set', async () => {
+  test('are missed with 10057 when an upload inherits one that was never set', async () => {
     await cf.upload('keeper', PLAIN, { bindings: [secret('A', '1')] })
     const inherits = (name: string) => ({ bindings: [{ type: 'inherit', name }] })
     const missed = await cf.upload('keeper', PLAIN, inherits('B'))
@@ -93,7 +93,7 @@ describe('secrets', () => {
     expect((await cf.upload('keeper', PLAIN, inherits('A'))).status).toBe(200)
   })
 
-  it('are kept by later uploads and never told, while plain variables go unless they are sent again', async () => {
+  test('are kept by later uploads and never told, while plain variables go unless they are sent again', async () => {
     const plain = { type: 'plain_text', name: 'V', text: '1' }
     await cf.upload('forgets', PLAIN, { bindings: [secret('A', 'geheim'), plain] })
     await cf.upload('forgets', PLAIN)
@@ -102,7 +102,7 @@ describe('secrets', () => {
     expect(JSON.stringify(await cf.call('GET', 'scripts/forgets/versions'))).not.toContain('geheim')
   })
 
-  it('are changed in a version of their own, which says so and not what deployed it before', async () => {
+  test('are changed in a version of their own, which says so and not what deployed it before', async () => {
     await cf.upload('rotates', PLAIN, { annotations: { 'workers/tag': 'mine' } })
     expect((await cf.call('PUT', 'scripts/rotates/secrets', { name: 'A', text: '1' })).status).toBe(200)
     const [latest] = (await cf.call('GET', 'scripts/rotates/versions')).result.items
@@ -111,7 +111,7 @@ describe('secrets', () => {
     expect((await cf.call('DELETE', 'scripts/rotates/secrets/A')).status).toBe(200)
   })
 
-  it('are set and deleted in bulk in one version; what is not named stays', async () => {
+  test('are set and deleted in bulk in one version; what is not named stays', async () => {
     await cf.upload('bulk', PLAIN, { bindings: [secret('A', '1'), secret('B', '1')] })
     const bulk = async (secrets: object) => await cf.call('PATCH', 'scripts/bulk/secrets-bulk', { secrets })
     const { result } = await bulk({ A: null, C: secret('C', '1') })
@@ -120,7 +120,7 @@ describe('secrets', () => {
     expect((await cf.call('PATCH', 'scripts/bulk/secrets-bulk', { A: null })).status).toBe(400)
   })
 
-  it('are refused with 10215 while the latest version is not deployed', async () => {
+  test('are refused with 10215 while the latest version is not deployed', async () => {
     await cf.upload('waits', PLAIN)
     await cf.call('POST', 'scripts/waits/versions', cf.formOf(PLAIN, {}))
     expect((await cf.call('PUT', 'scripts/waits/secrets', { name: 'A', text: '1' })).codes).toEqual([10215])
@@ -128,7 +128,7 @@ describe('secrets', () => {
 })
 
 describe('versions and deployments', () => {
-  it('let a version wait until it is deployed, alone or beside another', async () => {
+  test('let a version wait until it is deployed, alone or beside another', async () => {
     const { result } = await cf.upload('v', PLAIN)
     const version = (await cf.call('POST', 'scripts/v/versions', cf.formOf('export default {}', {}))).result
       .id
@@ -142,14 +142,14 @@ describe('versions and deployments', () => {
     expect(await deployed()).toBe(version)
   })
 
-  it('carry no migration in a version that waits', async () => {
+  test('carry no migration in a version that waits', async () => {
     await cf.upload('m', OWNER)
     expect((await cf.call('POST', 'scripts/m/versions', cf.formOf(OWNER, MADE))).codes).toEqual([10211])
   })
 })
 
 describe('routes', () => {
-  it('are refused outside of the zone, with a * inside, with a query, or for a script that is not there', async () => {
+  test('are refused outside of the zone, with a * inside, with a query, or for a script that is not there', async () => {
     await cf.upload('routed', PLAIN)
     const refused = async (pattern: string, script = 'routed') =>
       (await cf.call('POST', routes(), { pattern, script })).codes
@@ -161,7 +161,7 @@ describe('routes', () => {
     expect((await cf.call('GET', routes())).result).toEqual([])
   })
 
-  it('belong to one script: a second one is refused with 10020, the first stays', async () => {
+  test('belong to one script: a second one is refused with 10020, the first stays', async () => {
     await cf.upload('second', PLAIN)
     const pattern = `${HOST}/one*`
     expect((await cf.call('POST', routes(), { pattern, script: 'routed' })).status).toBe(200)
@@ -170,7 +170,7 @@ describe('routes', () => {
     expect((await cf.call('GET', routes())).result).toMatchObject([{ pattern, script: 'routed' }])
   })
 
-  it('are a script’s whole list when they are set at once, which a token for some zones may not do', async () => {
+  test('are a script’s whole list when they are set at once, which a token for some zones may not do', async () => {
     const set = async (...patterns: string[]) =>
       await cf.call(
         'PUT',
@@ -190,7 +190,7 @@ describe('routes', () => {
 })
 
 describe('a token', () => {
-  it('that is not the account’s, and an account that is not the token’s, get nothing', async () => {
+  test('that is not the account’s, and an account that is not the token’s, get nothing', async () => {
     const url = `${cf.api.url}/accounts/${cf.account.id}/workers/scripts`
     const codes = async (response: Response) =>
       ((await response.json()) as { errors: { code: number }[] }).errors[0]?.code
@@ -201,7 +201,7 @@ describe('a token', () => {
 })
 
 describe('the edge', () => {
-  it('matches routes with the query, the most specific first, and serves only hosts that have a record', async () => {
+  test('matches routes with the query, the most specific first, and serves only hosts that have a record', async () => {
     const says = (name: string) => `export default { fetch: () => new Response('${name}') }`
     const place = async (name: string, pattern: string) => {
       await cf.upload(name, says(name))
@@ -219,7 +219,7 @@ describe('the edge', () => {
     expect((await cf.get('/spot/exact', 'www.example.com')).status).toBe(530)
   })
 
-  it('serves what is deployed, binds objects across scripts, and runs a cron only where there is one', async () => {
+  test('serves what is deployed, binds objects across scripts, and runs a cron only where there is one', async () => {
     const reader =
       'export default { fetch: (r, env) => env.COUNTER.get(env.COUNTER.idFromName("one")).fetch(r) }'
     await cf.upload('owner', OWNER, { bindings: [counter()] })
@@ -234,7 +234,7 @@ describe('the edge', () => {
     expect((await cf.get('/count')).text).toBe('4')
   })
 
-  it('counts a rate-limit namespace over all scripts that bind it', async () => {
+  test('counts a rate-limit namespace over all scripts that bind it', async () => {
     const limited =
       'export default { fetch: async (r, env) => Response.json((await env.R.limit({ key: "k" })).success) }'
     const bindings = [{ type: 'ratelimit', name: 'R', namespace_id: '7', simple: { limit: 2, period: 60 } }]
@@ -247,7 +247,7 @@ describe('the edge', () => {
     expect(answers).toEqual(['true', 'true', 'false', 'false'])
   })
 
-  it('serves a change to a client that kept its connection from before', async () => {
+  test('serves a change to a client that kept its connection from before', async () => {
     const agent = new Agent({ keepAlive: true, maxSockets: 1 })
     const ask = async () =>
       await new Promise<string>((resolve, reject) => {
@@ -267,7 +267,7 @@ describe('the edge', () => {
     agent.destroy()
   })
 
-  it('forgets a deleted script with its routes; one that others bind goes only by force', async () => {
+  test('forgets a deleted script with its routes; one that others bind goes only by force', async () => {
     expect((await cf.call('DELETE', 'services/owner')).codes).toEqual([10064])
     expect((await cf.call('DELETE', 'services/owner?force=true')).status).toBe(200)
     expect((await cf.call('DELETE', 'services/transfers')).status).toBe(200)
@@ -276,7 +276,7 @@ describe('the edge', () => {
 })
 
 describe('the real wrangler', () => {
-  it('is refused with 10070 where a function inherits the migrations, and accepted as wrangler.toml is', async () => {
+  test('is refused with 10070 where a function inherits the migrations, and accepted as wrangler.toml is', async () => {
     const file = join(cf.folder, 'wrangler.toml')
     const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
     const inside = text.replaceAll('main = "', `main = "${projectRoot}/`)
@@ -288,7 +288,7 @@ describe('the real wrangler', () => {
     expect((await cf.get('/docs?x=1')).text).toContain('<!doctype html>')
   })
 
-  it('is told of a missing secret, a zone that is not there, and a route that is another’s', async () => {
+  test('is told of a missing secret, a zone that is not there, and a route that is another’s', async () => {
     const missing = await cf.wrangler('deploy', '--env', 'health')
     expect([missing.code, missing.output]).toEqual([
       1,
@@ -300,7 +300,7 @@ describe('the real wrangler', () => {
     expect([taken.code, taken.output]).toEqual([1, expect.stringContaining('"transfer" is already assigned')])
   })
 
-  it('makes a draft when it sets secrets of a script that is not there', async () => {
+  test('makes a draft when it sets secrets of a script that is not there', async () => {
     const file = join(cf.folder, 'secrets.json')
     await writeFile(file, JSON.stringify({ PUBLIC_DATABASE_URL: 'postgresql://a:b@127.0.0.1:1/c' }))
     expect((await cf.wrangler('secret', 'bulk', file, '--env', 'health')).code).toBe(0)

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
 import { AFTER_SQL_KINDS, BEFORE_SQL_KINDS } from '../scripts/stack/neon-proxy-refusals.ts'
 import { newKey } from './support/client.ts'
@@ -15,7 +15,7 @@ afterAll(async () => await own.stop())
 const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
 
 describe('a database that is down', () => {
-  it('answers 503 within 5 s, tells nothing more, and serves by itself when it is back', async () => {
+  test('answers 503 within 5 s, tells nothing more, and serves by itself when it is back', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     await stack.postgres.stop('immediate')
@@ -51,7 +51,7 @@ describe('a database that is down', () => {
     expect(back.body.perp_balance_after).toBe('1')
   })
 
-  it('answers within 5 s when the database hangs, and the row is not left locked', async () => {
+  test('answers within 5 s when the database hangs, and the row is not left locked', async () => {
     const { client, stack } = own
     const { token } = await client.newAccount({ USDT: '10' })
     stack.proxy.control({ delayMs: 6_000 })
@@ -63,7 +63,7 @@ describe('a database that is down', () => {
     await until(async () => (await client.transfer(token, move)).status === 200, 'the row to be free')
   })
 
-  it('says of a lost answer that it may have been carried out, and the key then brings the first answer back', async () => {
+  test('says of a lost answer that it may have been carried out, and the key then brings the first answer back', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     const headers = { 'Idempotency-Key': newKey() }
@@ -76,7 +76,7 @@ describe('a database that is down', () => {
     expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 
-  it('tells who sent no key to look before repeating, since a new one would move the money again', async () => {
+  test('tells who sent no key to look before repeating, since a new one would move the money again', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match: 'ledger.transfer' }] })
@@ -88,7 +88,7 @@ describe('a database that is down', () => {
     expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 
-  it('answers 503 and moves nothing when a row stays locked by somebody else', async () => {
+  test('answers 503 and moves nothing when a row stays locked by somebody else', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     const { default: pg } = await import('pg')
@@ -106,7 +106,7 @@ describe('a database that is down', () => {
     expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '10' })
   })
 
-  it('says of a statement that the front refused before any SQL that nothing was done, in both families', async () => {
+  test('says of a statement that the front refused before any SQL that nothing was done, in both families', async () => {
     const { client, stack } = own
     const signed = signedCalls(client)
     const { main, sub } = await signed.family({ SOL: '10' })
@@ -132,7 +132,7 @@ describe('a database that is down', () => {
     expect(await client.balancesOf(main.address)).toEqual({ 'spot SOL': '10' })
   })
 
-  it('says of a statement that ran and whose answer is none that it may have been carried out', async () => {
+  test('says of a statement that ran and whose answer is none that it may have been carried out', async () => {
     const { client, stack } = own
     for (const kind of AFTER_SQL_KINDS) {
       const { account, token } = await client.newAccount({ USDT: '10' })
@@ -147,7 +147,7 @@ describe('a database that is down', () => {
     }
   })
 
-  it('says of a read without an answer that it can be asked again, and never that it may have been carried out', async () => {
+  test('says of a read without an answer that it can be asked again, and never that it may have been carried out', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '10' })
     const { send: sendSigned } = signedCalls(client)
@@ -168,7 +168,7 @@ describe('a database that is down', () => {
     }
   })
 
-  it('names no key where none is taken: whoever has no answer is told to look first', async () => {
+  test('names no key where none is taken: whoever has no answer is told to look first', async () => {
     const { client, stack } = own
     const { token } = await client.newAccount()
     stack.proxy.control({ next: [{ kind: 'cutAfterCommit', match: 'create_api_key' }] })
@@ -178,7 +178,7 @@ describe('a database that is down', () => {
     ])
   })
 
-  it('answers none of 40 calls behind a locked row with a doubt, and moves nothing', async () => {
+  test('answers none of 40 calls behind a locked row with a doubt, and moves nothing', async () => {
     const { client, stack } = own
     const { account, token } = await client.newAccount({ USDT: '50' })
     const { default: pg } = await import('pg')
@@ -196,7 +196,7 @@ describe('a database that is down', () => {
     expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '50' })
   })
 
-  it('leaves a sound ledger behind', async () => {
+  test('leaves a sound ledger behind', async () => {
     const results = await checkInvariants(own.stack.manifest.databaseUrl)
     expect(results.filter((result) => result.violations > 0)).toEqual([])
   })

@@ -1,4 +1,4 @@
-import { beforeAll, describe, expect, it } from 'vitest'
+import { beforeAll, describe, expect, test } from 'vitest'
 import { clientOf, newKey } from './support/client.ts'
 import { harmless, refusedCleanly, sendRaw } from './support/hostile.ts'
 
@@ -16,7 +16,7 @@ beforeAll(async () => {
 const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
 
 describe('ids of somebody else', () => {
-  it('open nothing: a withdrawal, an API key and a history are found by their owner alone', async () => {
+  test('open nothing: a withdrawal, an API key and a history are found by their owner alone', async () => {
     const withdrawal = await api.call('/spot/withdraw/request', {
       token: alice.token,
       json: { token: 'DF', amount: '2' },
@@ -50,7 +50,7 @@ describe('ids of somebody else', () => {
     expect(stillReads.status).toBe(200)
   })
 
-  it('open nothing in a header either: the account is the token’s, whatever else the request says', async () => {
+  test('open nothing in a header either: the account is the token’s, whatever else the request says', async () => {
     for (const name of ['X-Account', 'X-User-Id', 'X-Forwarded-User', 'X-Original-URL', 'X-Rewrite-URL']) {
       const answer = await api.call('/spot/balances', {
         token: mallory.token,
@@ -60,7 +60,7 @@ describe('ids of somebody else', () => {
     }
   })
 
-  it('does not replay one account’s idempotency key to another', async () => {
+  test('does not replay one account’s idempotency key to another', async () => {
     const headers = { 'Idempotency-Key': newKey() }
     const first = await api.transfer(alice.token, move, headers)
     const second = await api.transfer(mallory.token, move, headers)
@@ -95,7 +95,7 @@ describe('hostile text', () => {
     'constructor',
   ]
 
-  it('is refused as a token, direction, amount or recipient, and never reaches the database as anything else', async () => {
+  test('is refused as a token, direction, amount or recipient, and never reaches the database as anything else', async () => {
     await harmless(api, alice.account, async () => {
       for (const text of TEXTS) {
         const shown = JSON.stringify(text.slice(0, 40))
@@ -130,7 +130,7 @@ describe('hostile text', () => {
     })
   })
 
-  it('is refused in every field of the wallet-signed family', async () => {
+  test('is refused in every field of the wallet-signed family', async () => {
     const whole = {
       account: alice.account,
       main_account: alice.account,
@@ -164,7 +164,7 @@ describe('hostile text', () => {
     })
   })
 
-  it('is refused where Postgres could not store it, and kept to the letter where it can', async () => {
+  test('is refused where Postgres could not store it, and kept to the letter where it can', async () => {
     const credit = async (reason: string) =>
       await api.call('/admin/spot/balances/credit', {
         apiKey: manifest.adminApiKey,
@@ -183,7 +183,7 @@ describe('hostile text', () => {
     expect(rows).toHaveLength(1)
   })
 
-  it('is refused in paths, filters and keys', async () => {
+  test('is refused in paths, filters and keys', async () => {
     for (const text of TEXTS) {
       const piece = encodeURIComponent(text.replace(/\p{Surrogate}/gu, '\ufffd'))
       const shown = JSON.stringify(text.slice(0, 40))

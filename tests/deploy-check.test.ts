@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { secretsFound } from '../scripts/deploy-check/canaries.ts'
 import { rateFaults } from '../scripts/deploy-check/rates.ts'
 import {
@@ -35,11 +35,11 @@ const functionNamed = (name: string) => ({
 const faults = (name: string, change: object) => functionFaults({ ...functionNamed(name), ...change })
 
 describe('a function that may be deployed', () => {
-  it('has no fault', () => {
+  test('has no fault', () => {
     expect(faults('spot-transfer', {})).toEqual([])
   })
 
-  it('is not a byte over its limit', () => {
+  test('is not a byte over its limit', () => {
     for (const name of ['spot-transfer', 'settle', 'spot-withdraw-request']) {
       expect(faults(name, { gzipBytes: gzipLimitBytes(name) })).toEqual([])
       expect(faults(name, { gzipBytes: gzipLimitBytes(name) + 1 })).toEqual([
@@ -50,7 +50,7 @@ describe('a function that may be deployed', () => {
     expect(gzipLimitBytes('settle')).toBe(200_000)
   })
 
-  it('names no variable that belongs to another', () => {
+  test('names no variable that belongs to another', () => {
     const reads = (name: string, variable: string) =>
       faults(name, { text: `x(e=>e.${variable})` }).some((fault) => fault.includes('not its business'))
     expect(reads('spot-transfer', 'ADMIN_API_KEY')).toBe(true)
@@ -77,7 +77,7 @@ describe('a function that may be deployed', () => {
     expect(reads('spot-withdraw-request', 'AWS_SECRET_ACCESS_KEY')).toBe(false)
   })
 
-  it('names no secret that is not declared for it, in whatever way', () => {
+  test('names no secret that is not declared for it, in whatever way', () => {
     for (const text of ['e.RPC_URL', '"set RPC_URL to a node"', 'RPC_URL']) {
       expect(foreignSecrets(text, ['TRANSFERS_DATABASE_URL'])).toEqual(['RPC_URL'])
       expect(foreignSecrets(text, ['RPC_URL'])).toEqual([])
@@ -89,7 +89,7 @@ describe('a function that may be deployed', () => {
     expect(foreignSecrets('e.ALERT_WEBHOOK_URL+e.AWS_SESSION_TOKEN', [])).toHaveLength(2)
   })
 
-  it('is looked through for members, keys and texts, not for prose', () => {
+  test('is looked through for members, keys and texts, not for prose', () => {
     for (const text of ['e.KMS_KEY_ID', '{KMS_KEY_ID:a}', '{a,KMS_KEY_ID}', 'e["KMS_KEY_ID"]']) {
       expect(readsVariable(text, 'KMS_*')).toBe(true)
     }
@@ -97,7 +97,7 @@ describe('a function that may be deployed', () => {
     expect(readsVariable('e.ADMIN_API_KEY_HINT', 'ADMIN_API_KEY')).toBe(false)
   })
 
-  it('is configured under its own name and file', () => {
+  test('is configured under its own name and file', () => {
     const { config } = functionNamed('auth')
     expect(
       faults('auth', { config: { ...config, main: join(projectRoot, 'functions/health.ts') } }),
@@ -107,19 +107,19 @@ describe('a function that may be deployed', () => {
 })
 
 describe('secrets.required', () => {
-  it('is exactly what the code declares', () => {
+  test('is exactly what the code declares', () => {
     expect(secretFaults(['A'], ['A'])).toEqual([])
     expect(secretFaults([], ['A'])).toEqual([expect.stringContaining('declares the secret A')])
     expect(secretFaults(['A', 'B'], ['A'])).toEqual([expect.stringContaining('has B')])
   })
 
-  it('need not have the session token of credentials that last, or a webhook', () => {
+  test('need not have the session token of credentials that last, or a webhook', () => {
     expect(secretFaults(['A'], ['A', 'AWS_SESSION_TOKEN'])).toEqual([])
     expect(secretFaults(['A'], ['A', 'ALERT_WEBHOOK_URL'])).toEqual([])
     expect(secretFaults(['A', 'AWS_SESSION_TOKEN'], ['A', 'AWS_SESSION_TOKEN'])).toEqual([])
   })
 
-  it('has neither of the two session keys, so that either alone deploys', () => {
+  test('has neither of the two session keys, so that either alone deploys', () => {
     const declared = ['JWT_PRIVATE_KEY', 'JWT_SECRET']
     expect(secretFaults([], declared)).toEqual([])
     for (const key of declared)
@@ -136,7 +136,7 @@ describe('ratelimits', () => {
     ...change,
   })
 
-  it('has every rate that the endpoints count, with its figures, and no other', () => {
+  test('has every rate that the endpoints count, with its figures, and no other', () => {
     expect(rateFaults([bound('RATE_PUBLIC')], ['RATE_PUBLIC'])).toEqual([])
     expect(rateFaults([], ['RATE_PUBLIC'])).toEqual([expect.stringContaining('count RATE_PUBLIC')])
     expect(rateFaults([bound('RATE_PUBLIC')], [])).toEqual([expect.stringContaining('has RATE_PUBLIC')])
@@ -150,7 +150,7 @@ describe('ratelimits', () => {
       ])
   })
 
-  it('keeps a function from being deployed without one', () => {
+  test('keeps a function from being deployed without one', () => {
     expect(faults('spot-transfer', { rates: ['RATE_WRITE'] })).toEqual([
       'spot-transfer: its endpoints count RATE_WRITE, ratelimits has no such binding',
     ])
@@ -158,7 +158,7 @@ describe('ratelimits', () => {
 })
 
 describe('wrangler.toml and functions/', () => {
-  it('have the same names, or the odd ones are told', () => {
+  test('have the same names, or the odd ones are told', () => {
     expect(pairingFaults(['auth', 'health'], ['auth', 'health'])).toEqual([])
     expect(pairingFaults(['auth', 'new'], ['auth', 'old'])).toEqual([
       'new: wrangler.toml has no [env.new]',
@@ -166,7 +166,7 @@ describe('wrangler.toml and functions/', () => {
     ])
   })
 
-  it('show bindings by their names', () => {
+  test('show bindings by their names', () => {
     const config = workerNamed('x', {
       vars: { CHAIN_ID: '1' },
       triggers: { crons: ['* * * * *'] },
@@ -199,7 +199,7 @@ describe('an upload', () => {
       config,
     ])
 
-  it('exports each class that its migrations make, as they stand after the last of them', () => {
+  test('exports each class that its migrations make, as they stand after the last of them', () => {
     expect(found(owner, { exports: ['default', 'Stream'] })).toEqual([])
     expect(found(owner)).toEqual([expect.stringMatching(/^owner: .*class Stream.*10070/)])
     const renamed = [...made.migrations, { tag: 'b', renamed_classes: [{ from: 'Stream', to: 'Feed' }] }]
@@ -209,7 +209,7 @@ describe('an upload', () => {
     expect(found(workerNamed('x', { migrations: deleted }))).toEqual([])
   })
 
-  it('binds only classes that its own migrations or another Worker make', () => {
+  test('binds only classes that its own migrations or another Worker make', () => {
     const bound = (class_name: string, script_name?: string) =>
       found(
         workerNamed('x', {
@@ -221,14 +221,14 @@ describe('an upload', () => {
       expect(faults).toEqual([expect.stringContaining('10061')])
   })
 
-  it('keeps its logs, and has a handler for its cron', () => {
+  test('keeps its logs, and has a handler for its cron', () => {
     expect(found(workerNamed('x', { observability: undefined }))).toHaveLength(1)
     const timed = workerNamed('x', { triggers: { crons: ['* * * * *'] } })
     expect(found(timed, { scheduled: true })).toEqual([])
     expect(found(timed)).toEqual([expect.stringContaining('no scheduled handler')])
   })
 
-  it('shares neither its name nor a rate limit of other figures', () => {
+  test('shares neither its name nor a rate limit of other figures', () => {
     const limited = (name: string, limit: number) =>
       workerNamed(name, { ratelimits: [{ name: 'R', namespace_id: '1', simple: { limit, period: 10 } }] })
     expect(sharedFaults([limited('a', 5), limited('b', 5)])).toEqual([])
@@ -250,11 +250,11 @@ describe('wrangler.toml', () => {
     return (await Promise.all(found)).flat()
   }
 
-  it('is accepted for every function', async () => {
+  test('is accepted for every function', async () => {
     expect(await refusals(join(projectRoot, 'wrangler.toml'))).toEqual([])
   })
 
-  it('would be refused for each function that inherits the migrations of a class it does not export', async () => {
+  test('would be refused for each function that inherits the migrations of a class it does not export', async () => {
     const folder = await mkdtemp(join(tmpdir(), 'tidegate-toml-'))
     const toml = join(folder, 'wrangler.toml')
     const text = await readFile(join(projectRoot, 'wrangler.toml'), 'utf8')
@@ -272,7 +272,7 @@ describe('wrangler.toml', () => {
 })
 
 describe('a text', () => {
-  it('is said to hold each secret whose canary is in it, once, and no other', () => {
+  test('is said to hold each secret whose canary is in it, once, and no other', () => {
     const marks = new Map([
       ['cnry00000001', 'JWT_SECRET'],
       ['cnry00000002', 'RPC_URL'],
@@ -305,13 +305,13 @@ describe('a bundle as wrangler makes it', () => {
   })
   afterAll(async () => await rm(folder, { recursive: true, force: true }))
 
-  it('with KMS code in it is refused for what it carries and for what it reads', () => {
+  test('with KMS code in it is refused for what it carries and for what it reads', () => {
     const found = faults('rogue', { text: bundle.text })
     expect(found).toContainEqual(expect.stringContaining('carries KMS code'))
     expect(found).toContainEqual(expect.stringContaining('reads KMS_*'))
   })
 
-  it('that is honest passes, and no variable of another group is left in it', async () => {
+  test('that is honest passes, and no variable of another group is left in it', async () => {
     const honest = await bundleFunction({ env: 'spot-transfer', outdir: join(folder, 'honest') })
     const made = { text: honest.text, gzipBytes: honest.gzipBytes }
     const { config } = functionNamed('spot-transfer')

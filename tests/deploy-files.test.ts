@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, describe, expect, test, vi } from 'vitest'
 import { verifiedConnection } from '../db/operate/connection.ts'
 import { FileProblems } from '../scripts/deploy/checked-json.ts'
 import { readTokenFile } from '../scripts/deploy/token-file.ts'
@@ -33,13 +33,13 @@ function problemsOf(tokens: unknown): readonly string[] {
 }
 
 describe('tokens.json', () => {
-  it('is taken where each row is whole', () => {
+  test('is taken where each row is whole', () => {
     expect(
       problemsOf([DF, { ...DF, symbol: 'SOL', chainId: null, contract: null, withdrawable: false }]),
     ).toEqual([])
   })
 
-  it('is told every mistake at once, each in its place and none as a dump', () => {
+  test('is told every mistake at once, each in its place and none as a dump', () => {
     const { minWithdraw: _, ...rest } = DF
     expect(
       problemsOf([
@@ -55,7 +55,7 @@ describe('tokens.json', () => {
     ])
   })
 
-  it('is told of rows that contradict each other or themselves', () => {
+  test('is told of rows that contradict each other or themselves', () => {
     expect(problemsOf([DF, DF])).toEqual([
       '[1].symbol: DF is in the list already',
       '[1].contract: another token of the list has this contract',
@@ -69,7 +69,7 @@ describe('tokens.json', () => {
     expect(problemsOf([])).toEqual(['has no token'])
   })
 
-  it('is told that it is no JSON, no list or not there', () => {
+  test('is told that it is no JSON, no list or not there', () => {
     expect(problemsOf('[{')).toEqual([expect.stringContaining('is not JSON')])
     expect(problemsOf({})).toEqual(['expected array, received object'])
     expect(() => readTokenFile(join(folder, 'nowhere.json'))).toThrow('there is no such file')
@@ -80,7 +80,7 @@ describe('a connection string as Neon shows it', () => {
   const shown = (sslmode: string) =>
     `postgresql://neondb_owner:a%2Fb%2B@ep-cool-1.eu-central-1.aws.neon.tech/neondb?sslmode=${sslmode}&channel_binding=require`
 
-  it('is verified in full, said outright, so that node-postgres warns of nothing', () => {
+  test('is verified in full, said outright, so that node-postgres warns of nothing', () => {
     const warned = vi.spyOn(process, 'emitWarning').mockReturnValue()
     for (const sslmode of ['require', 'prefer', 'verify-ca', 'verify-full']) {
       const client = new pg.Client({ connectionString: verifiedConnection(shown(sslmode)) })
@@ -93,7 +93,7 @@ describe('a connection string as Neon shows it', () => {
     warned.mockRestore()
   })
 
-  it('keeps what somebody chose outright', () => {
+  test('keeps what somebody chose outright', () => {
     const kept = [
       'postgresql://a:b@127.0.0.1:5432/x',
       shown('disable'),

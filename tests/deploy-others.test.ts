@@ -1,6 +1,6 @@
 /** What a deployment may do to others: to another environment's database, and to the Workers that --only leaves alone. */
 import pg from 'pg'
-import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test, vi } from 'vitest'
 import { JOBS, loginOf } from '../db/logins.ts'
 import { cloudflareApi } from '../scripts/deploy/cloudflare.ts'
 import { bringUpDatabase, planDatabase, tokensFor } from '../scripts/deploy/database.ts'
@@ -103,7 +103,7 @@ async function judged(only: string, change: Change): Promise<void> {
 }
 
 describe('a deployment', () => {
-  it('takes no database that is another environment’s, whatever the key is', async () => {
+  test('takes no database that is another environment’s, whatever the key is', async () => {
     const top = { environment: undefined }
     const own = `${on.cloudflare.account.id}/staging.${on.host}/staging`
     const newKey = { DEPLOY_KEY: 'k'.repeat(64) }
@@ -118,14 +118,14 @@ describe('a deployment', () => {
       expect(await tried(change, options)).toContain(`leads to the database of ${own}, and this is `)
   })
 
-  it('takes no other database of the server, whose logins are the same', async () => {
+  test('takes no other database of the server, whose logins are the same', async () => {
     await on.stack.postgres.createDatabase('beside')
     const secrets = { OWNER_DATABASE_URL: on.stack.postgres.ownerUrl('beside'), DEPLOY_KEY: 'k'.repeat(64) }
     const message = await tried({ secrets }, { environment: undefined })
     expect(message).toContain(`leads to the database of ${on.cloudflare.account.id}/staging.`)
   })
 
-  it('takes a database over where its environment’s name is written out, and then it is no longer that one’s', async () => {
+  test('takes a database over where its environment’s name is written out, and then it is no longer that one’s', async () => {
     const { made: staging } = await read('staging')
     const { made: top } = await read(undefined, environmentName(staging))
     expect([await isNamed(staging), await isNamed(top)]).toEqual([true, false])
@@ -151,7 +151,7 @@ describe('a deployment', () => {
     }
   })
 
-  it('of one Worker changes nothing that the others live by', async () => {
+  test('of one Worker changes nothing that the others live by', async () => {
     const only = { only: 'health' }
     const variables = on.settings.variables as object
     expect(await tried({ secrets: { DEPLOY_KEY: 'k'.repeat(64) } }, only)).toMatch(

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { generateKeyPairSync } from 'node:crypto'
 import { build } from 'esbuild'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FileProblems } from '../scripts/deploy/checked-json.ts'
 import { keyPolicy } from '../scripts/deploy/key-policy.ts'
 import { addressOfPublicKey, kmsCommands, makeSigner } from '../scripts/deploy/kms.ts'
@@ -80,7 +80,7 @@ const named = (workers: readonly WantedWorker[], fn: string) =>
 beforeAll(async () => void (await wanted()))
 
 describe('deploy.json', () => {
-  it('is told every mistake at once and by place, before any secret is looked at', async () => {
+  test('is told every mistake at once and by place, before any secret is looked at', async () => {
     const found = await problemsOf({
       settings: { account: 'x', host: 'https://api.example.com', chain: { id: 0, vault: '0x1' }, wish: 1 },
     })
@@ -94,7 +94,7 @@ describe('deploy.json', () => {
     ])
   })
 
-  it('names variables that some function reads, in their form, and no secret among them', async () => {
+  test('names variables that some function reads, in their form, and no secret among them', async () => {
     const found = await problemsOf({
       settings: { variables: { FINALITY: 'finalized', WISH: '1', JWT_TTL_SECONDS: 'soon', JWT_SECRET: 'x' } },
     })
@@ -103,7 +103,7 @@ describe('deploy.json', () => {
     expect(found).toContain('variables.JWT_SECRET: is a secret')
   })
 
-  it('names every secret that is needed, each with a value, and none that the command makes itself', async () => {
+  test('names every secret that is needed, each with a value, and none that the command makes itself', async () => {
     expect(await problemsOf({ settings: { secrets: ['RPC_URL'] } })).toMatch(
       /AWS_ACCESS_KEY_ID is missing[\s\S]*one of JWT_SECRET and JWT_PRIVATE_KEY/,
     )
@@ -118,11 +118,11 @@ describe('deploy.json', () => {
     ).toContain('no function reads WISH')
   })
 
-  it('misses a secret that a function is never deployed without', async () => {
+  test('misses a secret that a function is never deployed without', async () => {
     expect(await problemsOf({ environment: 'staging' })).toBe('ADMIN_API_KEY is missing: name it in secrets')
   })
 
-  it('may name what only a function reads that is left out here', async () => {
+  test('may name what only a function reads that is left out here', async () => {
     const secrets = [...SETTINGS.secrets, 'ADMIN_API_KEY']
     const change = { settings: { secrets }, secrets: { ADMIN_API_KEY: 'a'.repeat(64) } }
     expect(await problemsOf(change)).toBe('')
@@ -130,7 +130,7 @@ describe('deploy.json', () => {
     expect(chosen.filter((one) => 'ADMIN_API_KEY' in one.secrets)).toEqual([])
   })
 
-  it('takes JWT_PRIVATE_KEY alone', async () => {
+  test('takes JWT_PRIVATE_KEY alone', async () => {
     const { d, x } = generateKeyPairSync('ed25519').privateKey.export({ format: 'jwk' })
     const key = JSON.stringify({ kty: 'OKP', crv: 'Ed25519', d, x })
     const secrets = ['JWT_PRIVATE_KEY', ...SETTINGS.secrets.filter((name) => name !== 'JWT_SECRET')]
@@ -142,7 +142,7 @@ describe('deploy.json', () => {
     ])
   })
 
-  it('wants the direct host of the database, and knows only Neon’s pooled one', async () => {
+  test('wants the direct host of the database, and knows only Neon’s pooled one', async () => {
     const owner = (host: string) => ({ OWNER_DATABASE_URL: `postgresql://o:p@${host}/db` })
     expect(await problemsOf({ secrets: owner('ep-x-pooler.aws.neon.tech') })).toContain('pooled host')
     expect(await problemsOf({ secrets: owner('db.example.com') })).toContain('pooledHost: must be given')
@@ -151,7 +151,7 @@ describe('deploy.json', () => {
     )
   })
 
-  it('keeps environments of one account apart: hosts, rate limits and names of Workers', async () => {
+  test('keeps environments of one account apart: hosts, rate limits and names of Workers', async () => {
     expect(await problemsOf({ environment: 'prod' })).toContain('environments has no "prod"')
     const shared = await problemsOf({ settings: { environments: { staging: {} } }, environment: 'staging' })
     expect(shared).toMatch(/staging\.host: [\s\S]*staging\.rateLimitOffset: /)
@@ -161,7 +161,7 @@ describe('deploy.json', () => {
 })
 
 describe('the deploy.json of scripts/README.md', () => {
-  it.each([undefined, 'staging'])(
+  test.each([undefined, 'staging'])(
     'is one, with the secrets that stand below it (%s)',
     async (environment) => {
       const page = readFileSync(join(projectRoot, 'scripts/README.md'), 'utf8')
@@ -181,7 +181,7 @@ describe('the deploy.json of scripts/README.md', () => {
 })
 
 describe('secrets', () => {
-  it('come from the file or as DEPLOY_<NAME>, never from a plain variable of the shell', async () => {
+  test('come from the file or as DEPLOY_<NAME>, never from a plain variable of the shell', async () => {
     const env = {
       RPC_URL: 'https://other.example.com',
       TRANSFERS_DATABASE_URL: 'postgresql://other',
@@ -197,11 +197,11 @@ describe('secrets', () => {
     expect(await problemsOf({ secrets: { RPC_URL: '' }, env })).toContain('RPC_URL has no value')
   })
 
-  it('are not read from a file that others can read', async () => {
+  test('are not read from a file that others can read', async () => {
     expect(await problemsOf({ mode: 0o644 })).toContain('chmod 600')
   })
 
-  it('are in no message, whatever is wrong', async () => {
+  test('are in no message, whatever is wrong', async () => {
     const found = await problemsOf({
       settings: { host: 'https://x' },
       secrets: { DEPLOY_KEY: 'short-geheim', OWNER_DATABASE_URL: 'geheim' },
@@ -224,7 +224,7 @@ describe('Cloudflare’s token', () => {
     return readDeployment(file, undefined, source, { cloudflareApi }).cloudflareApi
   }
 
-  it('goes to Cloudflare, whatever the shell says, or to a stand-in on this machine that the operator names', () => {
+  test('goes to Cloudflare, whatever the shell says, or to a stand-in on this machine that the operator names', () => {
     expect(apiWith()).toBe('https://api.cloudflare.com/client/v4')
     for (const url of ['http://127.0.0.1:9/client/v4', 'http://[::1]:9', 'http://localhost:9'])
       expect(apiWith(url)).toBe(url)
@@ -240,7 +240,7 @@ describe('Cloudflare’s token', () => {
 })
 
 describe('a function', () => {
-  it('gets its variables and secrets and nobody else’s', async () => {
+  test('gets its variables and secrets and nobody else’s', async () => {
     const { chosen } = await wanted()
     expect(Object.keys(named(chosen, 'health').secrets)).toEqual(['PUBLIC_DATABASE_URL'])
     expect(named(chosen, 'docs').secrets).toEqual({})
@@ -253,7 +253,7 @@ describe('a function', () => {
       for (const value of Object.values(secrets)) expect(Object.values(vars)).not.toContain(value)
   })
 
-  it('has a pooled connection string of its own login, the same from the same key', async () => {
+  test('has a pooled connection string of its own login, the same from the same key', async () => {
     const { deployment: made } = await wanted()
     const url = new URL(connectionStrings(made).get('PUBLIC_DATABASE_URL') ?? '')
     expect(url.host).toBe('ep-cool-1-pooler.eu-central-1.aws.neon.tech')
@@ -265,7 +265,7 @@ describe('a function', () => {
     expect(passwordOf(other, 'public')).not.toBe(passwordOf(made, 'public'))
   })
 
-  it('has routes with a trailing *, since a route is matched with the query, and none twice', async () => {
+  test('has routes with a trailing *, since a route is matched with the query, and none twice', async () => {
     const { chosen } = await wanted()
     expect(named(chosen, 'spot-transfers').routes).toEqual(['api.example.com/api/v1/spot/transfers*'])
     expect(named(chosen, 'spot-withdrawals').routes).toEqual(['api.example.com/api/v1/spot/withdrawals*'])
@@ -275,7 +275,7 @@ describe('a function', () => {
     expect(new Set(all).size).toBe(all.length)
   })
 
-  it('of an environment has its name, its classes’ owner and rate limits of its own', async () => {
+  test('of an environment has its name, its classes’ owner and rate limits of its own', async () => {
     const { chosen, deployment: made } = await wanted({
       environment: 'staging',
       settings: { secrets: [...SETTINGS.secrets, 'ADMIN_API_KEY'] },
@@ -288,7 +288,7 @@ describe('a function', () => {
     expect(transfer.ratelimits.every(({ namespace_id }) => Number(namespace_id) > 2000)).toBe(true)
   })
 
-  it('that gives away test money is deployed on a test chain alone', async () => {
+  test('that gives away test money is deployed on a test chain alone', async () => {
     expect((await wanted()).known).not.toContain('tidegate-admin-credit')
     const variables = { ...SETTINGS.variables, TESTNET_ONLY: 'true' }
     expect(
@@ -303,7 +303,7 @@ describe('a function', () => {
 })
 
 describe('the order', () => {
-  it('follows from who binds whose class, whatever the names are', async () => {
+  test('follows from who binds whose class, whatever the names are', async () => {
     const { chosen } = await wanted()
     expect(chosen[0]?.fn).toBe('stream')
     const worker = (name: string, ...owners: string[]) =>
@@ -325,7 +325,7 @@ describe('the order', () => {
 })
 
 describe('one Worker for everything', () => {
-  it('has the whole host, every cron, and all secrets', async () => {
+  test('has the whole host, every cron, and all secrets', async () => {
     const { chosen } = await wanted({}, { single: true })
     expect(chosen).toHaveLength(1)
     expect(chosen[0]).toMatchObject({ name: 'tidegate', routes: ['api.example.com/*'], crons: ['* * * * *'] })
@@ -339,7 +339,7 @@ describe('one Worker for everything', () => {
 })
 
 describe('the command', () => {
-  it('loads neither the functions nor a library for chain or database before the file and the secrets are known to be well', async () => {
+  test('loads neither the functions nor a library for chain or database before the file and the secrets are known to be well', async () => {
     const entry = join(projectRoot, 'scripts/deploy.ts')
     const options = {
       bundle: true,
@@ -366,7 +366,7 @@ describe('the command', () => {
 })
 
 describe('the mark of a version', () => {
-  it('changes with the bundle, a variable or a secret, and tells none of them', async () => {
+  test('changes with the bundle, a variable or a secret, and tells none of them', async () => {
     const { deployment: made, chosen } = await wanted()
     const settle = named(chosen, 'settle')
     const mark = markOf(made, settle, bundled('a'))
@@ -385,7 +385,7 @@ describe('the mark of a version', () => {
 })
 
 describe('a failure of wrangler', () => {
-  it('is told in its own words, without frame and hints', () => {
+  test('is told in its own words, without frame and hints', () => {
     const output =
       '\n ⛅️ wrangler 4.86.0\n───\n\u001b[31m✘ \u001b[41;31m[\u001b[41;97mERROR\u001b[41;31m]\u001b[0m A request failed.\n\n  No such class [code: 10070]\n  \n  If you think this is a bug, please open an issue\n\n🪵  Logs were written to "x"\n'
     expect(wordsOf(output)).toBe('A request failed. No such class [code: 10070]')
@@ -398,14 +398,14 @@ describe('the signing key', () => {
     format: 'der',
   })
 
-  it('gives its address from the public half as KMS prints it, and from nothing else', () => {
+  test('gives its address from the public half as KMS prints it, and from nothing else', () => {
     expect(addressOfPublicKey(der.toString('base64') + '\n')).toMatch(/^0x[0-9a-fA-F]{40}$/)
     const other = generateKeyPairSync('ec', { namedCurve: 'prime256v1' }).publicKey
     const wrong = other.export({ type: 'spki', format: 'der' }).toString('base64')
     for (const text of [wrong, 'None', '']) expect(() => addressOfPublicKey(text)).toThrow('no public key')
   })
 
-  it('signs digests for one user; the account may look after it, and neither sign nor grant that', () => {
+  test('signs digests for one user; the account may look after it, and neither sign nor grant that', () => {
     const { Statement } = keyPolicy('123456789012', 'signer') as {
       Statement: { Sid: string; Action: string | string[] }[]
     }
@@ -419,7 +419,7 @@ describe('the signing key', () => {
     )
   })
 
-  it('is made once: a second run keeps what is there under its name', () => {
+  test('is made once: a second run keeps what is there under its name', () => {
     const calls: string[] = []
     const there = new Set<string>()
     const aws = (...args: string[]): string => {

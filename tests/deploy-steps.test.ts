@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseEther } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { afterAll, afterEach, beforeEach, describe, expect, inject, it, vi } from 'vitest'
+import { afterAll, afterEach, beforeEach, describe, expect, inject, test, vi } from 'vitest'
 import { addressOfPublicKey } from '../scripts/deploy/kms.ts'
 import { kms, vault } from '../scripts/deploy/steps.ts'
 import { chainClient } from '../scripts/stack/deploy.ts'
@@ -55,7 +55,7 @@ exit 0
   const calls = () => readFileSync(join(folder, 'calls'), 'utf8')
   afterEach(() => void vi.unstubAllEnvs())
 
-  it('prints commands that make user, key, alias and access key, and a policy that is JSON', async () => {
+  test('prints commands that make user, key, alias and access key, and a policy that is JSON', async () => {
     withAws()
     await kms(['--user', 'signer'])
     const commands = (said[0] ?? '').split('\n')
@@ -75,7 +75,7 @@ exit 0
     expect(JSON.stringify(JSON.parse(policy))).toContain('arn:aws:iam::123456789012:user/signer')
   })
 
-  it('runs them where that is asked for, and again without making anything twice', async () => {
+  test('runs them where that is asked for, and again without making anything twice', async () => {
     withAws()
     for (const again of [false, true]) {
       said = []
@@ -103,7 +103,7 @@ exit 0
   }
   const policyFile = join(folder, 'policy')
 
-  it('leaves a key that is there with the policy it has, and shows what would be another', async () => {
+  test('leaves a key that is there with the policy it has, and shows what would be another', async () => {
     withAws()
     await kms(['--run', '--user', 'signer'])
     const ours = readFileSync(policyFile, 'utf8')
@@ -128,7 +128,7 @@ exit 0
     expect(said.join('\n')).toContain('was there, with a new policy')
   })
 
-  it('knows its own policy again, however AWS writes it', async () => {
+  test('knows its own policy again, however AWS writes it', async () => {
     withAws()
     await kms(['--run', '--user', 'signer'])
     writeFileSync(policyFile, rewritten(readFileSync(policyFile, 'utf8')))
@@ -136,7 +136,7 @@ exit 0
     expect(calls()).not.toContain('put-key-policy')
   })
 
-  it('makes nothing beside an alias whose key is of another kind', async () => {
+  test('makes nothing beside an alias whose key is of another kind', async () => {
     withAws()
     writeFileSync(join(folder, 'alias'), '')
     writeFileSync(join(folder, 'aws'), AWS.replace(publicKey, 'MFkwEwYHKoZIzj0CAQY='), { mode: 0o700 })
@@ -146,7 +146,7 @@ exit 0
     expect(calls()).not.toMatch(/put-key-policy|create-/)
   })
 
-  it('says what to do where there is no AWS CLI', async () => {
+  test('says what to do where there is no AWS CLI', async () => {
     vi.stubEnv('PATH', join(folder, 'nothing'))
     await expect(kms(['--run'])).rejects.toThrow('there is no AWS CLI here')
   })
@@ -171,13 +171,13 @@ describe('vault', () => {
     return said.join('\n')
   }
 
-  it('is what the file says, or each difference is told', async () => {
+  test('is what the file says, or each difference is told', async () => {
     expect(await run({}, {})).toContain('signer, domain and code')
     const other = { region: 'eu-central-1', keyId: 'alias/x', address: `0x${'ab'.repeat(20)}` }
     await expect(run({ signer: other }, {})).rejects.toThrow("the vault's signer is")
   })
 
-  it('is deployed with the arguments it tells; then the file can name it', async () => {
+  test('is deployed with the arguments it tells; then the file can name it', async () => {
     const key = generatePrivateKey()
     const owner = privateKeyToAccount(key).address
     const chain = chainClient(rpcUrl, chainId)
@@ -191,7 +191,7 @@ describe('vault', () => {
     )
   })
 
-  it('is not deployed without an owner, a key, or money, and no message has the node’s address', async () => {
+  test('is not deployed without an owner, a key, or money, and no message has the node’s address', async () => {
     const key = generatePrivateKey()
     const { address: owner } = privateKeyToAccount(key)
     await expect(run({}, { DEPLOYER_KEY: key }, '--new')).rejects.toThrow('--owner')

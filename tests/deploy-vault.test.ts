@@ -1,7 +1,7 @@
 /** `npm run deploy -- vault`: ours on a real chain, and what is found where the settings say something else. */
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
 import { parseEther, type Address } from 'viem'
-import { beforeAll, expect, inject, it } from 'vitest'
+import { beforeAll, expect, inject, test } from 'vitest'
 import { withoutAddresses } from '../scripts/deploy/nodes.ts'
 import type { ChainSettings } from '../scripts/deploy/values.ts'
 import { deployVault, vaultProblems } from '../scripts/deploy/vault.ts'
@@ -30,13 +30,13 @@ beforeAll(async () => {
   expect(made.block).toBe((await chain.getTransactionReceipt({ hash: made.hash })).blockNumber)
 })
 
-it('deploys ours with the signer, the domain and the owner that were said', async () => {
+test('deploys ours with the signer, the domain and the owner that were said', async () => {
   expect(await vaultProblems(settingsOf(vault), rpcUrl)).toEqual([])
   const contract = { address: vault, abi: vaultAbi } as const
   expect(await chain.readContract({ ...contract, functionName: 'owner' })).toBe(owner.address)
 })
 
-it('says which of signer and domain is another', async () => {
+test('says which of signer and domain is another', async () => {
   const address = owner.address
   const other = { signer: { region: 'x', keyId: 'x', address }, variables: {} }
   expect(await vaultProblems(settingsOf(vault, other), rpcUrl)).toEqual([
@@ -45,7 +45,7 @@ it('says which of signer and domain is another', async () => {
   ])
 })
 
-it('finds no vault where there is no contract, or one of another kind', async () => {
+test('finds no vault where there is no contract, or one of another kind', async () => {
   expect(await vaultProblems(settingsOf(signer), rpcUrl)).toEqual([
     `there is no contract at chain.vault ${signer}`,
   ])
@@ -55,20 +55,20 @@ it('finds no vault where there is no contract, or one of another kind', async ()
   for (const line of found) expect(line).toContain('it is no vault')
 })
 
-it('says so when the vault is paused', async () => {
+test('says so when the vault is paused', async () => {
   const pause = { address: vault, abi: vaultAbi, functionName: 'pause' } as const
   await succeed(chain, await chain.writeContract({ ...pause, account: owner }))
   expect(await vaultProblems(settingsOf(vault), rpcUrl)).toEqual(['the vault is paused'])
 })
 
-it('asks the next node where one does not answer, and no message has the address of any', async () => {
+test('asks the next node where one does not answer, and no message has the address of any', async () => {
   const dead = 'http://127.0.0.1:1/geheim'
   expect(await vaultProblems(settingsOf(vault), `${dead}, ${rpcUrl}`)).toEqual(['the vault is paused'])
   const failed = withoutAddresses(vaultProblems(settingsOf(vault), dead))
   await expect(failed).rejects.toThrow(/^the node of RPC_URL: (?!.*geheim)/)
 })
 
-it('sends nothing to a node of another chain', async () => {
+test('sends nothing to a node of another chain', async () => {
   const other = settingsOf(vault, { chain: { id: 97, vault, vaultDeployBlock: 0 } })
   const { address } = privateKeyToAccount(deployerKey)
   const before = await chain.getTransactionCount({ address })

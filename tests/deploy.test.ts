@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, beforeAll, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
 import { askHost } from '../scripts/deploy/ask.ts'
 import { copyProject } from '../scripts/deploy-check/canaries.ts'
 import { deploy, type DeployOptions } from '../scripts/deploy/run.ts'
@@ -109,11 +109,11 @@ describe('before anything is touched', () => {
   const refused = async (settings: Record<string, unknown>, options: Partial<DeployOptions> = {}) =>
     await tried({ settings }, options)
 
-  it('a file with mistakes is refused, with all of them', async () => {
+  test('a file with mistakes is refused, with all of them', async () => {
     expect(await refused({ account: 'x', wish: 1 })).toMatch(/account: [\s\S]*"wish"/)
   })
 
-  it('a host of another zone, a zone that is not there and a token of nobody are refused', async () => {
+  test('a host of another zone, a zone that is not there and a token of nobody are refused', async () => {
     const environments = { staging: { host: 'api.example.org', rateLimitOffset: 1 } }
     expect(await refused({ environments })).toContain('api.example.org is not in the zone tidegate.example')
     expect(await refused({ zone: 'f'.repeat(32) })).toContain('[code: 7003]')
@@ -123,20 +123,20 @@ describe('before anything is touched', () => {
     on.secrets.CLOUDFLARE_API_TOKEN = token
   })
 
-  it('a function is refused whose class another Worker has, while that one is not deployed', async () => {
+  test('a function is refused whose class another Worker has, while that one is not deployed', async () => {
     expect(await refused({}, { only: 'settle' })).toContain(
       'tidegate-settle-staging binds a class of tidegate-stream-staging, which is not deployed',
     )
   })
 
-  it('a route that leads to somebody else’s Worker is refused', async () => {
+  test('a route that leads to somebody else’s Worker is refused', async () => {
     const [zone] = on.cloudflare.account.zones
     zone?.routes.push({ id: '1', pattern: `staging.${on.host}/ws*`, script: null })
     expect(await refused({}, { only: 'stream' })).toContain('/ws* leads to no Worker already')
     zone?.routes.splice(0)
   })
 
-  it('nothing but a whole test environment is deleted', async () => {
+  test('nothing but a whole test environment is deleted', async () => {
     const top = { destroy: true, environment: undefined }
     expect(await refused({}, top)).toContain('--destroy is for an environment')
     const variables = { ...(on.settings.variables as object), TESTNET_ONLY: 'false' }
@@ -146,7 +146,7 @@ describe('before anything is touched', () => {
 })
 
 describe('a deployment', () => {
-  it('shows as a plan what would change, with each bundle’s hash and no secret, and changes nothing', async () => {
+  test('shows as a plan what would change, with each bundle’s hash and no secret, and changes nothing', async () => {
     const before = await logins()
     const { code, output } = await staging('--plan')
     expect([code, output]).toEqual([0, expect.stringContaining('nothing was changed')])
@@ -159,7 +159,7 @@ describe('a deployment', () => {
     expect([scripts(), changes(), await logins()]).toEqual([[], [], before])
   })
 
-  it('that breaks off says what is done and what is not; the next run goes on from there', async () => {
+  test('that breaks off says what is done and what is not; the next run goes on from there', async () => {
     const { faults } = on.cloudflare.api
     // The first is done and never answered, another is refused.
     faults.push({ kind: 'cut', method: 'PUT', path: /scripts\/tidegate-stream-staging$/, calls: 1 })
@@ -184,14 +184,14 @@ describe('a deployment', () => {
     expect(scripts()).toEqual([...names].sort())
   })
 
-  it('changes nothing when it is run again', async () => {
+  test('changes nothing when it is run again', async () => {
     const before = await logins()
     const { code, output } = await staging()
     expect([code, output]).toEqual([0, expect.stringContaining('done: nothing had to be changed')])
     expect([changes(), await logins()]).toEqual([[], before])
   })
 
-  it('answers by its host and route, also with a query, and keeps its logs', async () => {
+  test('answers by its host and route, also with a query, and keeps its logs', async () => {
     const question = { connectTo: on.cloudflare.edgeUrl }
     expect((await askHost(`staging.${on.host}`, '/health?x=1', question)).status).toBe(200)
     for (const name of names) {
@@ -205,7 +205,7 @@ describe('a deployment', () => {
     })
   })
 
-  it('uploads what a variable or a change by hand concerns, and nothing else', async () => {
+  test('uploads what a variable or a change by hand concerns, and nothing else', async () => {
     on.settings.variables = { ...(on.settings.variables as object), RESERVATION_TTL_SECONDS: '60' }
     const health = on.cloudflare.account.scripts.get('tidegate-health-staging')
     if (health) health.subdomain.enabled = true
@@ -220,13 +220,13 @@ describe('a deployment', () => {
     expect(zone?.routes.map(({ pattern }) => pattern)).not.toContain(`staging.${on.host}/old*`)
   })
 
-  it('is not made as one Worker beside Workers for each function', async () => {
+  test('is not made as one Worker beside Workers for each function', async () => {
     const { code, output } = await staging('--single')
     expect([code, output]).toEqual([1, expect.stringContaining('deployed one by one')])
     expect(changes()).toEqual([])
   })
 
-  it('of an environment can be deleted: its Workers and routes go, others and the database stay', async () => {
+  test('of an environment can be deleted: its Workers and routes go, others and the database stay', async () => {
     on.cloudflare.account.scripts.set('somebody-else', newScript('somebody-else'))
     const plan = await staging('--destroy', '--plan')
     for (const name of names) expect(plan.output).toContain(name)
@@ -242,9 +242,9 @@ describe('a deployment', () => {
   })
 })
 
-it('nothing is sent where the shell points to', () => expect(led).toEqual([]))
+test('nothing is sent where the shell points to', () => expect(led).toEqual([]))
 
-it('the same sources give the same bundle, wherever they lie', async () => {
+test('the same sources give the same bundle, wherever they lie', async () => {
   const folder = await mkdtemp(join(tmpdir(), 'tidegate other place '))
   const copy = join(folder, 'copy')
   await copyProject(copy)

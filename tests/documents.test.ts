@@ -1,6 +1,6 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { dirname, join, normalize } from 'node:path'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { projectRoot } from '../scripts/stack/manifest.ts'
 
 const DOCUMENTS = [
@@ -42,11 +42,11 @@ const filesBelow = (folder: string): string[] =>
     .map((name) => textOf(join(folder, name)))
 
 describe('the documents', () => {
-  it.each(DOCUMENTS)('have no link that leads nowhere (%s)', (file) => {
+  test.each(DOCUMENTS)('have no link that leads nowhere (%s)', (file) => {
     expect(brokenLinks(file)).toEqual([])
   })
 
-  it('name every command of package.json, so that none has to be found by reading it', () => {
+  test('name every command of package.json, so that none has to be found by reading it', () => {
     const { scripts } = JSON.parse(textOf('package.json')) as { scripts: Record<string, string> }
     const page = textOf('scripts/README.md')
     const told = (name: string) =>
@@ -54,7 +54,7 @@ describe('the documents', () => {
     expect(Object.keys(scripts).filter((name) => !told(name))).toEqual([])
   })
 
-  it('say of every alert that the ledger raises by name what it asks of a person', () => {
+  test('say of every alert that the ledger raises by name what it asks of a person', () => {
     const raised = filesBelow('db/ledger').flatMap((text) =>
       [
         ...text.matchAll(
@@ -75,7 +75,7 @@ describe('the documents', () => {
     )
   })
 
-  it('have each decision about an alert that the command takes', () => {
+  test('have each decision about an alert that the command takes', () => {
     const usage = [...textOf('scripts/alerts.ts').matchAll(/npm run alerts -- ([a-z-]+) [<…]/g)]
     const decisions = usage.map(([, decision = '']) => decision)
     expect(decisions.length).toBeGreaterThan(10)

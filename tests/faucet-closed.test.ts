@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { ownStack } from './support/own-stack.ts'
 
 let own: Awaited<ReturnType<typeof ownStack>>
@@ -10,7 +10,7 @@ afterAll(async () => await own.stop())
 const body = { user_address: '0x' + '1'.repeat(40), token: 'USDT', amount: '1' }
 
 describe('the faucet', () => {
-  it('is 404 DISABLED for everybody, the right key included, unless TESTNET_ONLY is exactly true', async () => {
+  test('is 404 DISABLED for everybody, the right key included, unless TESTNET_ONLY is exactly true', async () => {
     const { client } = own
     for (const apiKey of ['', 'wrong', client.manifest.adminApiKey]) {
       const answer = await client.call('/admin/spot/balances/credit', { apiKey, json: body })
@@ -19,7 +19,7 @@ describe('the faucet', () => {
     expect(await client.rowCounts(body.user_address)).toBe('0 0 0 0')
   })
 
-  it('is closed when no admin key is configured: not even the empty key opens it', async () => {
+  test('is closed when no admin key is configured: not even the empty key opens it', async () => {
     const { client, stack } = own
     await stack.restartGateway({ TESTNET_ONLY: 'true', ADMIN_API_KEY: '' })
     for (const apiKey of [undefined, '', ' ', 'undefined', 'null']) {

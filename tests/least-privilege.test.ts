@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { JOBS, loginOf } from '../db/logins.ts'
 import { clientOf } from './support/client.ts'
 import { EXECUTABLE, mayRead } from './support/grants.ts'
@@ -30,7 +30,7 @@ const columns = async () =>
 describe.each(JOBS)('the login of %s', (job) => {
   const role = loginOf(job)
 
-  it('writes no table of the schema, partitions and migrations included', async () => {
+  test('writes no table of the schema, partitions and migrations included', async () => {
     const tables = await api.sql<{ name: string; column: string }>(
       `select format('%I.%I', n.nspname, c.relname) as name,
          (select quote_ident(a.attname) from pg_attribute a
@@ -56,7 +56,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('executes exactly the verbs of its list, and no inner function', async () => {
+  test('executes exactly the verbs of its list, and no inner function', async () => {
     const rows = await api.sql<{ name: string }>(
       `select p.proname as name from pg_proc p
        where p.pronamespace = 'ledger'::regnamespace and has_function_privilege($1, p.oid, 'execute')`,
@@ -78,7 +78,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('reads exactly the columns of its list: of no other table, view, partition or sequence a single one', async () => {
+  test('reads exactly the columns of its list: of no other table, view, partition or sequence a single one', async () => {
     const all = await columns()
     expect(all.length).toBeGreaterThan(300)
     const wrong: string[] = []
@@ -91,7 +91,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     expect(wrong).toEqual([])
   })
 
-  it('learns no value of another column from what the planner or the server keeps of it', async () => {
+  test('learns no value of another column from what the planner or the server keeps of it', async () => {
     await api.sql('analyze')
     const { rows: kept } = await logins[job].query<{ table: string; column: string }>(
       `select distinct format('%I.%I', schemaname, tablename) as table, attname as column from pg_stats
@@ -122,7 +122,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('sees no statement of another login', async () => {
+  test('sees no statement of another login', async () => {
     for (const other of JOBS.filter((one) => one !== job)) {
       const { rows: own } = await logins[other].query<{ pid: number }>('select pg_backend_pid() as pid')
       const { rows } = await logins[job].query<{ query: string }>(
@@ -133,7 +133,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('creates nothing in public or ledger, and becomes nobody else', async () => {
+  test('creates nothing in public or ledger, and becomes nobody else', async () => {
     for (const [text, code] of [
       ['create table public.mine (a int)', '42501'],
       ['create table ledger.mine (a int)', '42501'],
@@ -192,7 +192,7 @@ describe.each(JOBS)('the login of %s', (job) => {
     }
   })
 
-  it('is a plain login: no superuser, no member of anything, with limits on its statements and locks', async () => {
+  test('is a plain login: no superuser, no member of anything, with limits on its statements and locks', async () => {
     const rows = await api.sql<Record<string, unknown>>(
       `select rolsuper or rolcreaterole or rolcreatedb or rolreplication or rolbypassrls as powerful,
          (select count(*)::int from pg_auth_members m where m.member = r.oid) as memberships,
@@ -211,7 +211,7 @@ describe.each(JOBS)('the login of %s', (job) => {
 })
 
 describe('verbs', () => {
-  it('belong to the owner of the tables, and those that act as it have a search_path nobody can shadow', async () => {
+  test('belong to the owner of the tables, and those that act as it have a search_path nobody can shadow', async () => {
     const rows = await api.sql<{ name: string; definer: boolean; config: string[] | null; mine: boolean }>(
       `select p.proname as name, p.prosecdef as definer, p.proconfig as config,
          p.proowner = (select relowner from pg_class where oid = 'public.balances'::regclass) as mine
@@ -222,7 +222,7 @@ describe('verbs', () => {
       expect([row.name, row.config]).toEqual([row.name, ['search_path=pg_catalog, pg_temp']])
   })
 
-  it('are nobody’s by default: PUBLIC may execute none and create in no schema', async () => {
+  test('are nobody’s by default: PUBLIC may execute none and create in no schema', async () => {
     const rows = await api.sql(
       `select p.proname from pg_proc p join pg_namespace n on n.oid = p.pronamespace
          left join lateral aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a on true
@@ -233,7 +233,7 @@ describe('verbs', () => {
     expect(rows).toEqual([])
   })
 
-  it('ignore temporary tables, functions and operators of the same names, and any search_path', async () => {
+  test('ignore temporary tables, functions and operators of the same names, and any search_path', async () => {
     const { account } = await api.newAccount({ USDT: '10' })
     // The login may make none; the verbs must hold where a database lets it.
     const database = new URL(manifest.databaseUrl).pathname.slice(1)
@@ -279,7 +279,7 @@ describe('verbs', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '4', 'spot USDT': '6' })
   })
 
-  it('refuse what only a stranger to the edge would send: null, NaN and infinite arguments', async () => {
+  test('refuse what only a stranger to the edge would send: null, NaN and infinite arguments', async () => {
     const { account } = await api.newAccount({ USDT: '10' })
     for (const [direction, amount] of [
       [null, '1'],
@@ -302,7 +302,7 @@ describe('verbs', () => {
     expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '10' })
   })
 
-  it('bound a caller who lifted its own time limit: it holds up the rows that it has touched, and no others', async () => {
+  test('bound a caller who lifted its own time limit: it holds up the rows that it has touched, and no others', async () => {
     const [mine, other] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
     const client = await loginAs(manifest, 'transfers')
     try {

@@ -1,5 +1,5 @@
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { readCursor } from '../db/ledger/record-logs.ts'
 import { clientOf } from './support/client.ts'
 import { batch, honestSteps, rogueSteps, type AnyStep } from './support/ledger-chain-draw.ts'
@@ -61,7 +61,7 @@ async function expectMoneyInIsMoneyOut(world: World): Promise<void> {
 }
 
 describe('any order of all verbs beside a chain that pays when it likes', () => {
-  it(
+  test(
     'answers as the model does, and ends each withdrawal paid or given back, never both and never neither',
     async () => {
       const property = fc.asyncProperty(order, honestSteps, async (sorted, steps) => {
@@ -82,7 +82,7 @@ describe('any order of all verbs beside a chain that pays when it likes', () => 
 })
 
 describe('logs that no vault could have written, among all verbs', () => {
-  it(
+  test(
     'are quarantined with their reason and pause signing; a payment of what was given back is a debt, and nothing else moves',
     async () => {
       const property = fc.asyncProperty(order, rogueSteps, async (sorted, steps) => {
@@ -120,7 +120,7 @@ function tally() {
 }
 
 describe('all verbs at once, several of each, beside a chain that pays when it likes', () => {
-  it(
+  test(
     'do what they acknowledge and nothing else: ends and money add up, invariants hold, each withdrawal ends once',
     async () => {
       const rounds = fc.array(batch, { minLength: 2, maxLength: 5, size: 'max' })

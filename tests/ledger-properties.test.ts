@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto'
 import fc from 'fast-check'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 import { LedgerModel } from './support/ledger-model.ts'
 import { expectInHistory, newCast, TOKENS, VAULT, type LedgerStage } from './support/ledger-stage.ts'
@@ -27,7 +27,7 @@ async function newRun(stage: LedgerStage, sorted?: number[]) {
 }
 
 describe('any order of verbs', () => {
-  it(
+  test(
     'answers as the model does, and leaves the model’s balances and every invariant after each step',
     async () => {
       const steps = fc.array(step, { minLength: 5, maxLength: 30 })
@@ -54,7 +54,7 @@ describe('any order of verbs', () => {
 const FIXED = ['1', '2.5', '10', '0.01', '90000000000000000000', '0', '100000000000000000000']
 
 describe('an account at the limit of what a balance holds', () => {
-  it('always gets its frozen funds back: nothing credited meanwhile may take their room', async () => {
+  test('always gets its frozen funds back: nothing credited meanwhile may take their room', async () => {
     await ledger.run(async (stage) => {
       const { cast, run, model } = await newRun(stage)
       const huge = { account: 0, token: 'FINE', amount: '90000000000000000000', key: null } as const
@@ -78,7 +78,7 @@ describe('an account at the limit of what a balance holds', () => {
 })
 
 describe('many verbs at once on the same few accounts', () => {
-  it(
+  test(
     'leave what was acknowledged and nothing else: effects add up to the balances, keys count once, invariants hold',
     async () => {
       const definite = step.filter((drawn) => !('amount' in drawn) || FIXED.includes(drawn.amount))

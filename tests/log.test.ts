@@ -1,5 +1,5 @@
 import { DrizzleQueryError } from 'drizzle-orm/errors'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { DatabaseError, OwnError } from '../db/errors.ts'
 import { logFailure } from '../functions/_lib/log.ts'
 import { isPlainRequestId } from '../functions/_lib/http/request-id.ts'
@@ -22,7 +22,7 @@ const causesOf = (error: unknown): Cause[] => {
 }
 
 describe('logFailure', () => {
-  it("logs a failed query's codes and our own words, and never its text, its parameters or what a library said", () => {
+  test("logs a failed query's codes and our own words, and never its text, its parameters or what a library said", () => {
     const reset = Object.assign(new Error('reset while sending short-secret'), { code: 'ECONNRESET' })
     const failed = new DrizzleQueryError('select * from api_keys where digest = $1', ['short-secret'], reset)
     const causes = causesOf(new DatabaseError('unknown', false, undefined, failed))
@@ -31,7 +31,7 @@ describe('logFailure', () => {
     expect(causes[2]).toMatchObject({ name: 'Error', code: 'ECONNRESET' })
   })
 
-  it('says of a stranger’s error where it was thrown, and of its message nothing', () => {
+  test('says of a stranger’s error where it was thrown, and of its message nothing', () => {
     const [cause] = causesOf(new TypeError('Invalid URL: postgresql://u:secret@h/d'))
     expect(cause).toMatchObject({ name: 'TypeError' })
     expect(cause).not.toHaveProperty('message')
@@ -39,7 +39,7 @@ describe('logFailure', () => {
     expect(written[0]).not.toContain('secret')
   })
 
-  it('takes no line of a message for a place, and no text for a name or a code', () => {
+  test('takes no line of a message for a place, and no text for a name or a code', () => {
     const posed = Object.assign(new Error('x\n    at secret (secret.js:1:1)'), {
       name: 'secret!',
       code: 'secret-code',
@@ -54,12 +54,12 @@ describe('logFailure', () => {
     expect(written.at(-1)).not.toContain('secret')
   })
 
-  it('shows what is known word for word, as the runtime says it', () => {
+  test('shows what is known word for word, as the runtime says it', () => {
     expect(causesOf(new Error('Network connection lost.'))[0]?.message).toBe('Network connection lost.')
     expect(causesOf(new Error('Network connection lost. secret'))[0]).not.toHaveProperty('message')
   })
 
-  it('ends, however many causes an error has, and takes what is no error', () => {
+  test('ends, however many causes an error has, and takes what is no error', () => {
     const loop = new OwnError('round')
     loop.cause = loop
     expect(causesOf(loop)).toHaveLength(6)
@@ -68,7 +68,7 @@ describe('logFailure', () => {
 })
 
 describe('a request id', () => {
-  it('that looks like a key, a token, a signature or a part of one is not kept', () => {
+  test('that looks like a key, a token, a signature or a part of one is not kept', () => {
     const keys = [
       `tg_${'aB3'.repeat(14)}x`,
       'aB3'.repeat(14),

@@ -1,7 +1,7 @@
 import * as fc from 'fast-check'
 import { bytesToHex, hashTypedData } from 'viem'
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import {
   LOGIN_TYPES,
   loginHash,
@@ -24,7 +24,7 @@ const typedData = (from: LoginDomain, wallet: `0x${string}`, nonce: number, time
 })
 
 describe('the digest of a login', () => {
-  it('is the one viem makes, for any domain and message', () => {
+  test('is the one viem makes, for any domain and message', () => {
     const address = fc.uint8Array({ minLength: 20, maxLength: 20 }).map((bytes) => bytesToHex(bytes))
     const whole = fc.integer({ min: 0, max: Number.MAX_SAFE_INTEGER })
     fc.assert(
@@ -45,7 +45,7 @@ describe('the digest of a login', () => {
     )
   })
 
-  it('accepts the wallet that signed, and nobody else, no other nonce, time or domain', async () => {
+  test('accepts the wallet that signed, and nobody else, no other nonce, time or domain', async () => {
     const wallet = privateKeyToAccount(generatePrivateKey())
     const account = wallet.address.toLowerCase()
     const signature = await wallet.signTypedData(typedData(domain, wallet.address, 7, 1_760_000_000))
@@ -57,7 +57,7 @@ describe('the digest of a login', () => {
     expect(loginSignedBy({ ...domain, chainId: 56 }, account, 7, 1_760_000_000, signature)).toBe(false)
   })
 
-  it('says no, and throws nothing, for a signature that is nobody’s', () => {
+  test('says no, and throws nothing, for a signature that is nobody’s', () => {
     for (const signature of [
       '0x',
       `0x${'00'.repeat(65)}`,
@@ -68,7 +68,7 @@ describe('the digest of a login', () => {
     }
   })
 
-  it('opens a session for a wallet that signs what the nonce endpoint shows, once', async () => {
+  test('opens a session for a wallet that signs what the nonce endpoint shows, once', async () => {
     const client = clientOf()
     const wallet = privateKeyToAccount(generatePrivateKey())
     const { body } = await client.call(`/auth/nonce/${wallet.address}`)

@@ -1,11 +1,11 @@
 import { existsSync, readFileSync } from 'node:fs'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { AREAS } from './mutants/areas.ts'
 import { nameOf, planted } from './mutants/fault.ts'
 import { candidates } from './mutants/suggest.ts'
 
 describe('the list of planted faults', () => {
-  it('can be planted as it stands: each text is there once, and each test file exists', () => {
+  test('can be planted as it stands: each text is there once, and each test file exists', () => {
     const problems: string[] = []
     for (const area of AREAS)
       for (const [index, fault] of area.faults.entries()) {
@@ -20,7 +20,7 @@ describe('the list of planted faults', () => {
     expect(problems).toEqual([])
   })
 
-  it('has no fault twice, and none that is known to change nothing', () => {
+  test('has no fault twice, and none that is known to change nothing', () => {
     const keys = AREAS.flatMap(({ faults }) => faults.map(({ file, from, to }) => `${file}\n${from}\n${to}`))
     expect(keys.filter((key, index) => keys.indexOf(key) !== index)).toEqual([])
     const harmless = AREAS.flatMap(({ equivalent = [] }) =>
@@ -31,7 +31,7 @@ describe('the list of planted faults', () => {
 })
 
 describe('suggestions', () => {
-  it('name each operator once where it stands, and leave the rest of the text alone', () => {
+  test('name each operator once where it stands, and leave the rest of the text alone', () => {
     const text = [
       'async function f(a: number, b: number) {',
       '  if (a < b) return g(a, b)',

@@ -1,6 +1,6 @@
 import { request as httpRequest } from 'node:http'
 import { gzipSync } from 'node:zlib'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import type { Client } from './support/client.ts'
 import { harmless, refusedCleanly, sendRaw } from './support/hostile.ts'
 import { ownStack } from './support/own-stack.ts'
@@ -28,7 +28,7 @@ const post = (path: string, headers: string[], body: string) =>
   [`POST /api/v1${path} HTTP/1.1`, 'Host: 127.0.0.1', 'Connection: close', ...headers, '', body].join('\r\n')
 
 describe('requests that two readers could understand differently', () => {
-  it('are refused or understood one way, and move money at most once', async () => {
+  test('are refused or understood one way, and move money at most once', async () => {
     const body = JSON.stringify(move)
     const bearer = `Authorization: Bearer ${mallory.token}`
     const chunk = (text: string) => `${Buffer.byteLength(text).toString(16)}\r\n${text}\r\n0\r\n\r\n`
@@ -53,7 +53,7 @@ describe('requests that two readers could understand differently', () => {
     })
   })
 
-  it('that carry two lengths hide nothing: what stands behind is a request of its own, done at most once', async () => {
+  test('that carry two lengths hide nothing: what stands behind is a request of its own, done at most once', async () => {
     const body = JSON.stringify(move)
     const { account, token } = await api.newAccount({ USDT: '10' })
     const behind = post(
@@ -69,7 +69,7 @@ describe('requests that two readers could understand differently', () => {
     expect([undefined, '1']).toContain((await api.balancesOf(account))['perp USDT'])
   })
 
-  it('keep their method: no header and no query makes a read write', async () => {
+  test('keep their method: no header and no query makes a read write', async () => {
     await harmless(api, alice.account, async () => {
       for (const name of ['X-HTTP-Method-Override', 'X-HTTP-Method', 'X-Method-Override']) {
         const answer = await api.call('/spot/transfer', { token: alice.token, headers: { [name]: 'POST' } })
@@ -80,7 +80,7 @@ describe('requests that two readers could understand differently', () => {
     })
   })
 
-  it('with headers of 10 KB or odd bytes are refused without a fault', async () => {
+  test('with headers of 10 KB or odd bytes are refused without a fault', async () => {
     const long = 'x'.repeat(10_240)
     await harmless(api, alice.account, async () => {
       for (const headers of [
@@ -106,7 +106,7 @@ describe('requests that two readers could understand differently', () => {
 })
 
 describe('bodies', () => {
-  it('in gzip are not inflated: they are bytes that are no JSON, or too many', async () => {
+  test('in gzip are not inflated: they are bytes that are no JSON, or too many', async () => {
     const bomb = gzipSync(Buffer.alloc(64 * 1024 * 1024, ' '))
     const honest = gzipSync(JSON.stringify(move))
     await harmless(api, alice.account, async () => {
@@ -129,7 +129,7 @@ describe('bodies', () => {
     })
   })
 
-  it('that trickle hold up nobody else, and one that never ends is cut at the limit', async () => {
+  test('that trickle hold up nobody else, and one that never ends is cut at the limit', async () => {
     const options = {
       host: '127.0.0.1',
       port: PORT,

@@ -1,10 +1,10 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 
 const api = clientOf()
 
 describe('reads', () => {
-  it('shows each wallet’s own balances by token, and nothing of another account', async () => {
+  test('shows each wallet’s own balances by token, and nothing of another account', async () => {
     const { token } = await api.newAccount({ USDT: '10', DF: '1.000000000000000001' })
     await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '4' })
     await api.newAccount({ USDT: '99' })
@@ -20,12 +20,12 @@ describe('reads', () => {
     expect(spot.headers.get('cache-control')).toBe('no-store')
   })
 
-  it('shows an account without balances as an empty list', async () => {
+  test('shows an account without balances as an empty list', async () => {
     const { token } = await api.newAccount()
     expect((await api.call('/spot/balances', { token })).body).toEqual({ balances: [] })
   })
 
-  it('lists tokens to anybody, with what may be done with each', async () => {
+  test('lists tokens to anybody, with what may be done with each', async () => {
     const answer = await api.call('/wallet/tokens')
     expect(answer.body).toMatchObject({ success: true, error: null })
     const { chainId, tokens } = api.manifest
@@ -60,7 +60,7 @@ describe('reads', () => {
     ])
   })
 
-  it('is healthy while its database answers', async () => {
+  test('is healthy while its database answers', async () => {
     expect((await api.call('/health')).body).toEqual({ status: 'ok', database: 'ok' })
   })
 })

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { decodeProtectedHeader, exportJWK, generateKeyPair, SignJWT } from 'jose'
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { RATES } from '../functions/_lib/limits.ts'
 import { functionLog } from './support/function-log.ts'
 import { AUDIENCE, ISSUER, startIssuer, type Issuer } from './support/issuer.ts'
@@ -63,12 +63,12 @@ const token = async (
 const status = async (bearer: string) => (await own.client.call('/spot/balances', { token: bearer })).status
 
 describe('tokens of a configured issuer', () => {
-  it('are accepted with any key of its key set', async () => {
+  test('are accepted with any key of its key set', async () => {
     expect(await status(await token())).toBe(200)
     expect(await status(await token({ key: 'ed' }))).toBe(200)
   })
 
-  it.each([
+  test.each([
     ['by a key that is not in the set', { key: 'foreign' as const }],
     ['for another audience', { aud: 'somebody' }],
     ['of another issuer', { iss: 'https://other.example.com' }],
@@ -82,7 +82,7 @@ describe('tokens of a configured issuer', () => {
 })
 
 describe('our own tokens', () => {
-  it('are EdDSA where a private key is configured, and an HS256 one by the secret no longer opens anything', async () => {
+  test('are EdDSA where a private key is configured, and an HS256 one by the secret no longer opens anything', async () => {
     const { privateKeyToAccount, generatePrivateKey } = await import('viem/accounts')
     const wallet = privateKeyToAccount(generatePrivateKey())
     const { typed_data: data } = (await own.client.call(`/auth/nonce/${wallet.address}`)).body
@@ -112,7 +112,7 @@ describe('an issuer that is down', () => {
     await issuer.stop()
   })
 
-  it.each(['never answers', 'answers HTML with 200', 'redirects to its keys'] as const)(
+  test.each(['never answers', 'answers HTML with 200', 'redirects to its keys'] as const)(
     'because it %s is 503 for its tokens, and counts against nobody: keys and our own tokens of the address go on',
     async (fault) => {
       const { client } = stack
@@ -144,7 +144,7 @@ describe('an issuer that is down', () => {
     },
   )
 
-  it('opens its accounts again once it is back, and finds a key that it has changed meanwhile', async () => {
+  test('opens its accounts again once it is back, and finds a key that it has changed meanwhile', async () => {
     issuer.fault = undefined
     await issuer.add('changed')
     await stack.stack.restartGateway()
@@ -154,7 +154,7 @@ describe('an issuer that is down', () => {
     }
   })
 
-  it('is read for all although the one who asked first hangs up', async () => {
+  test('is read for all although the one who asked first hangs up', async () => {
     issuer.fault = 'never answers'
     issuer.forget()
     await stack.stack.restartGateway()

@@ -1,5 +1,5 @@
 import { generatePrivateKey, privateKeyToAccount } from 'viem/accounts'
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf } from './support/client.ts'
 
 const api = clientOf()
@@ -18,7 +18,7 @@ const login = async (json: object) => await api.call('/auth/login', { json })
 const newWallet = () => privateKeyToAccount(generatePrivateKey())
 
 describe('sign-in', () => {
-  it('gives a token for a signed login, and the token opens the account’s own balances', async () => {
+  test('gives a token for a signed login, and the token opens the account’s own balances', async () => {
     const wallet = newWallet()
     const answer = await login(await signed(wallet))
     expect(answer.status).toBe(200)
@@ -28,13 +28,13 @@ describe('sign-in', () => {
     expect(balances.body).toEqual({ balances: [{ token: 'USDT', available: '3', frozen: '0', version: 1 }] })
   })
 
-  it('takes an address in any case with a right checksum', async () => {
+  test('takes an address in any case with a right checksum', async () => {
     const wallet = newWallet()
     const body = await signed(wallet)
     expect((await login({ ...body, address: wallet.address.toLowerCase() })).status).toBe(200)
   })
 
-  it('gives one token for two parallel replays of one signature, every time', async () => {
+  test('gives one token for two parallel replays of one signature, every time', async () => {
     for (let round = 0; round < 10; round += 1) {
       const body = await signed(newWallet())
       const answers = await Promise.all(Array.from({ length: 4 }, () => login(body)))
@@ -42,7 +42,7 @@ describe('sign-in', () => {
     }
   })
 
-  it('refuses a second use of a signature, and takes the next nonce', async () => {
+  test('refuses a second use of a signature, and takes the next nonce', async () => {
     const wallet = newWallet()
     const body = await signed(wallet)
     expect((await login(body)).status).toBe(200)
@@ -51,7 +51,7 @@ describe('sign-in', () => {
     expect((await login(await signed(wallet))).status).toBe(200)
   })
 
-  it('refuses every signature a second time, also those of an account that has signed in before', async () => {
+  test('refuses every signature a second time, also those of an account that has signed in before', async () => {
     const wallet = newWallet()
     for (const nonce of [0, 1, 2]) {
       expect((await nonceOf(wallet.address)).nonce).toBe(nonce)
@@ -68,7 +68,7 @@ describe('sign-in', () => {
     expect((await nonceOf(wallet.address)).nonce).toBe(3)
   })
 
-  it('writes nothing when a nonce is asked for or a login fails, and keeps the nonce', async () => {
+  test('writes nothing when a nonce is asked for or a login fails, and keeps the nonce', async () => {
     const wallet = newWallet()
     for (let call = 0; call < 5; call += 1) expect((await nonceOf(wallet.address)).nonce).toBe(0)
     const body = await signed(wallet)
@@ -79,7 +79,7 @@ describe('sign-in', () => {
     expect((await login(body)).status).toBe(200)
   })
 
-  it.each([
+  test.each([
     ['another wallet', (data: any) => (data.message.wallet = '0x' + '1'.repeat(40))],
     ['another nonce', (data: any) => (data.message.nonce += 1)],
     ['another chain', (data: any) => (data.domain.chainId += 1)],
@@ -92,7 +92,7 @@ describe('sign-in', () => {
     expect([answer.status, answer.body.error]).toEqual([401, 'SIGNATURE_INVALID'])
   })
 
-  it.each([
+  test.each([
     ['an address that is none', { address: '0x12' }, 400, 'INVALID_ADDRESS'],
     ['a timestamp 301 s old', { seconds: -301 }, 400, 'TIMESTAMP_EXPIRED'],
     ['a timestamp 301 s ahead', { seconds: 303 }, 400, 'TIMESTAMP_EXPIRED'],
@@ -111,13 +111,13 @@ describe('sign-in', () => {
     expect([answer.status, answer.body.error]).toEqual([status, code])
   })
 
-  it('refuses a timestamp other than the one that was signed', async () => {
+  test('refuses a timestamp other than the one that was signed', async () => {
     const body = await signed(newWallet())
     const answer = await login({ ...body, timestamp: body.timestamp - 1 })
     expect([answer.status, answer.body.error]).toEqual([401, 'SIGNATURE_INVALID'])
   })
 
-  it('refuses somebody else’s signature for an address', async () => {
+  test('refuses somebody else’s signature for an address', async () => {
     const [wallet, thief] = [newWallet(), newWallet()]
     const { typed_data: data } = await nonceOf(wallet.address)
     const signature = await thief.signTypedData(data)

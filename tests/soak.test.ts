@@ -1,9 +1,9 @@
-import { expect, inject, it } from 'vitest'
+import { expect, inject, test } from 'vitest'
 import { runSoak } from './soak/run.ts'
 
 const SECONDS = 30
 
-it(
+test(
   'loses, doubles and invents no money while networks cut, Postgres crashes, the runtime is killed, KMS and the node fail and the vault pays',
   async () => {
     const seed = Number(process.env.SEED ?? Math.floor(Math.random() * 2 ** 31))

@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { entriesOf } from './support/account-rows.ts'
 import { clientOf } from './support/client.ts'
 import { locksWhileWaiting } from './support/row-locks.ts'
@@ -8,7 +8,7 @@ const times = <T>(count: number, work: (index: number) => Promise<T>) =>
   Promise.all(Array.from({ length: count }, (_, index) => work(index)))
 
 describe('transfers at once', () => {
-  it('lets exactly one of 100 transfers of the full balance win, and no other moves a thing', async () => {
+  test('lets exactly one of 100 transfers of the full balance win, and no other moves a thing', async () => {
     const { account, token } = await api.newAccount({ USDT: '1000' })
     const answers = await times(
       100,
@@ -23,7 +23,7 @@ describe('transfers at once', () => {
     expect(rows).toHaveLength(1)
   })
 
-  it('runs opposite directions at once without a deadlock reaching a caller or a cent going astray', async () => {
+  test('runs opposite directions at once without a deadlock reaching a caller or a cent going astray', async () => {
     const { account, token } = await api.newAccount({ USDT: '1000' })
     await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp', amount: '500' })
     const answers: number[] = []
@@ -38,7 +38,7 @@ describe('transfers at once', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '500', 'spot USDT': '500' })
   })
 
-  it.each(['spot_to_perp', 'perp_to_spot'])(
+  test.each(['spot_to_perp', 'perp_to_spot'])(
     'locks perp before spot when it moves %s, so that two ways never wait for each other',
     async (direction) => {
       const { account, token } = await api.newAccount({ USDT: '10' })
@@ -60,7 +60,7 @@ describe('transfers at once', () => {
     },
   )
 
-  it('makes one row of two first credits at once, and both arrive', async () => {
+  test('makes one row of two first credits at once, and both arrive', async () => {
     for (let round = 0; round < 10; round += 1) {
       const { account } = await api.newAccount()
       await times(4, async () => await api.credit(account, 'USDT', '2.5'))
@@ -68,7 +68,7 @@ describe('transfers at once', () => {
     }
   })
 
-  it('gives each of an account’s movements its own version, without a gap', async () => {
+  test('gives each of an account’s movements its own version, without a gap', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     await times(
       40,
@@ -83,7 +83,7 @@ describe('transfers at once', () => {
     )
   })
 
-  it('shows one account’s movements in the order they happened: ids and versions rise together', async () => {
+  test('shows one account’s movements in the order they happened: ids and versions rise together', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     await times(
       40,

@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { newKey, type Client } from './support/client.ts'
 import { ownStack } from './support/own-stack.ts'
 
@@ -33,7 +33,7 @@ const ONE = { total: 1, httpRequests: 1, httpStatements: 1, webSocketConnections
 const move = { token: 'USDT', direction: 'spot_to_perp', amount: '1' }
 
 describe('a transfer', () => {
-  it('costs exactly one round trip to the database, and no connection of its own', async () => {
+  test('costs exactly one round trip to the database, and no connection of its own', async () => {
     const { token, account } = await client.newAccount({ USDT: '10' })
     const { answer, cost } = await roundTripsOf(async () => await client.transfer(token, move))
     expect(answer.status).toBe(200)
@@ -41,7 +41,7 @@ describe('a transfer', () => {
     expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 
-  it('with an Idempotency-Key costs one, and so does its replay', async () => {
+  test('with an Idempotency-Key costs one, and so does its replay', async () => {
     const { token, account } = await client.newAccount({ USDT: '10' })
     const headers = { 'Idempotency-Key': newKey() }
     for (const replayed of [null, 'true']) {
@@ -52,7 +52,7 @@ describe('a transfer', () => {
     expect(await client.balancesOf(account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 
-  it('that is refused for want of money costs one, and moves nothing', async () => {
+  test('that is refused for want of money costs one, and moves nothing', async () => {
     const { token, account } = await client.newAccount({ USDT: '10' })
     const { answer, cost } = await roundTripsOf(
       async () => await client.transfer(token, { ...move, amount: '11' }),
@@ -62,7 +62,7 @@ describe('a transfer', () => {
     expect(await client.balancesOf(account)).toEqual({ 'spot USDT': '10' })
   })
 
-  it('without a valid session never reaches the database', async () => {
+  test('without a valid session never reaches the database', async () => {
     const { answer, cost } = await roundTripsOf(async () => await client.transfer('no.such.token', move))
     expect(answer.status).toBe(401)
     expect(cost.total).toBe(0)

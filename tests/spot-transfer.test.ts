@@ -1,11 +1,11 @@
-import { describe, expect, it } from 'vitest'
+import { describe, expect, test } from 'vitest'
 import { clientOf, newKey } from './support/client.ts'
 
 const api = clientOf()
 const move = (direction: string, amount: unknown, token = 'USDT') => ({ token, direction, amount })
 
 describe('POST /spot/transfer', () => {
-  it('moves both balances by exactly the amount and answers what it wrote', async () => {
+  test('moves both balances by exactly the amount and answers what it wrote', async () => {
     const { account, token } = await api.newAccount({ USDT: '10000' })
     expect((await api.transfer(token, move('spot_to_perp', '5000'))).status).toBe(200)
     const answer = await api.transfer(token, move('perp_to_spot', '100'))
@@ -25,7 +25,7 @@ describe('POST /spot/transfer', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '4900', 'spot USDT': '5100' })
   })
 
-  it('keeps every digit of the smallest and of a long amount, and rounds nothing', async () => {
+  test('keeps every digit of the smallest and of a long amount, and rounds nothing', async () => {
     const { account, token } = await api.newAccount({ USDT: '12345678901234567890.123456' })
     const answer = await api.transfer(token, move('spot_to_perp', '12345678901234567890.123455'))
     expect(answer.body).toMatchObject({
@@ -41,7 +41,7 @@ describe('POST /spot/transfer', () => {
     })
   })
 
-  it('strips trailing zeros and never answers an exponent', async () => {
+  test('strips trailing zeros and never answers an exponent', async () => {
     const { token } = await api.newAccount({ USDT: '100.100000' })
     const answer = await api.transfer(token, move('spot_to_perp', '0.000010'))
     expect(answer.body).toMatchObject({
@@ -51,7 +51,7 @@ describe('POST /spot/transfer', () => {
     })
   })
 
-  it.each([
+  test.each([
     ['a direction that is neither of the two', { direction: 'sideways' }, 'INVALID_DIRECTION'],
     [
       'a wrong direction before a wrong token and amount',
@@ -95,14 +95,14 @@ describe('POST /spot/transfer', () => {
     expect(await api.rowCounts(account)).toBe(before)
   })
 
-  it('names the field that is missing', async () => {
+  test('names the field that is missing', async () => {
     const { token } = await api.newAccount()
     expect((await api.transfer(token, { token: 'USDT', direction: 'spot_to_perp' })).body.message).toContain(
       'amount',
     )
   })
 
-  it('refuses an API-key caller whatever else it sends, also beside a good session', async () => {
+  test('refuses an API-key caller whatever else it sends, also beside a good session', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     const before = await api.rowCounts(account)
     const answer = await api.call('/spot/transfer', {
@@ -114,7 +114,7 @@ describe('POST /spot/transfer', () => {
     expect(await api.rowCounts(account)).toBe(before)
   })
 
-  it('never moves another account’s money: the account is the session’s', async () => {
+  test('never moves another account’s money: the account is the session’s', async () => {
     const rich = await api.newAccount({ USDT: '100' })
     const poor = await api.newAccount()
     const answer = await api.transfer(poor.token, move('spot_to_perp', '1'))
@@ -123,7 +123,7 @@ describe('POST /spot/transfer', () => {
     expect(await api.balancesOf(poor.account)).toEqual({})
   })
 
-  it('refuses what would make a balance outgrow the ledger, and keeps both sides', async () => {
+  test('refuses what would make a balance outgrow the ledger, and keeps both sides', async () => {
     const { account, token } = await api.newAccount({ USDT: '99999999999999999999' })
     expect((await api.transfer(token, move('spot_to_perp', '99999999999999999999'))).status).toBe(200)
     await api.credit(account, 'USDT', '1')
@@ -134,7 +134,7 @@ describe('POST /spot/transfer', () => {
 })
 
 describe('Idempotency-Key on a transfer', () => {
-  it('answers a repeated request with the first answer byte for byte and moves nothing again', async () => {
+  test('answers a repeated request with the first answer byte for byte and moves nothing again', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     const headers = { 'Idempotency-Key': newKey() }
     const first = await api.transfer(token, move('spot_to_perp', '10'), headers)
@@ -149,7 +149,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '15', 'spot USDT': '85' })
   })
 
-  it('takes the same request in other white space and member order as the same', async () => {
+  test('takes the same request in other white space and member order as the same', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     const headers = { 'Idempotency-Key': newKey() }
     const first = await api.transfer(token, move('spot_to_perp', '10'), headers)
@@ -159,7 +159,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '10', 'spot USDT': '90' })
   })
 
-  it('refuses the same key with another request and moves nothing', async () => {
+  test('refuses the same key with another request and moves nothing', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     const headers = { 'Idempotency-Key': newKey() }
     await api.transfer(token, move('spot_to_perp', '10'), headers)
@@ -175,7 +175,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await api.balancesOf(account)).toEqual({ 'perp USDT': '10', 'spot USDT': '90' })
   })
 
-  it('is not used up by a request that moved nothing', async () => {
+  test('is not used up by a request that moved nothing', async () => {
     const { account, token } = await api.newAccount({ USDT: '5' })
     const headers = { 'Idempotency-Key': newKey() }
     expect((await api.transfer(token, move('spot_to_perp', '10'), headers)).body.error).toBe(
@@ -186,7 +186,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect([answer.status, answer.headers.get('idempotency-replayed')]).toEqual([200, null])
   })
 
-  it('belongs to its account: another account’s same key is another request', async () => {
+  test('belongs to its account: another account’s same key is another request', async () => {
     const [one, two] = [await api.newAccount({ USDT: '10' }), await api.newAccount({ USDT: '10' })]
     const headers = { 'Idempotency-Key': newKey() }
     const answers = [
@@ -197,7 +197,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await api.balancesOf(two.account)).toEqual({ 'perp USDT': '1', 'spot USDT': '9' })
   })
 
-  it.each([
+  test.each([
     ['too long', 'k'.repeat(256)],
     ['with a space', 'a b'],
     ['beyond ASCII', 'clé'],
@@ -208,7 +208,7 @@ describe('Idempotency-Key on a transfer', () => {
     expect(await api.balancesOf(account)).toEqual({ 'spot USDT': '10' })
   })
 
-  it('lets 30 copies at once move the money once: the others get the same answer or are told to wait', async () => {
+  test('lets 30 copies at once move the money once: the others get the same answer or are told to wait', async () => {
     const { account, token } = await api.newAccount({ USDT: '100' })
     const headers = { 'Idempotency-Key': newKey() }
     const answers = await Promise.all(

@@ -2,7 +2,7 @@ import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import pg from 'pg'
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, it } from 'vitest'
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, inject, test } from 'vitest'
 import { MIGRATIONS, VERBS, migrateDatabase, type Migrated, type Sources } from '../db/operate/migrate.ts'
 import { checkInvariants } from '../scripts/stack/invariants.ts'
 import { ownDatabase, type OwnDatabase } from './support/own-database.ts'
@@ -100,7 +100,7 @@ describe('bringing a database up to date', () => {
     await checkout.remove()
   })
 
-  it('says what it did, and a second time changes nothing', async () => {
+  test('says what it did, and a second time changes nothing', async () => {
     expect(await migrate()).toEqual({ migrations: [], verbs: [] })
     await checkout.addMigration('0900_note', 'create table note (id int)', 1)
     await checkout.editVerbs('pause.sql', (text) => `${text}\n-- changed\n`)
@@ -113,7 +113,7 @@ describe('bringing a database up to date', () => {
     expect(await migrate()).toEqual({ migrations: [], verbs: [] })
   })
 
-  it('leaves no function of the ledger to everybody: not what a hand or a later migration made, with no verb changed', async () => {
+  test('leaves no function of the ledger to everybody: not what a hand or a later migration made, with no verb changed', async () => {
     const open = async () =>
       await rows(`select proname from pg_proc where pronamespace = 'ledger'::regnamespace
         and has_function_privilege('public', oid, 'execute') order by proname`)
@@ -142,7 +142,7 @@ describe('bringing a database up to date', () => {
     expect(await granted()).toEqual(before)
   })
 
-  it('refuses a migration that is older than one applied already, names it, and applies nothing beside it', async () => {
+  test('refuses a migration that is older than one applied already, names it, and applies nothing beside it', async () => {
     await checkout.addMigration('0900_ours', 'create table ours (id int)', 1_000)
     await migrate()
     const before = await structure()
@@ -156,7 +156,7 @@ describe('bringing a database up to date', () => {
     expect(await structure()).toEqual(before)
   })
 
-  it('gives a database that grew step by step the structure of one that is made at once', async () => {
+  test('gives a database that grew step by step the structure of one that is made at once', async () => {
     const atOnce = await structure()
     const { entries } = JSON.parse(await readFile(join(MIGRATIONS, 'meta/_journal.json'), 'utf8')) as Journal
     await owner.query('drop schema ledger cascade')
@@ -170,7 +170,7 @@ describe('bringing a database up to date', () => {
     expect(await structure()).toEqual(atOnce)
   })
 
-  it('takes a right away that the verbs no longer grant, and leaves every other as it was', async () => {
+  test('takes a right away that the verbs no longer grant, and leaves every other as it was', async () => {
     const may = async (name: string) =>
       (await rows(`select has_function_privilege('tidegate_withdrawals', '${name}', 'execute') as may`))[0]
         ?.may
@@ -185,7 +185,7 @@ describe('bringing a database up to date', () => {
     expect(before.filter((line) => !after.includes(line))).toHaveLength(1)
   })
 
-  it('leaves every verb and right as it was when one file fails, and names the file', async () => {
+  test('leaves every verb and right as it was when one file fails, and names the file', async () => {
     const before = await structure()
     await checkout.editVerbs('pause.sql', (text) => text.replace('security definer', ''))
     await checkout.editVerbs('give-back.sql', (text) => `${text}\nselect no_such_thing();\n`)
@@ -195,7 +195,7 @@ describe('bringing a database up to date', () => {
     expect(await structure()).toEqual(before)
   })
 
-  it('forgets a file that is gone, and takes its rights', async () => {
+  test('forgets a file that is gone, and takes its rights', async () => {
     await rm(join(checkout.verbs, 'give-back.sql'))
     await migrate()
     const granted = await rows(
@@ -248,7 +248,7 @@ describe('a ledger with money in it, brought up to date', () => {
     await checkout.remove()
   })
 
-  it('keeps every row as it was, and every invariant', async () => {
+  test('keeps every row as it was, and every invariant', async () => {
     expect(before.withdrawals).toHaveLength(1)
     expect(before.entries).toHaveLength(5)
     expect(await contents()).toEqual(before)
@@ -256,7 +256,7 @@ describe('a ledger with money in it, brought up to date', () => {
     expect(broken.filter(({ violations }) => violations > 0)).toEqual([])
   })
 
-  it('moves on from there, in a session that called the verbs before: everything ends at the sums of both times', async () => {
+  test('moves on from there, in a session that called the verbs before: everything ends at the sums of both times', async () => {
     await owner.query(`select ledger.credit('${ALICE}', 'USDT', 5, null, null, null, null)`)
     await owner.query(`select ledger.transfer('${ALICE}', 'USDT', 'perp_to_spot', 0.5, null, null)`)
     await owner.query(`select ledger.give_back(id, 'sign_failed') from withdrawals`)
@@ -269,7 +269,7 @@ describe('a ledger with money in it, brought up to date', () => {
     ])
   })
 
-  it('still refuses its owner what the rules forbid, and takes none of it', async () => {
+  test('still refuses its owner what the rules forbid, and takes none of it', async () => {
     const was = await contents()
     const CHECK_VIOLATION = '23514'
     // A movement of nobody's, with what the case is about in place of what would be right.
