@@ -26,7 +26,7 @@ begin
   for v_balance in
     select b.token, b.wallet, b.available from public.balances b where b.account = p_subaccount and b.available > 0 order by b.wallet, b.token
   loop
-    perform ledger.post('subaccount_' || v_balance.wallet || '_transfer', v_balance.token, v_balance.available, p_subaccount, v_balance.wallet,
+    perform ledger.post(case v_balance.wallet when 'perp' then 'subaccount_perp_transfer' else 'subaccount_spot_transfer' end, v_balance.token, v_balance.available, p_subaccount, v_balance.wallet,
       p_main, v_balance.wallet, p_reference => jsonb_build_object('ended', p_why));
   end loop;
 end $$;
