@@ -115,7 +115,7 @@ test('a payment that the restored ledger has forgotten is not made twice, also b
     code: 0,
     text: 'reconciled: `npm run resume -- --why "…"` lets signing go on\n',
   })
-  expect(await operator('pause', 'resume')).toEqual({ code: 0, text: 'withdrawals go on\n' })
+  expect(await operator('pause', 'resume')).toEqual({ code: 0, text: 'withdrawals are resumed\n' })
   expect(await operator('reconcile')).toEqual({
     code: 0,
     text: expect.stringContaining('nothing is to be done') as string,
