@@ -42,7 +42,7 @@ export interface Credentials {
 /** Every header that a function reads. A test compares this with what is read. */
 export const HEADERS_READ = [
   ...['authorization', 'x-api-key', 'idempotency-key', 'x-request-id', 'content-type', 'content-length'],
-  ...['origin', 'cf-connecting-ip', 'upgrade', 'sec-websocket-protocol'],
+  ...['origin', 'cf-connecting-ip', 'upgrade', 'sec-websocket-protocol', 'accept'],
 ]
 const ORIGIN = 'https://api.example.com'
 
