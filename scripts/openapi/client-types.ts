@@ -1,5 +1,6 @@
 /** TypeScript types of every operation, for clients: the same document, another spelling. */
-import type { OpenApiDocument, Operation } from './document.ts'
+import type { OpenApiDocument } from './document.ts'
+import type { Operation } from './operation.ts'
 import type { JsonSchema } from './schema.ts'
 
 const HEAD = `/** What each operation takes and answers. Written by \`npm run openapi\`: do not edit. */
